@@ -1,0 +1,11 @@
+"""The Celery application: where it is configured from, and which tasks it finds."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
+
+app = Celery("aftercommit", task_cls="core.outbox.task:OutboxTask")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()

@@ -1,0 +1,117 @@
+"""The outbox in the admin: to be read, and operated by two actions."""
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+
+from core.models import OutboxBatch, OutboxCall
+from core.outbox.operate import discard_calls, retry_calls
+
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin[Any]
+else:
+    _ModelAdmin = admin.ModelAdmin
+
+
+class ReadOnlyAdmin(_ModelAdmin):
+    """A model that a person looks at and never edits."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """No: rows come from the system."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """No: they are shown, not edited."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """No: see the actions."""
+        return False
+
+
+@admin.register(OutboxCall)
+class OutboxCallAdmin(ReadOnlyAdmin):
+    """Calls that are not settled; the dead and the uncertain ones can be retried or discarded."""
+
+    list_display = (
+        "id", "task", "status", "short_arguments", "attempts", "created_at", "available_at",
+        "last_line",
+    )  # fmt: skip
+    list_filter = ("status", "task")
+    search_fields = ("task", "payload", "error")
+    ordering = ("-id",)
+    show_full_result_count = False
+    fields = (
+        "task", "status", "arguments", "context", "created_at", "available_at", "attempts",
+        "crashes", "lease", "traceback",
+    )  # fmt: skip
+    actions = ("retry", "discard")
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """Whether the user may retry and discard: who may change calls."""
+        return request.user.has_perm("core.change_outboxcall")
+
+    @admin.display(description="arguments")
+    def short_arguments(self, call: OutboxCall) -> str:
+        """The start of the arguments."""
+        return call.payload if len(call.payload) <= 60 else call.payload[:59] + "…"
+
+    @admin.display(description="last error")
+    def last_line(self, call: OutboxCall) -> str:
+        """What went wrong last, in a line."""
+        line = call.error.strip().rpartition("\n")[2]
+        return line if len(line) <= 100 else line[:99] + "…"
+
+    @admin.display
+    def arguments(self, call: OutboxCall) -> str:
+        """The arguments, indented if they are JSON."""
+        try:
+            text = json.dumps(json.loads(call.payload), indent=2, ensure_ascii=False)
+        except ValueError:
+            text = call.payload
+        return format_html("<pre>{}</pre>", text)
+
+    @admin.display
+    def traceback(self, call: OutboxCall) -> str:
+        """The last error, whole."""
+        return format_html("<pre>{}</pre>", call.error or "none")
+
+    @admin.action(description="Retry the selected dead or uncertain calls", permissions=["operate"])
+    def retry(self, request: HttpRequest, calls: QuerySet[OutboxCall]) -> None:
+        """Make the selected calls due again."""
+        self._operate(request, calls, retry_calls, "made due again")
+
+    @admin.action(
+        description="Discard the selected dead or uncertain calls", permissions=["operate"]
+    )
+    def discard(self, request: HttpRequest, calls: QuerySet[OutboxCall]) -> None:
+        """Delete the selected calls for good."""
+        self._operate(request, calls, discard_calls, "discarded")
+
+    def _operate(
+        self,
+        request: HttpRequest,
+        calls: QuerySet[OutboxCall],
+        operation: Callable[[QuerySet[OutboxCall]], int],
+        what: str,
+    ) -> None:
+        chosen = calls.count()
+        count = operation(calls)
+        text = f"{count} of {chosen} calls {what}."
+        if count < chosen:
+            text += " Only dead and uncertain ones can be; the others settle by themselves."
+        level = messages.SUCCESS if count == chosen else messages.WARNING
+        self.message_user(request, text, level)
+
+
+@admin.register(OutboxBatch)
+class OutboxBatchAdmin(ReadOnlyAdmin):
+    """The batches that run now, and those of processes that died and nobody has found yet."""
+
+    list_display = ("id", "task", "worker", "started_at")
+    list_filter = ("task",)

@@ -1,0 +1,15 @@
+"""Registers the system checks and the worker's sweep."""
+
+from django.apps import AppConfig
+
+
+class CoreConfig(AppConfig):
+    """The outbox: durable calls of Celery tasks, in the transaction that makes them."""
+
+    name = "core"
+    verbose_name = "Outbox"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from core import checks  # noqa: F401  # registers itself
+        from core.outbox import sweep  # noqa: F401  # connects to the worker's signals

@@ -1,0 +1,81 @@
+"""System checks: each misconfiguration that would break the guarantee, named."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.models import Model
+
+from core.tracking import AuditableMixin
+
+UNSHARED_CACHES = ("LocMemCache", "DummyCache")
+
+
+@register()
+def check_hook(**kwargs: Any) -> list[CheckMessage]:
+    """Each database's ENGINE has the commit hook."""
+    return list(_without_hook())
+
+
+def _without_hook() -> Iterator[CheckMessage]:
+    for alias in connections:
+        if getattr(connections[alias], "has_outbox", False):
+            continue
+        engine = settings.DATABASES[alias]["ENGINE"]
+        level = Error if alias == DEFAULT_DB_ALIAS else Warning
+        yield level(
+            f"Database {alias!r} has the ENGINE {engine!r}, which stores no calls before COMMIT.",
+            hint="Set ENGINE to 'core.db.postgresql' or 'core.db.sqlite3'. Without it, a call is "
+            "lost if the process dies just after the commit.",
+            id="core.E001" if level is Error else "core.W001",
+        )
+
+
+@register()
+def check_atomic_requests(**kwargs: Any) -> list[CheckMessage]:
+    """Each database wraps a request in a transaction."""
+    return [
+        Warning(
+            f"Database {alias!r} has ATOMIC_REQUESTS off.",
+            hint="Set ATOMIC_REQUESTS to True, so that a request's changes and calls commit "
+            "together. Without it, only models with AuditableMixin commit with their calls.",
+            id="core.W002",
+        )
+        for alias in connections
+        if not settings.DATABASES[alias].get("ATOMIC_REQUESTS")
+    ]
+
+
+@register()
+def check_cache(**kwargs: Any) -> list[CheckMessage]:
+    """The default cache is one that all processes share."""
+    backend = str(settings.CACHES["default"]["BACKEND"])
+    if backend.rpartition(".")[2] not in UNSHARED_CACHES:
+        return []
+    return [
+        Warning(
+            f"The default cache is {backend!r}, which the processes don't share.",
+            hint="Set CACHES['default'] to a shared one, such as Django's RedisCache. Without it, "
+            "each process sends wake-ups of its own, most of them for nothing.",
+            id="core.W003",
+        )
+    ]
+
+
+@register(Tags.models)
+def check_mixin_order(**kwargs: Any) -> list[CheckMessage]:
+    """AuditableMixin comes before Model, or Model's save() wins."""
+    return [
+        Error(
+            f"{model._meta.label} names AuditableMixin after models.Model, whose save() wins.",
+            hint=f"Write class {model.__name__}(AuditableMixin, models.Model).",
+            obj=model,
+            id="core.E004",
+        )
+        for model in apps.get_models()
+        if issubclass(model, AuditableMixin)
+        and model.__mro__.index(AuditableMixin) > model.__mro__.index(Model)
+    ]

@@ -1,0 +1,72 @@
+"""The outbox's tables: the calls, and the batches that are running."""
+
+from django.db import models
+from django.db.models.functions import Now
+
+
+class OutboxCall(models.Model):
+    """A call that committed and is not settled: written with its transaction, deleted when done.
+
+    The times are the database's clock's. ``available_at`` is when it is due or, while it runs
+    outside a transaction, when its lease ends.
+    """
+
+    class Status(models.TextChoices):
+        """PENDING is due or waits for its time, RUNNING has a lease, the others need a person."""
+
+        PENDING = "pending"
+        RUNNING = "running"
+        UNCERTAIN = "uncertain"
+        DEAD = "dead"
+
+    task = models.CharField(max_length=255)
+    payload = models.TextField(help_text="The arguments, in the JSON of Celery's serializer.")
+    context = models.TextField(help_text="The actor, the request's id and the client's address.")
+    status = models.CharField(max_length=9, choices=Status, db_default=Status.PENDING)
+    created_at = models.DateTimeField(db_default=Now())
+    available_at = models.DateTimeField(db_default=Now())
+    attempts = models.PositiveIntegerField(db_default=0)
+    crashes = models.PositiveIntegerField(
+        db_default=0, help_text="How often the process that ran it died."
+    )
+    error = models.TextField(
+        db_default="", help_text="The traceback of the last attempt that failed."
+    )
+    lease = models.UUIDField(null=True, help_text="Who runs it, while it has a lease.")
+
+    class Meta:
+        indexes = (
+            # The claim reads in this order, so that a deep backlog is never sorted.
+            models.Index(
+                fields=["task", "available_at", "id"],
+                condition=models.Q(status="pending"),
+                name="outbox_pending",
+            ),
+            models.Index(
+                fields=["status", "available_at"],
+                condition=~models.Q(status="pending"),
+                name="outbox_other",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.task} #{self.pk}"
+
+
+class OutboxBatch(models.Model):
+    """The journal of a batch: committed before the batch runs, deleted in its transaction.
+
+    One that stays behind, unlocked, names the calls that were running in a process that died.
+    """
+
+    task = models.CharField(max_length=255)
+    calls = models.JSONField(help_text="The ids of its calls.")
+    worker = models.CharField(max_length=255, help_text="Host and process id.")
+    started_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = (models.Index(fields=["task", "started_at"], name="outbox_batch_task"),)
+        verbose_name_plural = "outbox batches"
+
+    def __str__(self) -> str:
+        return f"{self.task} in {self.worker}"

@@ -1,0 +1,129 @@
+"""One call of a task: what a receiver hands to on_commit, and what a worker runs."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connections
+from kombu.utils import json as celery_json
+
+from core.context import Context, current
+
+
+class CallError(Exception):
+    """A stored call can't be read. It is a dead letter; fix the cause and retry it."""
+
+
+class SignatureError(TypeError):
+    """The arguments are not those that the task's function takes."""
+
+
+class Call:
+    """A task's name, its arguments and its context.
+
+    As an on_commit callback it is stored by the database backend's ``commit()``, all calls of a
+    transaction at once, and has nothing left to do after it. Called without that (outside a
+    transaction, by a test that runs the callbacks) it stores itself.
+    """
+
+    __slots__ = (
+        "args",
+        "attempts",
+        "context",
+        "countdown",
+        "crashes",
+        "created_at",
+        "eta",
+        "id",
+        "kwargs",
+        "lease",
+        "payload",
+        "raw_context",
+        "stored",
+        "task",
+        "using",
+    )
+
+    id: int
+    created_at: datetime
+    context: Context
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
+    lease: UUID
+
+    def __init__(
+        self,
+        task: str,
+        payload: str,
+        raw_context: str,
+        *,
+        using: str,
+        countdown: float | None = None,
+        eta: datetime | None = None,
+    ) -> None:
+        self.task = task
+        self.payload = payload
+        self.raw_context = raw_context
+        self.using = using
+        self.countdown = countdown
+        self.eta = eta
+        self.stored = False
+        self.attempts = self.crashes = 0
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it can run as soon as it is committed."""
+        return not self.countdown and self.eta is None
+
+    def __call__(self) -> None:
+        if not self.stored:
+            from core.outbox.store import store_calls
+            from core.outbox.wake import wake_tasks
+
+            store_calls(connections[self.using], [self])
+            wake_tasks([self])
+
+    def __repr__(self) -> str:
+        return f"<Call of {self.task}>"
+
+    def decode(self) -> None:
+        """Set ``args``, ``kwargs`` and ``context`` from the stored text; raises CallError."""
+        try:
+            self.args, self.kwargs = celery_json.loads(self.payload)
+            self.context = Context(*json.loads(self.raw_context))
+            if not isinstance(self.args, list) or not isinstance(self.kwargs, dict):
+                raise TypeError("expected a list and a mapping")
+        except Exception as error:
+            raise CallError(
+                f"{self.task} #{self.id}: the stored arguments {self.payload[:200]!r} can't be "
+                f"read ({error}). Expected [args, kwargs] in the JSON of Celery's serializer."
+            ) from error
+
+
+def encode_arguments(task: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    """The arguments as stored; raises TypeError naming the one that JSON can't carry."""
+    try:
+        return celery_json.dumps([args, kwargs])
+    except (TypeError, ValueError) as error:
+        named = [(str(position), value) for position, value in enumerate(args)]
+        for name, value in [*named, *kwargs.items()]:
+            _check_argument(task, name, value)
+        raise TypeError(f"{task}: its arguments can't be stored: {error}") from error
+
+
+def _check_argument(task: str, name: str, value: Any) -> None:
+    try:
+        celery_json.dumps(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{task}: argument {name!r} is or holds what JSON can't carry: {error}. "
+            "Pass plain data, or an object's primary key."
+        ) from error
+
+
+def encode_context(context: Context | None = None) -> str:
+    """``context``, or that of the code that runs now, as stored."""
+    return json.dumps(astuple(context or current()))

@@ -1,0 +1,221 @@
+"""Draining: one run of a task claims its calls, runs them and settles them, until none is due."""
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from django.db import DatabaseError, connections, transaction
+from django.utils.module_loading import autodiscover_modules
+
+from core.models import OutboxCall
+from core.outbox import sweep
+from core.outbox.call import Call, CallError
+from core.outbox.claim import Batch, claim_batch, journal_batch
+from core.outbox.conf import conf
+from core.outbox.lease import lease_call, rows_of
+from core.outbox.settle import is_transient, settle_done, settle_failed
+from core.outbox.task import OutboxTask, find_task
+from core.outbox.wake import clear_flag, wake_task
+
+TRIES = 3
+"""How often a batch is tried at once when the database fails, before it is left to the sweep."""
+
+
+@dataclass
+class Report:
+    """How many calls a drain settled, put off and buried, and what it left."""
+
+    settled: int = 0
+    retried: int = 0
+    dead: int = 0
+    oldest_age: float | None = None
+    """Seconds since the oldest call that is still due became so; None if there is none."""
+
+    def add(self, other: "Report") -> None:
+        """Count the other report's calls too."""
+        self.settled += other.settled
+        self.retried += other.retried
+        self.dead += other.dead
+
+    def count_failed(self, status: OutboxCall.Status) -> None:
+        """Count a call that failed and was given this status."""
+        if status == OutboxCall.Status.DEAD:
+            self.dead += 1
+        else:
+            self.retried += 1
+
+    @property
+    def total(self) -> int:
+        """How many calls were tried."""
+        return self.settled + self.retried + self.dead
+
+    def as_result(self) -> dict[str, Any]:
+        """The report as a Celery task's result."""
+        return asdict(self)
+
+
+@dataclass
+class Drain:
+    """One drain of one task in one database, and what it did so far."""
+
+    task: OutboxTask
+    using: str
+    seconds: float
+    report: Report = field(default_factory=Report)
+    started: float = field(default_factory=time.monotonic)
+
+    def run(self) -> Report:
+        """Drain until nothing is due or the time is up."""
+        clear_flag(self.using, self.task.name)
+        step = self.run_batch if self.task.atomic else self.run_leased
+        while step():
+            if self.is_time_up():
+                wake_task(self.using, self.task.name)
+                break
+        self.report.oldest_age = sweep.oldest_age(self.using, self.task.name)
+        return self.report
+
+    def is_time_up(self) -> bool:
+        """Whether other tasks should have their turn."""
+        return time.monotonic() - self.started >= self.seconds
+
+    def run_batch(self) -> bool:
+        """Settle one batch; False if there was none."""
+        batch = claim_batch(self.using, self.task.name, self.task.batch_size)
+        if batch is None:
+            return False
+        if batch.full:
+            wake_task(self.using, self.task.name)  # spreads a backlog over all workers
+        self._settle(batch)
+        return True
+
+    def run_leased(self) -> bool:
+        """Run one call with outside effects, under its lease; False if there was none."""
+        call, more = lease_call(self.using, self.task.name, self.task.lease)
+        if call is None:
+            return False
+        if more:
+            wake_task(self.using, self.task.name)
+        try:
+            self.task.run_call(call)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is the call's outcome
+            status = settle_failed(rows_of(call), call, self.task, error)
+            self.report.count_failed(status)
+        else:
+            rows_of(call)._raw_delete(self.using)
+            self.report.settled += 1
+        return True
+
+    def _settle(self, batch: Batch) -> None:
+        for tries in range(1, TRIES + 1):
+            try:
+                self.report.add(self._run_in_transaction(batch))
+            except Exception as error:
+                if not is_transient(error):
+                    self._settle_failed(batch, error)
+                    return
+                self._reconnect()
+                if tries == TRIES:
+                    _forget(batch)
+                    raise
+            except BaseException:
+                _forget(batch)  # asked to stop: no crash
+                raise
+            else:
+                return
+
+    def _run_in_transaction(self, batch: Batch) -> Report:
+        report = Report()
+        with transaction.atomic(using=self.using):
+            calls = batch.lock()
+            if self.task.batch:
+                done, failed = self._run_together(calls)
+            else:
+                done, failed = self._run_each(calls)
+            report.settled = settle_done(self.using, done)
+            for call, error in failed:
+                report.count_failed(settle_failed(rows_of(call), call, self.task, error))
+        return report
+
+    def _run_together(self, calls: Sequence[Call]) -> "Outcome":
+        readable, failed = [], []
+        for call in calls:
+            try:
+                call.decode()
+            except CallError as error:
+                failed.append((call, error))
+            else:
+                readable.append(call)
+        if readable:
+            self.task.run_calls(readable)
+        return readable, failed
+
+    def _run_each(self, calls: Sequence[Call]) -> "Outcome":
+        done, failed = [], []
+        for call in calls:
+            try:
+                with transaction.atomic(using=self.using):
+                    self.task.run_call(call)
+            except Exception as error:
+                if is_transient(error):
+                    raise
+                failed.append((call, error))
+            else:
+                done.append(call)
+        return done, failed
+
+    def _settle_failed(self, batch: Batch, error: Exception) -> None:
+        """Record the error of a batch of one; of several, run each alone to find whose it is."""
+        if len(batch.ids) == 1:
+            with transaction.atomic(using=self.using):
+                for call in batch.lock():
+                    status = settle_failed(rows_of(call), call, self.task, error)
+                    self.report.count_failed(status)
+            return
+        batch.forget()
+        for pk in batch.ids:
+            self._settle(journal_batch(self.using, self.task.name, [pk]))
+            if self.is_time_up():
+                break
+
+    def _reconnect(self) -> None:
+        connection = connections[self.using]
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
+
+
+Outcome = tuple[Sequence[Call], Sequence[tuple[Call, Exception]]]
+"""The calls that are done, and those that failed with their errors."""
+
+
+def _forget(batch: Batch) -> None:
+    with suppress(DatabaseError):
+        batch.forget()
+
+
+def drain_task(task: OutboxTask, using: str, seconds: float | None = None) -> Report:
+    """Settle the task's due calls in database ``using``, for OUTBOX_DRAIN_SECONDS at most."""
+    return Drain(task, using, conf().DRAIN_SECONDS if seconds is None else seconds).run()
+
+
+def drain_all(using: str | None = None) -> Report:
+    """Settle everything that is due, in this process; of all databases, if none is named."""
+    autodiscover_modules("tasks")
+    total = Report()
+    for alias in [using] if using else sweep.outbox_aliases():
+        total.dead += sweep.recover(alias)
+        while _drain_due(alias, total):
+            pass
+    ages = [age for alias in sweep.outbox_aliases() for age in sweep.due_ages(alias).values()]
+    return replace(total, oldest_age=max(ages, default=None))
+
+
+def _drain_due(using: str, total: Report) -> int:
+    """Drain each task that has due calls once; how many calls were tried."""
+    tasks = [task for name in sweep.due_ages(using) if (task := find_task(name))]
+    reports = [drain_task(task, using, seconds=float("inf")) for task in tasks]
+    for report in reports:
+        total.add(report)
+    return sum(report.total for report in reports)

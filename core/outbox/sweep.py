@@ -1,0 +1,127 @@
+"""The sweep: finds the calls that are due and that no wake-up reached, whatever the reason."""
+
+import logging
+import threading
+from datetime import timedelta
+from typing import Any
+
+from celery.signals import worker_ready, worker_shutdown
+from django.db import connections
+from django.db.models import DurationField, ExpressionWrapper, F
+from django.db.models.functions import Now
+
+from core.outbox.claim import due_calls, recover_crashed
+from core.outbox.conf import conf
+from core.outbox.lease import expire_leases
+from core.outbox.settle import bury
+from core.outbox.task import find_task
+from core.outbox.wake import send_wake_up
+
+logger = logging.getLogger(__name__)
+
+# One index probe a task, where SELECT DISTINCT would read the whole backlog.
+PENDING_TASKS = """
+    WITH RECURSIVE tasks (task) AS (
+        SELECT min(task) FROM core_outboxcall WHERE status = 'pending'
+        UNION ALL
+        SELECT (
+            SELECT min(task) FROM core_outboxcall
+            WHERE status = 'pending' AND core_outboxcall.task > tasks.task
+        ) FROM tasks WHERE tasks.task IS NOT NULL
+    )
+    SELECT task FROM tasks WHERE task IS NOT NULL
+"""
+
+AGE = ExpressionWrapper(Now() - F("available_at"), output_field=DurationField())
+
+
+def outbox_aliases() -> list[str]:
+    """The databases that have an outbox."""
+    return [alias for alias in connections if getattr(connections[alias], "has_outbox", False)]
+
+
+def due_ages(using: str) -> dict[str, float]:
+    """For each task that has due calls, how many seconds ago the oldest became due."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(PENDING_TASKS)
+        names = [name for (name,) in cursor.fetchall()]
+    ages = {name: oldest_age(using, name) for name in names}
+    return {name: age for name, age in ages.items() if age is not None}
+
+
+def oldest_age(using: str, task: str) -> float | None:
+    """How many seconds ago the task's oldest due call became due; None if none is."""
+    age = due_calls(using, task).annotate(age=AGE).values_list("age", flat=True).first()
+    return None if age is None else max(age.total_seconds(), 0.0)
+
+
+def recover(using: str) -> int:
+    """Settle what lost processes left and what nobody can run; how many became dead letters."""
+    return recover_crashed(using) + expire_leases(using) + bury_unknown(using)
+
+
+def bury_unknown(using: str) -> int:
+    """Make dead letters of the calls that have waited too long for a worker with their task."""
+    grace = conf().UNKNOWN_TASK_GRACE
+    unknown = [name for name in due_ages(using) if find_task(name) is None]
+    return sum(
+        bury(
+            due_calls(using, name)
+            .order_by()
+            .filter(available_at__lte=Now() - timedelta(seconds=grace)),
+            f"No worker has had a task named {name!r} for {grace:g} seconds. If it was renamed or "
+            "removed, bring it back under this name and retry the call, or discard it.",
+        )
+        for name in unknown
+    )
+
+
+def sweep(using: str) -> None:
+    """Recover what was lost, and wake each task that has due calls."""
+    recover(using)
+    for task in due_ages(using):
+        if find_task(task):
+            send_wake_up(using, task)
+
+
+class Sweeper(threading.Thread):
+    """Sweeps all databases every OUTBOX_SWEEP_INTERVAL seconds, until it is stopped."""
+
+    def __init__(self) -> None:
+        super().__init__(name="outbox-sweep", daemon=True)
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        """Sweep, and go on after any error."""
+        while not self._stopped.wait(conf().SWEEP_INTERVAL):
+            try:
+                for using in outbox_aliases():
+                    sweep(using)
+            except Exception as error:  # noqa: BLE001  # the next one may find the server back
+                logger.warning("Sweep failed, the next is in %gs: %s", conf().SWEEP_INTERVAL, error)
+            finally:
+                # Not to be open when the pool forks a process.
+                connections.close_all()
+
+    def stop(self) -> None:
+        """Stop after the sweep that runs now."""
+        self._stopped.set()
+        self.join(timeout=conf().SWEEP_INTERVAL)
+
+
+_sweeper: Sweeper | None = None
+
+
+@worker_ready.connect
+def worker_ready_start_sweep(**kwargs: Any) -> None:
+    """Sweep from every worker: the guarantee needs no other process."""
+    global _sweeper
+    _sweeper = Sweeper()
+    _sweeper.start()
+
+
+@worker_shutdown.connect
+def worker_shutdown_stop_sweep(**kwargs: Any) -> None:
+    """Stop sweeping before the worker's process ends."""
+    if _sweeper is not None:
+        _sweeper.stop()

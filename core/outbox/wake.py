@@ -1,0 +1,158 @@
+"""Wake-ups: a message to each task that has rows, sent off the request by a thread.
+
+A wake-up carries no data. One that is lost costs time, the sweep's interval, and a duplicate does
+nothing, so nothing here is ever worth failing or delaying a request for.
+"""
+
+import atexit
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from celery import current_app
+from django.core.cache import cache
+
+from core.outbox.call import Call
+from core.outbox.conf import conf
+
+logger = logging.getLogger(__name__)
+
+HEADER = "outbox_using"
+"""The message header that makes a task drain; its value is the database's alias."""
+
+# One quick try on a new connection: the pooled one may be to a server that has restarted.
+RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
+
+Target = tuple[str, str]
+"""A database's alias and a task's name."""
+
+
+class Waker:
+    """A thread that sends the wake-ups it was asked for; it starts with the first."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._targets: dict[Target, None] = {}
+        self._sending = False
+        self._thread: threading.Thread | None = None
+        self._reachable = True
+
+    def wake(self, targets: Iterable[Target]) -> None:
+        """Have each task of ``targets`` woken soon; returns at once and never raises."""
+        with self._changed:
+            self._targets.update(dict.fromkeys(targets))
+            self._changed.notify_all()
+            if self._thread is None:
+                self._start()
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until all is sent, ``seconds`` at most; whether it is."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not (self._targets or self._sending), seconds)
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._run, name="outbox-wake", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the interpreter is shutting down; the sweep finds the rows
+            return
+        self._thread = thread
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._sending = False
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: self._targets)
+                targets, self._targets, self._sending = self._targets, {}, True
+            for using, task in targets:
+                self._send(using, task)
+
+    def _send(self, using: str, task: str) -> None:
+        try:
+            send_wake_up(using, task)
+        except Exception as error:  # noqa: BLE001  # see the module's text
+            # Once an outage, not once a request.
+            level = logging.WARNING if self._reachable else logging.DEBUG
+            logger.log(
+                level, "Wake-up of %s not sent, the sweep will find its rows: %s", task, error
+            )
+            self._reachable = False
+        else:
+            self._reachable = True
+
+
+_waker = Waker()
+
+
+def _renew_waker() -> None:
+    global _waker
+    _waker = Waker()
+
+
+os.register_at_fork(after_in_child=_renew_waker)
+
+
+@atexit.register
+def flush_wake_ups(seconds: float | None = None) -> bool:
+    """Wait until this process has sent its wake-ups, OUTBOX_FLUSH_SECONDS at most; whether it has.
+
+    Runs by itself when the interpreter exits.
+    """
+    waker = _waker
+    return not waker._thread or waker.flush(conf().FLUSH_SECONDS if seconds is None else seconds)
+
+
+def wake_tasks(calls: Iterable[Call]) -> None:
+    """Have the tasks of the calls that are due woken, off this thread."""
+    if targets := {(call.using, call.task): None for call in calls if call.is_due}:
+        _waker.wake(targets)
+
+
+def wake_task(using: str, task: str) -> None:
+    """Have one task woken, off this thread."""
+    _waker.wake([(using, task)])
+
+
+def send_wake_up(using: str, task: str) -> bool:
+    """Send the task a wake-up, unless one is under way; whether it was sent.
+
+    Raises what the broker's client raises.
+    """
+    if not _set_flag(using, task):
+        return False
+    known: Any = current_app.tasks.get(task)
+    options = known._get_exec_options() if known else {}
+    try:
+        current_app.send_task(
+            task,
+            task_type=known,
+            **{**options, "headers": {HEADER: using}, "retry": True, "retry_policy": RETRY_POLICY},
+        )
+    except Exception:
+        clear_flag(using, task)
+        raise
+    return True
+
+
+def clear_flag(using: str, task: str) -> None:
+    """Allow the next wake-up of the task: a drain starts, or none was sent."""
+    try:
+        cache.delete(_flag(using, task))
+    except Exception as error:  # noqa: BLE001  # see the module's text
+        logger.debug("Wake-up flag of %s not cleared, it expires: %s", task, error)
+
+
+def _set_flag(using: str, task: str) -> bool:
+    try:
+        return bool(cache.add(_flag(using, task), time.time(), conf().WAKE_TTL))
+    except Exception as error:  # noqa: BLE001  # see the module's text
+        logger.debug("No wake-up flag for %s: %s", task, error)
+        return True  # a duplicate does no harm
+
+
+def _flag(using: str, task: str) -> str:
+    return f"outbox:wake:{using}:{task}"

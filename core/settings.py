@@ -1,0 +1,235 @@
+"""The project's settings, each that differs between installations read from the environment.
+
+``DATABASE_URL``, ``REDIS_URL``, ``SECRET_KEY``, ``DEBUG``, ``ALLOWED_HOSTS``,
+``CSRF_TRUSTED_ORIGINS``, ``EMAIL_HOST``, ``EMAIL_PORT``, ``EMAIL_HOST_USER``,
+``EMAIL_HOST_PASSWORD``, ``EMAIL_USE_TLS``, ``DEFAULT_FROM_EMAIL``, ``SITE_URL``, ``VAR_DIR``,
+``LOG_LEVEL`` and ``OUTBOX_SWEEP_INTERVAL``; the README's table says what each is for.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+import django
+from django.core.exceptions import ImproperlyConfigured
+
+import celery_app  # noqa: F401  # @shared_task binds to an app that exists once Django is set up
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = Path(os.environ.get("VAR_DIR", BASE_DIR / "var"))
+
+
+def env_flag(name: str, default: bool = False) -> bool:
+    """The environment variable as a yes or no; anything else is named and refused."""
+    value = os.environ.get(name, "").strip().lower()
+    if value in ("", "1", "0", "true", "false", "yes", "no", "on", "off"):
+        return default if not value else value in ("1", "true", "yes", "on")
+    raise ImproperlyConfigured(f"{name}={value!r} is not a yes or no. Set {name}=1 or {name}=0.")
+
+
+def env_list(name: str, default: str) -> list[str]:
+    """The environment variable's comma-separated parts."""
+    return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]
+
+
+def env_number(name: str, default: float) -> float:
+    """The environment variable as a number above zero; anything else is named and refused."""
+    value = os.environ.get(name, str(default))
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0
+    if number <= 0:
+        raise ImproperlyConfigured(
+            f"{name}={value!r} is not a number above 0. Set for example {name}={default}."
+        )
+    return number
+
+
+def database() -> dict[str, Any]:
+    """The database that ``DATABASE_URL`` names, behind the backend that has the commit hook."""
+    url = os.environ.get("DATABASE_URL") or f"sqlite:///{VAR_DIR / 'db.sqlite3'}"
+    try:
+        config: dict[str, Any] = dict(dj_database_url.parse(url))
+    except (ValueError, dj_database_url.ParseError) as error:
+        raise ImproperlyConfigured(
+            "DATABASE_URL can't be read. Expected postgres://USER:PASSWORD@HOST:PORT/NAME "
+            f"or sqlite:///PATH. ({error})"
+        ) from error
+    hooked = {
+        "django.db.backends.postgresql": "core.db.postgresql",
+        "django.db.backends.sqlite3": "core.db.sqlite3",
+    }
+    if config.get("ENGINE") not in hooked:
+        raise ImproperlyConfigured(
+            f"DATABASE_URL names the engine {config.get('ENGINE')!r}. Expected postgres:// or sqlite://."
+        )
+    config["ENGINE"] = hooked[config["ENGINE"]]
+    config["ATOMIC_REQUESTS"] = True
+    if config["ENGINE"] == "core.db.sqlite3":
+        # Readers beside one writer, and a writer that queues for its turn when its transaction
+        # starts: a deferred transaction that turns into a writer fails instead of waiting.
+        config.setdefault("OPTIONS", {}).update(
+            transaction_mode="IMMEDIATE",
+            timeout=20,
+            init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
+        )
+        # A file also in tests, which start processes that are to see the same database.
+        config["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
+    else:
+        config.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+        config["CONN_MAX_AGE"] = 600
+        config["CONN_HEALTH_CHECKS"] = True
+    return config
+
+
+DEBUG = env_flag("DEBUG")
+SECRET_KEY = os.environ.get("SECRET_KEY", "")
+if not SECRET_KEY:
+    if not DEBUG and os.environ.get("REQUIRE_SECRET_KEY"):
+        raise ImproperlyConfigured("SECRET_KEY is empty. Set it to a long random string.")
+    SECRET_KEY = "insecure-development-key-for-one-machine-only-" + "0" * 16
+ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", "")
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_celery_results",
+    "core",
+    "content",
+    "notifications",
+    "audit",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "core.context.ContextMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "core.urls"
+WSGI_APPLICATION = "core.wsgi.application"
+ASGI_APPLICATION = "core.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {"default": database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "aftercommit",
+        "OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 5},
+    }
+}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "article-list"
+LOGOUT_REDIRECT_URL = "article-list"
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = True
+MEDIA_URL = "media/"
+MEDIA_ROOT = VAR_DIR / "media"
+
+MAILER = "notifications.smtp.EmailBackend"
+SMTP: dict[str, Any] = {
+    "host": os.environ.get("EMAIL_HOST", "127.0.0.1"),
+    "port": int(env_number("EMAIL_PORT", 1025)),
+    "username": os.environ.get("EMAIL_HOST_USER", ""),
+    "password": os.environ.get("EMAIL_HOST_PASSWORD", ""),
+    "use_tls": env_flag("EMAIL_USE_TLS"),
+    "timeout": 10,
+}
+if django.VERSION >= (6, 1):
+    MAILERS = {"default": {"BACKEND": MAILER, "OPTIONS": SMTP}}
+else:
+    EMAIL_BACKEND = MAILER
+    EMAIL_HOST, EMAIL_PORT = SMTP["host"], SMTP["port"]
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = SMTP["username"], SMTP["password"]
+    EMAIL_USE_TLS, EMAIL_TIMEOUT = SMTP["use_tls"], SMTP["timeout"]
+DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "Aftercommit <noreply@example.com>")
+SITE_URL = os.environ.get("SITE_URL", "http://127.0.0.1:8000")
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": os.environ.get("LOG_LEVEL", "INFO").upper()},
+}
+
+# --- Celery ---------------------------------------------------------------------------------
+CELERY_BROKER_URL = REDIS_URL
+CELERY_RESULT_BACKEND = "django-db"
+CELERY_RESULT_EXTENDED = True
+CELERY_RESULT_EXPIRES = 24 * 60 * 60
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_RESULT_SERIALIZER = "json"
+CELERY_TIMEZONE = TIME_ZONE
+CELERY_TASK_TRACK_STARTED = True
+CELERY_TASK_SEND_SENT_EVENT = True
+CELERY_WORKER_SEND_TASK_EVENTS = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 5}
+CELERY_DB_REUSE_MAX = 1000
+
+# --- The outbox -----------------------------------------------------------------------------
+OUTBOX_SWEEP_INTERVAL = env_number("OUTBOX_SWEEP_INTERVAL", 2)
+
+# --- Auditing: which models, and which of their fields --------------------------------------
+AUDIT_MODELS: dict[str, dict[str, list[str]]] = {
+    "content.Product": {},
+    "content.Article": {"exclude": ["view_count", "updated_at"]},
+    "content.Comment": {},
+    "content.Author": {"exclude": ["article_count"]},
+    "content.Category": {"exclude": ["article_count"]},
+    "content.Profile": {},
+    "auth.User": {"exclude": ["password", "last_login"]},
+}
