@@ -1,0 +1,141 @@
+"""What of a transaction's calls is stored, when, and with how many statements."""
+
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from core.models import OutboxCall
+from core.outbox import store
+from core.outbox.drain import drain_all
+from tests.unit.core import effects
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def stored() -> list[str]:
+    """The payloads of the outbox's rows, in their order."""
+    return list(OutboxCall.objects.order_by("pk").values_list("payload", flat=True))
+
+
+class Undo(Exception):
+    """Rolls a transaction back."""
+
+
+def test_rolled_back() -> None:
+    """Nothing of a transaction that rolls back is stored."""
+    with pytest.raises(Undo), transaction.atomic():
+        effects.make_group.delay_on_commit("a")
+        raise Undo
+    assert stored() == []
+
+
+def test_savepoint_rolled_back() -> None:
+    """Of a savepoint that rolls back nothing is stored, of the rest all."""
+    with transaction.atomic():
+        effects.make_group.delay_on_commit("before")
+        with pytest.raises(Undo), transaction.atomic():
+            effects.make_group.delay_on_commit("within")
+            raise Undo
+        with transaction.atomic():
+            effects.make_group.delay_on_commit("kept")
+    drain_all()
+    assert effects.names() == ["before", "kept"]
+
+
+def test_one_insert() -> None:
+    """Any number of calls of any tasks cost their transaction one statement."""
+    with CaptureQueriesContext(connection) as empty, transaction.atomic():
+        pass
+    with CaptureQueriesContext(connection) as full, transaction.atomic():
+        for number in range(2_000):
+            effects.make_group.delay_on_commit(f"a{number}")
+            effects.make_groups.delay_on_commit(name=f"b{number}")
+    assert len(full) - len(empty) == 1
+    insert, commit = (query["sql"].strip() for query in full.captured_queries[-2:])
+    assert insert.startswith("INSERT INTO core_outboxcall")
+    assert commit == "COMMIT"
+    assert OutboxCall.objects.count() == 4_000
+
+
+def test_without_calls() -> None:
+    """A transaction without calls costs nothing more."""
+    with CaptureQueriesContext(connection) as queries, transaction.atomic():
+        pass
+    assert [query["sql"].partition(" ")[0] for query in queries] == ["BEGIN", "COMMIT"]
+
+
+def test_order() -> None:
+    """The calls of a transaction have its order."""
+    with transaction.atomic():
+        for number in range(30):
+            effects.make_group.delay_on_commit(str(number))
+    drain_all()
+    assert effects.names() == [str(number) for number in range(30)]
+
+
+@pytest.mark.parametrize("error", [DatabaseError("disk full"), KeyboardInterrupt()])
+def test_fail_insert(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """If the calls can't be stored, the transaction rolls back as one."""
+
+    def fail(*args: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("core.db.hook.store_calls", fail)
+    with pytest.raises(type(error)), transaction.atomic():
+        effects.make_group("a")
+        effects.make_group.delay_on_commit("b")
+    monkeypatch.undo()
+    assert effects.names() == []
+    assert stored() == []
+    effects.make_group("the connection is usable")
+
+
+def test_callback_that_fails() -> None:
+    """An on_commit callback that raises loses no call behind it."""
+
+    def fail() -> None:
+        raise Undo
+
+    with pytest.raises(Undo), transaction.atomic():
+        transaction.on_commit(fail)
+        effects.make_group.delay_on_commit("a")
+    assert len(stored()) == 1
+
+
+def test_call_in_a_callback() -> None:
+    """An on_commit callback can make calls too."""
+    with transaction.atomic():
+        transaction.on_commit(lambda: effects.make_group.delay_on_commit("a"))
+    assert len(stored()) == 1
+
+
+def test_manual_transaction() -> None:
+    """With autocommit off, a call is stored by the commit that the code asks for."""
+    transaction.set_autocommit(False)
+    try:
+        with transaction.atomic():
+            effects.make_group.delay_on_commit("a")
+        transaction.commit()
+    finally:
+        transaction.rollback()
+        transaction.set_autocommit(True)
+    assert len(stored()) == 1
+
+
+def test_callbacks_run_without_a_commit(django_capture_on_commit_callbacks: Any) -> None:
+    """A call whose callback a test runs by hand is stored once."""
+    with transaction.atomic():
+        with django_capture_on_commit_callbacks(execute=True):
+            effects.make_group.delay_on_commit("a")
+        assert len(stored()) == 1
+    assert len(stored()) == 1
+
+
+def test_pending_calls() -> None:
+    """Only calls count among the callbacks."""
+    with transaction.atomic():
+        transaction.on_commit(lambda: None)
+        effects.make_group.delay_on_commit("a")
+        assert [call.task for call in store.pending_calls(connection)] == [effects.make_group.name]

@@ -1,0 +1,158 @@
+"""When a wake-up is sent, and what happens when it can't be."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from celery import current_app
+from django.core.cache import cache
+from django.db import transaction
+
+from core.outbox import wake
+from core.outbox.wake import HEADER, Waker, clear_flag, flush_wake_ups, send_wake_up
+from tests.unit.core import effects
+from tests.wait import wait_for
+
+TASK = effects.make_group.name
+
+
+@pytest.fixture(autouse=True)
+def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, dict[str, Any]]]]:
+    """The messages that would have been published: the task's name and the headers."""
+    assert flush_wake_ups(10)
+    cache.clear()
+    messages: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr(
+        current_app._get_current_object(),
+        "send_task",
+        lambda name, **options: messages.append((name, options["headers"])),
+    )
+    yield messages
+    assert flush_wake_ups(10)
+    cache.clear()
+
+
+class TestSendWakeUp:
+    """``send_wake_up``."""
+
+    def test_carries_no_data(self, sent: list[Any]) -> None:
+        """A wake-up names the task and the database, nothing else."""
+        assert send_wake_up("default", TASK)
+        assert sent == [(TASK, {HEADER: "default"})]
+
+    def test_one_at_a_time(self, sent: list[Any]) -> None:
+        """While one is under way no other is sent, until a drain starts."""
+        assert send_wake_up("default", TASK)
+        assert not send_wake_up("default", TASK)
+        assert send_wake_up("default", effects.make_groups.name)
+        clear_flag("default", TASK)
+        assert send_wake_up("default", TASK)
+        assert len(sent) == 3
+
+    def test_flag_expires(self, settings: Any, sent: list[Any]) -> None:
+        """A wake-up that was lost doesn't hold back the next for ever."""
+        settings.OUTBOX_WAKE_TTL = 1
+        assert send_wake_up("default", TASK)
+        wait_for(lambda: send_wake_up("default", TASK), 10, "the flag to expire")
+
+    def test_fail_publish(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One that can't be published raises, and holds nothing back."""
+
+        def fail(*args: Any, **options: Any) -> None:
+            raise ConnectionError("no broker")
+
+        monkeypatch.setattr(current_app._get_current_object(), "send_task", fail)
+        with pytest.raises(ConnectionError):
+            send_wake_up("default", TASK)
+        monkeypatch.undo()
+        assert cache.get(f"outbox:wake:default:{TASK}") is None
+
+    def test_without_cache(self, settings: Any, sent: list[Any]) -> None:
+        """Without the cache a wake-up is sent all the same."""
+        settings.CACHES = {
+            "default": {
+                "BACKEND": "django.core.cache.backends.redis.RedisCache",
+                "LOCATION": "redis://127.0.0.1:1",
+            }
+        }
+        clear_flag("default", TASK)
+        assert send_wake_up("default", TASK)
+        assert len(sent) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+class TestCommit:
+    """What a commit wakes."""
+
+    def test_each_task_once(self, sent: list[Any]) -> None:
+        """Each task of the transaction is woken once."""
+        with transaction.atomic():
+            for name in "abc":
+                effects.make_group.delay_on_commit(name)
+                effects.make_groups.delay_on_commit(name=name)
+            assert flush_wake_ups(10)
+            assert sent == []
+        assert flush_wake_ups(10)
+        assert sorted(name for name, _ in sent) == sorted([TASK, effects.make_groups.name])
+
+    def test_rolled_back(self, sent: list[Any]) -> None:
+        """A transaction that rolls back wakes nobody."""
+        with transaction.atomic():
+            effects.make_group.delay_on_commit("a")
+            transaction.set_rollback(True)
+        assert flush_wake_ups(10)
+        assert sent == []
+
+    def test_not_due(self, sent: list[Any]) -> None:
+        """A call for later wakes nobody now: the sweep will."""
+        effects.make_group.apply_async_on_commit(["a"], countdown=60)
+        assert flush_wake_ups(10)
+        assert sent == []
+
+
+class TestWaker:
+    """The thread."""
+
+    def test_off_the_caller(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Whoever wakes doesn't wait for the broker."""
+        answer = threading.Event()
+        asked: list[str] = []
+
+        def black_hole(using: str, task: str) -> None:
+            asked.append(task)
+            answer.wait(30)
+
+        monkeypatch.setattr(wake, "send_wake_up", black_hole)
+        waker = Waker()
+        waker.wake([("default", "a")])
+        wait_for(lambda: asked, 10, "the thread")
+        for _ in range(1_000):
+            waker.wake([("default", "a"), ("default", "b")])
+        assert not waker.flush(0.01)
+        answer.set()
+        assert waker.flush(10)
+        assert asked == ["a", "a", "b"]
+
+    def test_goes_on_after_an_error(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """An outage is one warning, and the thread goes on."""
+
+        def fail(using: str, task: str) -> None:
+            raise ConnectionError("no broker")
+
+        monkeypatch.setattr(wake, "send_wake_up", fail)
+        waker = Waker()
+        with caplog.at_level(logging.WARNING):
+            for name in "abc":
+                waker.wake([("default", name)])
+                assert waker.flush(10)
+        assert [record.getMessage() for record in caplog.records] == [
+            "Wake-up of a not sent, the sweep will find its rows: no broker"
+        ]
+
+    def test_nothing_to_flush(self) -> None:
+        """A process that woke nobody exits at once."""
+        assert Waker().flush(0)
