@@ -1,0 +1,62 @@
+"""The domain in Django's admin; what tasks count is read-only there."""
+
+from django.contrib import admin
+
+from .models import Article, Author, Category, Comment, Product, Profile
+
+
+@admin.register(Author)
+class AuthorAdmin(admin.ModelAdmin):
+    list_display = ["user", "article_count"]
+    list_select_related = ["user"]
+    search_fields = ["user__username", "user__email", "bio"]
+    autocomplete_fields = ["user"]
+    readonly_fields = ["article_count"]
+
+
+@admin.register(Category)
+class CategoryAdmin(admin.ModelAdmin):
+    list_display = ["name", "slug", "article_count"]
+    search_fields = ["name", "slug"]
+    prepopulated_fields = {"slug": ["name"]}
+    readonly_fields = ["article_count"]
+
+
+@admin.register(Article)
+class ArticleAdmin(admin.ModelAdmin):
+    list_display = ["title", "author", "category", "status", "view_count", "created_at"]
+    list_filter = ["status", "category", "created_at"]
+    list_select_related = ["author__user", "category"]
+    search_fields = ["title", "slug", "content", "author__user__username"]
+    autocomplete_fields = ["author", "category"]
+    readonly_fields = ["view_count", "created_at", "updated_at"]
+    date_hierarchy = "created_at"
+
+
+@admin.register(Comment)
+class CommentAdmin(admin.ModelAdmin):
+    list_display = ["article", "user", "text_start", "created_at"]
+    list_filter = ["created_at"]
+    list_select_related = ["article", "user"]
+    search_fields = ["text", "article__title", "user__username"]
+    autocomplete_fields = ["article", "user"]
+    readonly_fields = ["created_at"]
+
+    @admin.display(description="text")
+    def text_start(self, comment: Comment) -> str:
+        return comment.text if len(comment.text) <= 80 else f"{comment.text[:79]}…"
+
+
+@admin.register(Profile)
+class ProfileAdmin(admin.ModelAdmin):
+    list_display = ["user", "location", "birth_date"]
+    list_select_related = ["user"]
+    search_fields = ["user__username", "user__email", "location"]
+    autocomplete_fields = ["user"]
+
+
+@admin.register(Product)
+class ProductAdmin(admin.ModelAdmin):
+    list_display = ["name", "price", "stock", "is_active"]
+    list_filter = ["is_active"]
+    search_fields = ["name"]

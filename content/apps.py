@@ -1,0 +1,19 @@
+"""Where the domain joins Django: its receivers, and the user model that it follows."""
+
+from django.apps import AppConfig
+
+
+class ContentConfig(AppConfig):
+    """The articles, the people who write them, and the products."""
+
+    name = "content"
+
+    def ready(self) -> None:
+        """Connect the receivers; follow the changes of Django's own ``User``."""
+        from django.contrib.auth.models import User
+
+        from core.tracking import adopt
+
+        from . import receivers  # noqa: F401
+
+        adopt(User)

@@ -1,0 +1,123 @@
+"""What a user may write, and what they are told when it can't be accepted."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.forms import UserCreationForm
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from .models import Article, Comment, Product, Profile
+from .validators import AVATAR_EXTENSIONS
+
+CONTENT_MAX_LENGTH = 100_000
+COMMENT_MAX_LENGTH = 5_000
+
+
+class SignupForm(UserCreationForm):
+    """A new user, with an address that mail can be sent to."""
+
+    email = forms.EmailField(
+        help_text="Where we tell you about new articles and comments.",
+        error_messages={"required": "Enter an email address, such as name@example.com."},
+    )
+
+    class Meta(UserCreationForm.Meta):
+        model = User
+        fields = ("username", "email")
+
+
+class ArticleForm(forms.ModelForm):
+    """What an author writes; its slug is made from the title."""
+
+    content = forms.CharField(
+        label="Text",
+        max_length=CONTENT_MAX_LENGTH,
+        widget=forms.Textarea(attrs={"rows": 14}),
+        help_text="Leave an empty line between paragraphs.",
+        error_messages={"required": "Write the article's text."},
+    )
+    status = forms.ChoiceField(
+        choices=Article.Status,
+        required=False,
+        initial=Article.Status.DRAFT,
+        help_text="Everybody can read a published article. Nobody but you sees the others.",
+    )
+
+    class Meta:
+        model = Article
+        fields = ("title", "category", "content", "status")
+        error_messages = {"title": {"required": "Give the article a title."}}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        category = self.fields["category"]
+        category.empty_label = "No category"  # type: ignore[attr-defined]
+
+    def clean_status(self) -> str:
+        """The chosen status; when none was sent, the one that the article has."""
+        return self.cleaned_data["status"] or self.instance.status
+
+
+class CommentForm(forms.ModelForm):
+    """What a reader says about an article."""
+
+    text = forms.CharField(
+        label="Your comment",
+        max_length=COMMENT_MAX_LENGTH,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        error_messages={"required": "Write something first."},
+    )
+
+    class Meta:
+        model = Comment
+        fields = ("text",)
+
+
+class ProfileForm(forms.ModelForm):
+    """What a user tells about themselves."""
+
+    class Meta:
+        model = Profile
+        fields = ("bio", "location", "birth_date", "avatar")
+        labels = {"birth_date": "Date of birth"}
+        help_texts = {
+            "bio": "At most 500 characters.",
+            "avatar": "A GIF, JPEG, PNG or WebP picture of at most 2 MB.",
+        }
+        error_messages = {
+            "birth_date": {"invalid": "Enter a date, such as 1990-12-31."},
+            "avatar": {"invalid_image": "This file is not a picture, or it is damaged."},
+        }
+        widgets = {
+            "bio": forms.Textarea(attrs={"rows": 5}),
+            "birth_date": forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+            "avatar": forms.ClearableFileInput(
+                attrs={"accept": ",".join(f".{name}" for name in AVATAR_EXTENSIONS)}
+            ),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["birth_date"].widget.attrs["max"] = timezone.localdate().isoformat()
+
+
+class ProductForm(forms.ModelForm):
+    """What is sold, for how much, and how many there are."""
+
+    class Meta:
+        model = Product
+        fields = ("name", "price", "stock", "is_active")
+        labels = {"is_active": "For sale"}
+        error_messages = {
+            "name": {"required": "Give the product a name."},
+            "price": {
+                "required": "Enter a price, such as 9.99.",
+                "min_value": "A price can't be below 0.",
+            },
+            "stock": {
+                "required": "Enter how many there are; 0 if there are none.",
+                "min_value": "There can't be fewer than 0.",
+                "max_value": "There can't be more than %(limit_value)s.",
+            },
+        }

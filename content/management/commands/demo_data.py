@@ -1,0 +1,67 @@
+"""``manage.py demo_data``: something to log in with, to read and to change."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand
+from django.db import transaction
+
+from content import demo
+from content.models import Article, Category, Comment, Product
+
+
+class Command(BaseCommand):
+    """Makes the demo's users, articles, comments and products, and prints the logins."""
+
+    help = (
+        "Make the demo's users, articles, comments and products; what is there already stays as it "
+        "is. Prints the logins. Their passwords are public: not for a site that others can reach."
+    )
+
+    @transaction.atomic
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Make what is missing, through the signals, so that counters and audit follow."""
+        for login in demo.LOGINS:
+            make_user(login)
+        for slug, name in demo.CATEGORIES.items():
+            Category.objects.get_or_create(slug=slug, defaults={"name": name})
+        for article in demo.ARTICLES:
+            make_article(article)
+        for name, price, stock in demo.PRODUCTS:
+            Product.objects.get_or_create(name=name, defaults={"price": price, "stock": stock})
+        self.print_logins()
+
+    def print_logins(self) -> None:
+        """Say who can log in; a user that was there before may have another password."""
+        self.stdout.write("Demo logins:")
+        for login in demo.LOGINS:
+            if login.password:
+                role = " (superuser)" if login.is_superuser else ""
+                self.stdout.write(f"  {login.username:<8}{login.password}{role}")
+
+
+def make_user(login: demo.Login) -> None:
+    """Make the user with a bio, unless the name is taken."""
+    if User.objects.filter(username=login.username).exists():
+        return
+    create = User.objects.create_superuser if login.is_superuser else User.objects.create_user
+    user = create(login.username, login.email, login.password)
+    user.author.bio = login.bio
+    user.author.save()
+
+
+def make_article(demo_article: demo.DemoArticle) -> None:
+    """Make the article with its comments, unless its author has one of that title."""
+    author = User.objects.get(username=demo_article.author).author
+    article, created = Article.objects.get_or_create(
+        author=author,
+        title=demo_article.title,
+        defaults={
+            "category": Category.objects.get(slug=demo_article.category),
+            "content": demo_article.content,
+            "status": demo_article.status,
+        },
+    )
+    for username, text in demo_article.comments if created else ():
+        user = User.objects.get(username=username)
+        Comment.objects.create(article=article, user=user, text=text)

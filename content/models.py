@@ -1,0 +1,198 @@
+"""The domain: who writes, what they write, what is said about it, and the products."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
+from django.core.validators import FileExtensionValidator, MaxValueValidator, MinValueValidator
+from django.db import IntegrityError, models, router, transaction
+from django.urls import reverse
+
+from core.fields import CounterField
+from core.tracking import AuditableMixin
+
+from .querysets import ArticleQuerySet
+from .validators import (
+    AVATAR_EXTENSIONS,
+    validate_avatar_size,
+    validate_not_in_future,
+    validate_slug_not_reserved,
+)
+
+COUNTED_BY = ("author", "category")
+SLUG_LENGTH = 220
+SLUG_ATTEMPTS = 50
+MAX_STOCK = 2**31 - 1  # what the column holds on every database
+
+
+class Author(AuditableMixin, models.Model):
+    """Who writes: one for every user."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    bio = models.TextField(blank=True)
+    article_count = CounterField()
+
+    def __str__(self) -> str:
+        return self.user.get_username()
+
+    def get_absolute_url(self) -> str:
+        return reverse("author-detail", args=[self.user.get_username()])
+
+
+class Category(AuditableMixin, models.Model):
+    """What articles are about."""
+
+    name = models.CharField(max_length=100)
+    slug = models.SlugField(unique=True)
+    article_count = CounterField()
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name_plural = "categories"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("category-detail", args=[self.slug])
+
+
+class Article(AuditableMixin, models.Model):
+    """A text that its author publishes."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        PUBLISHED = "published", "Published"
+        ARCHIVED = "archived", "Archived"
+
+    title = models.CharField(max_length=200)
+    slug = models.SlugField(
+        max_length=SLUG_LENGTH, unique=True, blank=True, validators=[validate_slug_not_reserved]
+    )
+    author = models.ForeignKey(Author, on_delete=models.CASCADE, related_name="articles")
+    category = models.ForeignKey(
+        Category, on_delete=models.SET_NULL, null=True, blank=True, related_name="articles"
+    )
+    content = models.TextField()
+    status = models.CharField(max_length=20, choices=Status, default=Status.DRAFT)
+    view_count = CounterField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = ArticleQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        indexes = [
+            models.Index(fields=["status", "-created_at", "-id"], name="article_newest_of_status")
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save; when the slug is made from the title, under one that nobody else just took."""
+        if not self.lacks_slug:
+            return super().save(*args, **kwargs)
+        for _ in range(SLUG_ATTEMPTS):
+            try:
+                return self._save_in_savepoint(*args, **kwargs)
+            except IntegrityError:
+                if not self._lost_its_slug(kwargs.get("using")):
+                    raise
+                self.slug = ""
+        raise IntegrityError(f"No free slug for {self.title!r} in {SLUG_ATTEMPTS} attempts.")
+
+    def get_absolute_url(self) -> str:
+        return reverse("article-detail", args=[self.slug])
+
+    def _save_in_savepoint(self, *args: Any, **kwargs: Any) -> None:
+        # The receiver looked for a free slug, and another transaction may commit the same one
+        # before this INSERT: the savepoint keeps what the caller did before.
+        with transaction.atomic(using=kwargs.get("using") or router.db_for_write(type(self))):
+            super().save(*args, **kwargs)
+
+    def _lost_its_slug(self, using: str | None) -> bool:
+        others = Article.objects.using(using or router.db_for_write(type(self)))
+        return others.filter(slug=self.slug).exclude(pk=self.pk).exists()
+
+    @property
+    def lacks_slug(self) -> bool:
+        """Whether a save has to make the slug; a deferred one is there, and isn't fetched."""
+        return not self.__dict__.get("slug", True)
+
+    @property
+    def is_published(self) -> bool:
+        """Whether everybody may read it; setting it sets the status, and keeps an archived one."""
+        return self.status == self.Status.PUBLISHED
+
+    @is_published.setter
+    def is_published(self, published: bool) -> None:
+        if published:
+            self.status = self.Status.PUBLISHED
+        elif self.is_published:
+            self.status = self.Status.DRAFT
+
+    def counted_in(self) -> dict[str, int | None]:
+        """The keys of the author and the category whose counters hold it in the database."""
+        old = {name: values[0] for name, values in self.changes().items()}
+        return {"author": self.author_id, "category": self.category_id} | {
+            name: old[name] for name in COUNTED_BY if name in old
+        }
+
+    def can_be_changed_by(self, user: User | AnonymousUser) -> bool:
+        """Whether this user may edit, publish and delete it: its author, and staff."""
+        return user.is_staff or (user.is_authenticated and self.author.user_id == user.pk)
+
+
+class Comment(AuditableMixin, models.Model):
+    """What a user says about an article."""
+
+    article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="comments")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="comments"
+    )
+    text = models.TextField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["created_at", "pk"]
+
+    def __str__(self) -> str:
+        return f"Comment by {self.user.get_username()} on {self.article.title}"
+
+
+class Profile(AuditableMixin, models.Model):
+    """What a user tells about themselves: one for every user."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="profile"
+    )
+    bio = models.TextField(max_length=500, blank=True)
+    location = models.CharField(max_length=100, blank=True)
+    birth_date = models.DateField(null=True, blank=True, validators=[validate_not_in_future])
+    avatar = models.ImageField(
+        upload_to="avatars/",
+        blank=True,
+        validators=[FileExtensionValidator(AVATAR_EXTENSIONS), validate_avatar_size],
+    )
+
+    def __str__(self) -> str:
+        return f"{self.user.get_username()}'s profile"
+
+
+class Product(AuditableMixin, models.Model):
+    """What is sold."""
+
+    name = models.CharField(max_length=200)
+    price = models.DecimalField(max_digits=10, decimal_places=2, validators=[MinValueValidator(0)])
+    stock = models.IntegerField(
+        default=0, validators=[MinValueValidator(0), MaxValueValidator(MAX_STOCK)]
+    )
+    is_active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["name", "pk"]
+
+    def __str__(self) -> str:
+        return self.name

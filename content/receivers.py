@@ -1,0 +1,113 @@
+"""What follows from a signal: an invariant of the same transaction, or one call to a task."""
+
+import logging
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models.signals import post_delete, post_save, pre_delete, pre_save
+from django.dispatch import receiver
+from django.http import HttpRequest
+
+from . import tasks
+from .models import COUNTED_BY, Article
+from .people import create_profile_and_author, keep_profile_and_author
+from .signals import article_published, article_viewed
+from .slugs import free_slug
+
+logger = logging.getLogger(__name__)
+
+
+# --- Invariants: they commit or roll back with the change itself ----------------------------
+@receiver(post_save, sender=User)
+def user_saved_keep_profile_and_author(
+    instance: User, created: bool, raw: bool, using: str, **kwargs: Any
+) -> None:
+    """Every user has a profile and an author."""
+    if raw:
+        return
+    keep = create_profile_and_author if created else keep_profile_and_author
+    keep(instance, using)
+
+
+@receiver(pre_save, sender=Article)
+def article_saving_make_slug(instance: Article, raw: bool, using: str, **kwargs: Any) -> None:
+    """Every article has a slug."""
+    if instance.lacks_slug and not raw:
+        instance.slug = free_slug(instance, using)
+
+
+@receiver(post_save, sender=Article)
+def article_saved_send_published(
+    instance: Article, created: bool, raw: bool, using: str, **kwargs: Any
+) -> None:
+    """Tell once that an article became published."""
+    if instance.is_published and not raw and (created or "status" in instance.changes()):
+        article_published.send(sender=Article, article=instance, using=using)
+
+
+# --- Effects: tasks do them after the commit ------------------------------------------------
+@receiver(post_save, sender=Article)
+def article_created_count(
+    instance: Article, created: bool, raw: bool, using: str, **kwargs: Any
+) -> None:
+    """Count a new article."""
+    if created and not raw:
+        after = instance.counted_in()
+        tasks.count_articles.apply_async_on_commit(kwargs={"after": after}, using=using)
+
+
+@receiver(post_save, sender=Article)
+def article_moved_count(instance: Article, raw: bool, using: str, **kwargs: Any) -> None:
+    """Count an article under its new author or category instead of the old one."""
+    moved = {name: c for name, c in instance.changes().items() if name in COUNTED_BY}
+    if moved and not raw:
+        before, after = ({name: c[i] for name, c in moved.items()} for i in (0, 1))
+        call = {"before": before, "after": after}
+        tasks.count_articles.apply_async_on_commit(kwargs=call, using=using)
+
+
+@receiver(pre_delete, sender=Article)
+def article_deleting_count(instance: Article, using: str, **kwargs: Any) -> None:
+    """Count a deleted article no more; before the deletion, while deferred fields can be read."""
+    before = instance.counted_in()
+    tasks.count_articles.apply_async_on_commit(kwargs={"before": before}, using=using)
+
+
+@receiver(article_viewed)
+def article_viewed_count(
+    article: Article, request: HttpRequest | None = None, **kwargs: Any
+) -> None:
+    """Count a view."""
+    tasks.count_views.apply_async_on_commit(
+        kwargs={"article_id": article.pk}, using=article._state.db
+    )
+
+
+# --- The log --------------------------------------------------------------------------------
+@receiver(pre_save, sender=Article)
+def article_saving_log(instance: Article, **kwargs: Any) -> None:
+    """Log what is about to be saved; connected after the receiver that makes the slug."""
+    text = "PRE_SAVE: About to save article %r with slug %r (ID: %s)"
+    logger.info(text, instance.title, instance.slug, instance.pk)
+
+
+@receiver(post_save, sender=Article)
+def article_saved_log(instance: Article, created: bool, **kwargs: Any) -> None:
+    """Log what was created or updated."""
+    event = "New article created" if created else "Article updated"
+    text = "POST_SAVE: %s: %r (ID: %s) with slug %r"
+    logger.info(text, event, instance.title, instance.pk, instance.slug)
+
+
+@receiver(pre_delete, sender=Article)
+def article_deleting_log(instance: Article, **kwargs: Any) -> None:
+    """Log what is about to be deleted."""
+    text = "PRE_DELETE: About to delete article %r (ID: %s) with slug %r"
+    logger.info(text, instance.title, instance.pk, instance.slug)
+
+
+@receiver(post_delete, sender=Article)
+def article_deleted_log(instance: Article, **kwargs: Any) -> None:
+    """Log what has been deleted."""
+    text = "POST_DELETE: Article %r has been deleted (ID: %s) with slug %r"
+    logger.info(text, instance.title, instance.pk, instance.slug)

@@ -1,0 +1,35 @@
+"""Slugs that no other article has."""
+
+import itertools
+import re
+from collections.abc import Container
+
+from django.db.models import Q
+from django.utils.text import slugify
+
+from .models import SLUG_LENGTH, Article
+from .validators import RESERVED_SLUGS
+
+FALLBACK = "article"
+ROOM_FOR_NUMBER = 12
+
+
+def stem(title: str) -> str:
+    """The title as a slug, short enough to be numbered; never empty."""
+    return slugify(title)[: SLUG_LENGTH - ROOM_FOR_NUMBER].strip("-_") or FALLBACK
+
+
+def first_free(stem: str, taken: Container[str]) -> str:
+    """``stem``, ``stem-1``, ``stem-2``, ...: the first that is not taken."""
+    numbered = (f"{stem}-{number}" for number in itertools.count(1))
+    return next(slug for slug in itertools.chain([stem], numbered) if slug not in taken)
+
+
+def free_slug(article: Article, using: str) -> str:
+    """A slug from the article's title that no other article has now; costs one query."""
+    wanted = stem(article.title)
+    # LIKE can use the index, the regular expression keeps the slugs of longer titles out.
+    numbered = Q(slug__startswith=f"{wanted}-", slug__regex=rf"^{re.escape(wanted)}-[0-9]+$")
+    others = Article.objects.using(using).exclude(pk=article.pk)
+    taken = others.filter(Q(slug=wanted) | numbered).values_list("slug", flat=True)
+    return first_free(wanted, RESERVED_SLUGS.union(taken))

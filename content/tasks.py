@@ -1,0 +1,54 @@
+"""What Celery runs for the domain: the counters."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from celery import shared_task
+from django.db.models import F, Model
+
+from core.outbox.call import Call
+
+from .models import Article, Author, Category
+
+COUNTED_BY: dict[str, type[Model]] = {"author": Author, "category": Category}
+
+
+@shared_task(batch=True)
+def count_articles(calls: Sequence[Call]) -> None:
+    """Move the counters of authors and categories as articles came, went or moved.
+
+    Each call has ``before`` and ``after``: the keys of the ``author`` and the ``category`` that
+    counted the article and that count it now; what was or is none is None or left out.
+    """
+    for name, model in COUNTED_BY.items():
+        move_counter(model, "article_count", net_moves(calls, name), calls[0].using)
+
+
+@shared_task(batch=True)
+def count_views(calls: Sequence[Call]) -> None:
+    """Add the views of the batch to their articles; each call has ``article_id``."""
+    views = Counter(call.kwargs["article_id"] for call in calls)
+    move_counter(Article, "view_count", views, calls[0].using)
+
+
+def net_moves(calls: Iterable[Call], name: str) -> Counter[int | None]:
+    """How far each author's or category's counter moves by all the calls together."""
+    moves: Counter[int | None] = Counter()
+    for call in calls:
+        moves[call.kwargs.get("before", {}).get(name)] -= 1
+        moves[call.kwargs.get("after", {}).get(name)] += 1
+    del moves[None]
+    return moves
+
+
+def move_counter(model: type[Model], field: str, moves: Counter[Any], using: str) -> None:
+    """Move each row's counter with one UPDATE; a row that is gone has nothing to count.
+
+    Always in the order of the keys: two batches that lock the same rows would otherwise wait for
+    each other.
+    """
+    for pk, move in sorted(moves.items()):
+        if move:
+            rows = model._default_manager.using(using)
+            rows.filter(pk=pk).update(**{field: F(field) + move})

@@ -1,0 +1,156 @@
+"""Reading, writing, publishing and discussing an article."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.contrib.auth.views import redirect_to_login
+from django.contrib.messages.views import SuccessMessageMixin
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse, reverse_lazy
+from django.views.generic import CreateView, DeleteView, DetailView, UpdateView, View
+from django.views.generic.base import TemplateResponseMixin
+from django.views.generic.detail import SingleObjectMixin
+
+from ..forms import ArticleForm, CommentForm
+from ..models import Article, Author
+from ..signals import article_viewed
+
+
+class ArticlePage(TemplateResponseMixin):
+    """What the page of one article shows, under the comment form as it is now."""
+
+    template_name = "content/article_detail.html"
+    request: HttpRequest
+
+    def article_context(self, article: Article, form: CommentForm) -> dict[str, Any]:
+        """The article, its comments, the form, and whether the reader may change the article."""
+        return {
+            "article": article,
+            "comments": article.comments.select_related("user"),
+            "form": form,
+            "can_change": article.can_be_changed_by(self.request.user),
+        }
+
+
+class ArticleDetail(ArticlePage, DetailView):
+    """An article and its comments; tells that a published one was viewed."""
+
+    def get_queryset(self) -> QuerySet[Article]:
+        """What the reader may see: anything else is not found."""
+        return Article.objects.visible_to(self.request.user).with_related()
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """The article's page with an empty comment form."""
+        return super().get_context_data(**kwargs) | self.article_context(self.object, CommentForm())
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The page."""
+        response = super().get(request, *args, **kwargs)
+        if request.method == "GET" and self.object.is_published:
+            article_viewed.send(sender=Article, article=self.object, request=request)
+        return response
+
+
+class ArticleCreate(LoginRequiredMixin, SuccessMessageMixin, CreateView):
+    """A form for a new article; the user becomes its author."""
+
+    model = Article
+    form_class = ArticleForm
+    success_message = "“%(title)s” is saved."
+
+    def form_valid(self, form: ModelForm) -> HttpResponse:
+        """Save under the user's author; a user that a fixture made may not have one yet."""
+        user: Any = self.request.user  # not anonymous: the mixin saw to it
+        form.instance.author, _ = Author.objects.get_or_create(user=user)
+        return super().form_valid(form)
+
+
+class ChangeableArticle(LoginRequiredMixin, SingleObjectMixin):
+    """An article to change: not found for who can't see it, forbidden for who can't change it."""
+
+    request: HttpRequest
+
+    def get_queryset(self) -> QuerySet[Article]:
+        """What the user may see; locked for a write, so that two at once are one after the other.
+
+        Both of them would find a draft otherwise, and both would publish it.
+        """
+        articles = Article.objects.visible_to(self.request.user).with_related()
+        if self.request.method == "POST":
+            return articles.select_for_update(of=("self",))
+        return articles
+
+    def get_object(self, queryset: QuerySet[Article] | None = None) -> Article:
+        """The article, if the user may change it."""
+        article = super().get_object(queryset)
+        if not article.can_be_changed_by(self.request.user):
+            raise PermissionDenied("Only the author of an article can change it.")
+        return article
+
+
+class ArticleEdit(ChangeableArticle, SuccessMessageMixin, UpdateView):
+    """The form of an article that exists."""
+
+    form_class = ArticleForm
+    success_message = "“%(title)s” is saved."
+
+
+class ArticleDelete(ChangeableArticle, SuccessMessageMixin, DeleteView):
+    """Asks whether to delete an article, and deletes it."""
+
+    success_url = reverse_lazy("article-list")
+    success_message = "The article is deleted."
+
+
+class BackToArticle(LoginRequiredMixin, View):
+    """Sends who isn't logged in back to the article afterwards: the address takes only POST."""
+
+    http_method_names = ["post"]
+
+    def handle_no_permission(self) -> HttpResponseRedirect:
+        """The way to the log-in page."""
+        return redirect_to_login(reverse("article-detail", args=[self.kwargs["slug"]]))
+
+
+class ArticlePublish(BackToArticle, ChangeableArticle):
+    """Publishes an article."""
+
+    def post(self, request: HttpRequest, slug: str) -> HttpResponse:
+        """Publish it, unless it is published already."""
+        article = self.get_object()
+        if article.is_published:
+            messages.info(request, f"“{article}” was published already.")
+        else:
+            article.is_published = True
+            article.save()
+            messages.success(request, f"“{article}” is published.")
+        return redirect(article)
+
+
+class CommentCreate(BackToArticle, ArticlePage, CreateView):
+    """Adds a comment to an article that the user may see."""
+
+    form_class = CommentForm
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Save the comment, or show the article with what is wrong with it."""
+        articles = Article.objects.visible_to(request.user).with_related()
+        self.article = get_object_or_404(articles, slug=kwargs["slug"])
+        return super().post(request, *args, **kwargs)
+
+    def form_valid(self, form: ModelForm) -> HttpResponse:
+        """Save it as the user's, and go to where it stands."""
+        form.instance.article, form.instance.user = self.article, self.request.user
+        comment = form.save()
+        messages.success(self.request, "Your comment is saved.")
+        return redirect(f"{self.article.get_absolute_url()}#comment-{comment.pk}")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """The article's page with the comment form as it was sent."""
+        context = super().get_context_data(**kwargs)
+        return context | self.article_context(self.article, context["form"])

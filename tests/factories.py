@@ -1,0 +1,94 @@
+"""Makes the domain's objects as the site would: saved, with their signals."""
+
+from functools import cache
+from typing import Any
+
+import factory
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import User
+from factory.django import DjangoModelFactory
+
+from content.models import Article, Author, Category, Comment, Product
+
+PASSWORD = "correct-horse-battery"
+
+
+@cache
+def password_hash() -> str:
+    """The hash of ``PASSWORD``, made once: it is slow on purpose."""
+    return make_password(PASSWORD)
+
+
+class UserFactory(DjangoModelFactory):
+    """A user with an address; logs in with ``PASSWORD``."""
+
+    class Meta:
+        model = User
+
+    username = factory.Sequence(lambda number: f"user{number}")
+    email = factory.LazyAttribute(lambda user: f"{user.username}@example.com")
+    password = factory.LazyFunction(password_hash)
+
+
+class AuthorFactory(DjangoModelFactory):
+    """The author that the signals make for a new user: ``AuthorFactory(user__username="mara")``."""
+
+    class Meta:
+        model = Author
+
+    user = factory.SubFactory(UserFactory)
+
+    @classmethod
+    def _create(cls, model_class: type[Author], *args: Any, **kwargs: Any) -> Author:
+        author: Author = kwargs.pop("user").author
+        for name, value in kwargs.items():
+            setattr(author, name, value)
+        if kwargs:
+            author.save()
+        return author
+
+
+class CategoryFactory(DjangoModelFactory):
+    """A category."""
+
+    class Meta:
+        model = Category
+
+    name = factory.Sequence(lambda number: f"Category {number}")
+    slug = factory.Sequence(lambda number: f"category-{number}")
+
+
+class ArticleFactory(DjangoModelFactory):
+    """A draft without a category; ``ArticleFactory(published=True)`` is a published one."""
+
+    class Meta:
+        model = Article
+
+    class Params:
+        published = factory.Trait(status=Article.Status.PUBLISHED)
+
+    title = factory.Sequence(lambda number: f"Article {number}")
+    author = factory.SubFactory(AuthorFactory)
+    content = "One paragraph.\n\nAnd another one."
+
+
+class CommentFactory(DjangoModelFactory):
+    """A comment by somebody else on a published article."""
+
+    class Meta:
+        model = Comment
+
+    article = factory.SubFactory(ArticleFactory, published=True)
+    user = factory.SubFactory(UserFactory)
+    text = "Well said."
+
+
+class ProductFactory(DjangoModelFactory):
+    """A product for sale."""
+
+    class Meta:
+        model = Product
+
+    name = factory.Sequence(lambda number: f"Product {number}")
+    price = "9.99"
+    stock = 100

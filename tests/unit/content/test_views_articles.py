@@ -1,0 +1,308 @@
+"""The pages of an article."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
+from pytest_django.asserts import assertContains, assertNotContains, assertRedirects
+
+from content.models import Article, Author, Comment
+from content.signals import article_published, article_viewed
+from tests.factories import (
+    ArticleFactory,
+    CategoryFactory,
+    CommentFactory,
+    UserFactory,
+)
+
+pytestmark = pytest.mark.django_db
+
+DATA = {"title": "Ferns", "content": "They like shade."}
+
+
+@pytest.fixture
+def viewed() -> Iterator[list[Article]]:
+    """The articles that ``article_viewed`` was sent for."""
+    sent: list[Article] = []
+
+    def note(sender: type[Article], article: Article, request: Any, **kwargs: Any) -> None:
+        assert request.method == "GET"
+        sent.append(article)
+
+    article_viewed.connect(note)
+    yield sent
+    article_viewed.disconnect(note)
+
+
+class TestArticleDetail:
+    """An article's page."""
+
+    def test_success(self, client: Client, viewed: list[Article]) -> None:
+        """Shows it with its comments, and tells that it was viewed."""
+        comment = CommentFactory()
+        page = client.get(comment.article.get_absolute_url())
+        assertContains(page, comment.article.title)
+        assertContains(page, comment.text)
+        assert viewed == [comment.article]
+
+    def test_anonymous(self, client: Client) -> None:
+        """Who isn't logged in is told how to comment, and offered no changes."""
+        page = client.get(ArticleFactory(published=True).get_absolute_url())
+        assertContains(page, "to comment")
+        assertContains(page, "No comments yet.")
+        assertNotContains(page, "Delete")
+
+    def test_own_draft(self, client: Client, author: Author, viewed: list[Article]) -> None:
+        """Its author sees it, can publish it, and that counts as no view."""
+        page = client.get(ArticleFactory(author=author).get_absolute_url())
+        assertContains(page, "Draft")
+        assertContains(page, "Publish")
+        assert viewed == []
+
+    @pytest.mark.parametrize("status", [Article.Status.DRAFT, Article.Status.ARCHIVED])
+    def test_fail_not_public(self, client: Client, author: Author, status: str) -> None:
+        """To others it is not there."""
+        article = ArticleFactory(status=status)
+        assert client.get(article.get_absolute_url()).status_code == 404
+
+    def test_staff(self, client: Client) -> None:
+        """Staff sees every draft."""
+        client.force_login(UserFactory(is_staff=True))
+        assertContains(client.get(ArticleFactory().get_absolute_url()), "Publish")
+
+    def test_head_is_no_view(self, client: Client, viewed: list[Article]) -> None:
+        """Nobody read it."""
+        client.head(ArticleFactory(published=True).get_absolute_url())
+        assert viewed == []
+
+    def test_no_query_a_comment(
+        self, client: Client, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        """The article and its comments."""
+        article = ArticleFactory(published=True, category=CategoryFactory())
+        CommentFactory.create_batch(5, article=article)
+        with django_assert_num_queries(4, info="with the request's own transaction"):
+            client.get(article.get_absolute_url())
+
+
+class TestArticleCreate:
+    """Writing."""
+
+    URL = reverse("article-create")
+
+    def test_form(self, client: Client, author: Author) -> None:
+        """Has a label at each field."""
+        page = client.get(self.URL)
+        assertContains(page, '<label for="id_title">')
+        assertContains(page, '<label for="id_content">')
+
+    def test_success(self, client: Client, author: Author) -> None:
+        """The user is the author; the page of the article follows."""
+        response = client.post(self.URL, DATA)
+        article = Article.objects.get()
+        assertRedirects(response, "/articles/ferns/")
+        assert (article.author, article.status) == (author, Article.Status.DRAFT)
+
+    def test_published_at_once(self, client: Client, author: Author) -> None:
+        """If that is chosen."""
+        client.post(self.URL, DATA | {"status": "published"})
+        assert Article.objects.get().is_published
+
+    def test_user_without_author(self, client: Client, author: Author) -> None:
+        """One that a fixture made gets one now."""
+        author.delete()
+        client.post(self.URL, DATA)
+        assert Article.objects.get().author.user == author.user
+
+    def test_fail_invalid(self, client: Client, author: Author) -> None:
+        """The form comes back with the reason and with what was written."""
+        page = client.post(self.URL, DATA | {"title": ""})
+        assertContains(page, "Give the article a title.")
+        assertContains(page, "They like shade.")
+        assert not Article.objects.exists()
+
+    def test_fail_anonymous(self, client: Client) -> None:
+        """Has to log in first."""
+        assertRedirects(client.get(self.URL), f"/login/?next={self.URL}")
+
+
+class TestArticleEdit:
+    """Changing an article."""
+
+    def test_success(self, client: Client, author: Author) -> None:
+        """Saves, and keeps the address."""
+        article = ArticleFactory(author=author, title="Mosses")
+        url = reverse("article-edit", args=[article.slug])
+        assertContains(client.get(url), "Mosses")
+        assertRedirects(client.post(url, DATA), "/articles/mosses/")
+        article.refresh_from_db()
+        assert article.title == "Ferns"
+
+    def test_archive(self, client: Client, author: Author) -> None:
+        """The status can be changed here."""
+        article = ArticleFactory(author=author, published=True)
+        client.post(reverse("article-edit", args=[article.slug]), DATA | {"status": "archived"})
+        article.refresh_from_db()
+        assert article.status == Article.Status.ARCHIVED
+
+    def test_staff(self, client: Client) -> None:
+        """Staff may; the article stays its author's."""
+        article = ArticleFactory()
+        client.force_login(UserFactory(is_staff=True))
+        client.post(reverse("article-edit", args=[article.slug]), DATA)
+        assert Article.objects.get(title="Ferns").author == article.author
+
+    def test_fail_invalid(self, client: Client, author: Author) -> None:
+        """Nothing is saved."""
+        article = ArticleFactory(author=author, title="Mosses")
+        page = client.post(reverse("article-edit", args=[article.slug]), {"title": "Ferns"})
+        assertContains(page, "Write the article&#x27;s text.")
+        article.refresh_from_db()
+        assert article.title == "Mosses"
+
+
+class TestArticlePublish:
+    """Publishing."""
+
+    def test_success(self, client: Client, author: Author) -> None:
+        """Everybody can read it then."""
+        article = ArticleFactory(author=author)
+        response = client.post(reverse("article-publish", args=[article.slug]), follow=True)
+        assertContains(response, f"“{article.title}” is published.")
+        article.refresh_from_db()
+        assert article.is_published
+
+    def test_twice(self, client: Client, author: Author) -> None:
+        """The second time it says that it was."""
+        article = ArticleFactory(author=author, published=True)
+        response = client.post(reverse("article-publish", args=[article.slug]), follow=True)
+        assertContains(response, "was published already.")
+
+    def test_fail_get(self, client: Client, author: Author) -> None:
+        """A link changes nothing."""
+        article = ArticleFactory(author=author)
+        assert client.get(reverse("article-publish", args=[article.slug])).status_code == 405
+
+    def test_fail_without_token(self, author: Author) -> None:
+        """A form of another site changes nothing, and what happened is explained."""
+        client = Client(enforce_csrf_checks=True)
+        client.force_login(author.user)
+        article = ArticleFactory(author=author)
+        response = client.post(reverse("article-publish", args=[article.slug]))
+        assertContains(response, "The form has expired", status_code=403)
+
+
+class TestArticleDelete:
+    """Deleting."""
+
+    def test_asks_first(self, client: Client, author: Author) -> None:
+        """The page deletes nothing."""
+        article = ArticleFactory(author=author)
+        url = reverse("article-delete", args=[article.slug])
+        assertContains(client.get(url), "be undone")
+        assert Article.objects.exists()
+
+    def test_success(self, client: Client, author: Author) -> None:
+        """Its comments go with it."""
+        comment = CommentFactory(article__author=author)
+        url = reverse("article-delete", args=[comment.article.slug])
+        assertRedirects(client.post(url), "/")
+        assert not Article.objects.exists()
+        assert not Comment.objects.exists()
+
+
+@pytest.mark.parametrize("action", ["edit", "publish", "delete"])
+class TestChangeRefused:
+    """Who may not change an article."""
+
+    def test_fail_anonymous(self, client: Client, action: str) -> None:
+        """Has to log in; afterwards there is a page to come back to."""
+        article = ArticleFactory(published=True)
+        url = reverse(f"article-{action}", args=[article.slug])
+        back = article.get_absolute_url() if action == "publish" else url
+        assertRedirects(client.post(url, DATA), f"/login/?next={back}")
+
+    def test_fail_other(self, client: Client, author: Author, action: str) -> None:
+        """Is told that it isn't theirs."""
+        article = ArticleFactory(published=True)
+        response = client.post(reverse(f"article-{action}", args=[article.slug]), DATA)
+        assertContains(response, "Only the author", status_code=403)
+        article.refresh_from_db()
+        assert article.title != "Ferns"
+
+    def test_fail_others_draft(self, client: Client, author: Author, action: str) -> None:
+        """Doesn't learn that there is one."""
+        url = reverse(f"article-{action}", args=[ArticleFactory().slug])
+        assert client.post(url, DATA).status_code == 404
+
+
+class TestCommentCreate:
+    """Commenting."""
+
+    def test_success(self, client: Client, author: Author) -> None:
+        """The comment is the user's, and the page shows it."""
+        article = ArticleFactory(published=True)
+        url = reverse("comment-create", args=[article.slug])
+        response = client.post(url, {"text": "Nice ferns"}, follow=True)
+        assertContains(response, "Nice ferns")
+        assert article.comments.get().user == author.user
+
+    def test_fail_empty(self, client: Client, author: Author) -> None:
+        """The article's page says what is missing."""
+        article = ArticleFactory(published=True)
+        page = client.post(reverse("comment-create", args=[article.slug]), {"text": " "})
+        assertContains(page, "Write something first.")
+        assertContains(page, article.title)
+        assert not Comment.objects.exists()
+
+    def test_fail_anonymous(self, client: Client) -> None:
+        """Comes back to the article after logging in."""
+        article = ArticleFactory(published=True)
+        response = client.post(reverse("comment-create", args=[article.slug]), {"text": "x"})
+        assertRedirects(response, f"/login/?next={article.get_absolute_url()}")
+
+    def test_fail_draft(self, client: Client, author: Author) -> None:
+        """What can't be seen can't be commented."""
+        url = reverse("comment-create", args=[ArticleFactory().slug])
+        assert client.post(url, {"text": "x"}).status_code == 404
+
+    def test_fail_get(self, client: Client, author: Author) -> None:
+        """The address takes forms only."""
+        url = reverse("comment-create", args=[ArticleFactory(published=True).slug])
+        assert client.get(url).status_code == 405
+
+
+@pytest.mark.django_db(transaction=True)
+class TestTwoConnections:
+    """Two requests that publish the same article at the same time."""
+
+    def test_published_once(self) -> None:
+        """The second finds it published: readers are told once."""
+        article, together, sent = ArticleFactory(), Barrier(2), []
+
+        def publish(_: int) -> int:
+            client = Client()
+            client.force_login(article.author.user)
+            together.wait(timeout=30)
+            try:
+                url = reverse("article-publish", args=[article.slug])
+                return client.post(url).status_code
+            finally:
+                connection.close()
+
+        def note(article: Article, **kwargs: Any) -> None:
+            sent.append(article)
+
+        article_published.connect(note)
+        try:
+            with ThreadPoolExecutor(2) as pool:
+                assert list(pool.map(publish, range(2))) == [302, 302]
+        finally:
+            article_published.disconnect(note)
+        assert sent == [article]

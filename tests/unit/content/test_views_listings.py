@@ -1,0 +1,115 @@
+"""The pages that list articles."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
+from pytest_django.asserts import assertContains, assertNotContains
+
+from content.models import Author
+from tests.factories import ArticleFactory, AuthorFactory, CategoryFactory
+
+pytestmark = pytest.mark.django_db
+
+
+class TestArticleList:
+    """The front page."""
+
+    URL = reverse("article-list")
+
+    def test_success(self, client: Client) -> None:
+        """Shows what is published, with its author and category."""
+        article = ArticleFactory(published=True, category=CategoryFactory(name="Garden"))
+        draft = ArticleFactory(title="Unfinished")
+        page = client.get(self.URL)
+        assertContains(page, article.title)
+        assertContains(page, article.author)
+        assertContains(page, "Garden")
+        assertNotContains(page, draft.title)
+
+    def test_empty(self, client: Client) -> None:
+        """Says that there is nothing."""
+        assertContains(client.get(self.URL), "Nothing is published yet.")
+
+    def test_newest_first_in_pages(self, client: Client) -> None:
+        """Ten a page."""
+        articles = ArticleFactory.create_batch(11, published=True, author=AuthorFactory())
+        first = client.get(self.URL)
+        assert list(first.context["object_list"]) == articles[:0:-1]
+        assertContains(first, "Page 1 of 2")
+        assert list(client.get(self.URL, {"page": 2}).context["object_list"]) == [articles[0]]
+
+    @pytest.mark.parametrize("page", ["3", "0", "x"])
+    def test_fail_no_such_page(self, client: Client, page: str) -> None:
+        """Is not found."""
+        assert client.get(self.URL, {"page": page}).status_code == 404
+
+    def test_no_query_an_article(
+        self, client: Client, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        """The number, the articles, the categories."""
+        for _ in range(5):
+            ArticleFactory(published=True, category=CategoryFactory())
+        with django_assert_num_queries(5, info="with the request's own transaction"):
+            client.get(self.URL)
+
+    def test_escapes(self, client: Client) -> None:
+        """What authors write is text."""
+        ArticleFactory(published=True, title="<script>alert(1)</script>")
+        assertNotContains(client.get(self.URL), "<script>")
+
+
+class TestCategoryDetail:
+    """A category's page."""
+
+    def test_success(self, client: Client) -> None:
+        """Shows what is published in it."""
+        category = CategoryFactory()
+        article = ArticleFactory(category=category, published=True)
+        other = ArticleFactory(published=True, title="Elsewhere")
+        page = client.get(category.get_absolute_url())
+        assertContains(page, article.title)
+        assertNotContains(page, other.title)
+
+    def test_empty(self, client: Client) -> None:
+        """Says that there is nothing."""
+        page = client.get(CategoryFactory().get_absolute_url())
+        assertContains(page, "Nothing is published here yet.")
+
+    def test_fail_unknown(self, client: Client) -> None:
+        """Is not found."""
+        assert client.get("/categories/none/").status_code == 404
+
+
+class TestAuthorDetail:
+    """An author's page."""
+
+    def test_success(self, client: Client) -> None:
+        """Shows who it is, and what they published."""
+        author = AuthorFactory(bio="Writes about ferns.")
+        ArticleFactory(author=author, published=True, title="Ferns")
+        ArticleFactory(author=author, title="Unfinished")
+        page = client.get(author.get_absolute_url())
+        assertContains(page, "Writes about ferns.")
+        assertContains(page, "Ferns")
+        assertNotContains(page, "Unfinished")
+
+    def test_own(self, client: Client, author: Author) -> None:
+        """The author finds the drafts here too."""
+        ArticleFactory(author=author, title="Unfinished")
+        assertContains(client.get(author.get_absolute_url()), "Unfinished")
+
+    def test_odd_username(self, client: Client) -> None:
+        """Every username that Django allows has a page."""
+        author = AuthorFactory(user__username="ann.o+b@c-d_é")
+        assert client.get(author.get_absolute_url()).status_code == 200
+
+    def test_behind_counter(self, client: Client) -> None:
+        """A counter that is behind shows no negative number."""
+        author = AuthorFactory()
+        Author.objects.update(article_count=-1)
+        assertContains(client.get(author.get_absolute_url()), "No articles")
+
+    def test_fail_unknown(self, client: Client) -> None:
+        """Is not found."""
+        assert client.get("/authors/nobody/").status_code == 404
