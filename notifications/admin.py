@@ -1,0 +1,59 @@
+"""Follows and deliveries in the admin; what was sent is to be read, not changed."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from .models import Delivery, Follow
+
+
+@admin.register(Follow)
+class FollowAdmin(admin.ModelAdmin):
+    """Who follows whom or what."""
+
+    list_display = ["user", "author", "category", "created_at"]
+    list_select_related = ["user", "author__user", "category"]
+    search_fields = ["user__username", "author__user__username", "category__name"]
+    autocomplete_fields = ["user", "author", "category"]
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(admin.ModelAdmin):
+    """Every mail: to whom, about what, and what became of it."""
+
+    list_display = ["created_at", "kind", "address", "status", "attempts", "sent_at", "short_error"]
+    list_filter = ["status", "kind", "created_at"]
+    search_fields = ["address", "=message_id", "recipient__username", "error"]
+    date_hierarchy = "created_at"
+    show_full_result_count = False
+    fields = [
+        "kind",
+        "recipient",
+        "address",
+        "article_id",
+        "comment_id",
+        "status",
+        "attempts",
+        "error",
+        "message_id",
+        "key",
+        "created_at",
+        "sent_at",
+    ]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody makes a delivery by hand."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Delivery | None = None) -> bool:
+        """Nobody changes a delivery."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Delivery | None = None) -> bool:
+        """Nobody deletes a delivery."""
+        return False
+
+    @admin.display(description="error")
+    def short_error(self, delivery: Delivery) -> str:
+        """The start of the error or of the reason."""
+        error = delivery.error
+        return error if len(error) <= 80 else f"{error[:79]}…"

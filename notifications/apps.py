@@ -1,0 +1,13 @@
+"""Where the notifications join Django: their receivers."""
+
+from django.apps import AppConfig
+
+
+class NotificationsConfig(AppConfig):
+    """Follows, and the mails that tell followers and authors what happened."""
+
+    name = "notifications"
+
+    def ready(self) -> None:
+        """Connect the receivers."""
+        from . import receivers  # noqa: F401

@@ -1,0 +1,135 @@
+"""Sends one delivery: once, or not at all, or with the record saying that it can't be known.
+
+Each status is a short write of its own, and no transaction is open while a server is spoken to:
+
+    pending ── claimed ──> sending ──> sent
+       │  <── sure that it didn't go ──┤
+       │                               ├──> failed      the server refused it for good
+       └──> skipped: no longer wanted  └──> uncertain   it may have gone, and it may not
+
+The claim comes after everything that can go wrong without a mail going out (the templates, the
+connection), so that "sending" stands for the few milliseconds of the conversation itself.
+"""
+
+import smtplib
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db.models import F
+from django.utils import timezone
+
+from .deliveries import reason_unreachable
+from .mail import build_message, new_connection
+from .models import Delivery
+
+Status = Delivery.Status
+Kind = Delivery.Kind
+
+INTERRUPTED = "The worker ended while it sent this. Whether the mail went out can't be known."
+BROKEN_OFF = "The connection broke before the server confirmed the mail. It may have gone out."
+
+
+def send(delivery: Delivery) -> None:
+    """Send the mail unless that is settled already; raises what is worth another try."""
+    before = delivery.status
+    if before not in (Status.PENDING, Status.SENDING):
+        return
+    reason = reason_to_skip(delivery)
+    if before == Status.SENDING and (reason or not resends_uncertain()):
+        delivery.move(before, to=Status.UNCERTAIN, error=INTERRUPTED)
+    elif reason:
+        delivery.move(before, to=Status.SKIPPED, error=reason)
+    else:
+        _connect_and_send(delivery)
+
+
+def reason_to_skip(delivery: Delivery) -> str:
+    """Why the mail is no longer wanted, or ""."""
+    article = delivery.article
+    if article is None:
+        return "The article is gone."
+    if not article.is_published:
+        return "The article is no longer published."
+    if delivery.kind == Kind.COMMENT_POSTED and delivery.comment is None:
+        return "The comment is gone."
+    return reason_unreachable(delivery.recipient, delivery.address)
+
+
+def resends_uncertain() -> bool:
+    """Whether a mail that may have gone out is sent again: ``NOTIFICATIONS_RESEND_UNCERTAIN``."""
+    return getattr(settings, "NOTIFICATIONS_RESEND_UNCERTAIN", False)
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether the server refused this recipient or this message for good (a 5xx reply).
+
+    A refused sender or login is not: the site's configuration is wrong, and once it is right the
+    mail can go.
+    """
+    refused = isinstance(error, smtplib.SMTPRecipientsRefused | smtplib.SMTPDataError)
+    return refused and (_reply_code(error) or 0) >= 500
+
+
+def _connect_and_send(delivery: Delivery) -> None:
+    connection = new_connection()
+    try:
+        message = _prepare(delivery, connection)
+        if delivery.move(delivery.status, to=Status.SENDING, attempts=F("attempts") + 1):
+            _converse(delivery, connection, message)
+    finally:
+        connection.close()
+
+
+def _prepare(delivery: Delivery, connection: Any) -> EmailMessage:
+    """The message, with the connection open; raises, and records, what keeps it from being sent."""
+    try:
+        message = build_message(delivery)
+        connection.open()
+    except Exception as error:
+        # Whatever it was, nothing was sent by this attempt: the status stays what it is.
+        before = delivery.status
+        delivery.move(before, to=before, error=_text(error), attempts=F("attempts") + 1)
+        raise
+    return message
+
+
+def _converse(delivery: Delivery, connection: Any, message: EmailMessage) -> None:
+    try:
+        connection.send_messages([message])
+    except Exception as error:
+        if _settle_failure(delivery, error, connection):
+            return
+        raise
+    # Also over "uncertain", which another worker writes when this one took longer than its lease.
+    before = (Status.SENDING, Status.UNCERTAIN)
+    delivery.move(*before, to=Status.SENT, sent_at=timezone.now(), error="")
+
+
+def _settle_failure(delivery: Delivery, error: Exception, connection: Any) -> bool:
+    """Record the failure; whether that is the end of it."""
+    if is_refusal(error):
+        delivery.move(Status.SENDING, to=Status.FAILED, error=_text(error))
+    elif _may_have_gone(error, connection) and not resends_uncertain():
+        text = f"{BROKEN_OFF} {_text(error)}"
+        delivery.move(Status.SENDING, to=Status.UNCERTAIN, error=text)
+    else:
+        delivery.move(Status.SENDING, to=Status.PENDING, error=_text(error))
+        return False
+    return True
+
+
+def _may_have_gone(error: Exception, connection: Any) -> bool:
+    # A reply settles it. Without one it depends on how far the conversation came, which a backend
+    # other than the project's own doesn't say.
+    return _reply_code(error) is None and getattr(connection, "handed_over", True)
+
+
+def _reply_code(error: Exception) -> int | None:
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return min(code for code, _ in error.recipients.values())
+    return error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else None
+
+
+def _text(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

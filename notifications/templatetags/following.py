@@ -1,0 +1,19 @@
+"""What the follow button has to know."""
+
+from typing import Any
+
+from django import template
+
+from notifications.models import Follow
+
+register = template.Library()
+
+TARGETS = {"author": "author__user__username", "category": "category__slug"}
+
+
+@register.simple_tag
+def is_following(user: Any, kind: str, slug: str) -> bool:
+    """Whether the user follows the author with this user name, or the category with this slug."""
+    if not user.is_authenticated:
+        return False
+    return Follow.objects.filter(user=user, **{TARGETS[kind]: slug}).exists()

@@ -1,0 +1,25 @@
+"""What every test of the notifications needs."""
+
+from collections.abc import Callable
+
+import pytest
+from django.db.models.functions import Now
+
+from core.models import OutboxCall
+from core.outbox.drain import Report, drain_all
+from notifications.tasks import send_delivery
+from tests.mailbox import mail_server  # noqa: F401  # a fixture
+
+
+@pytest.fixture
+def drain(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Report]:
+    """Settle everything, also what waits for its next attempt; each call is tried once a time."""
+    # Minutes until the next attempt: with jitter it can be due in the same drain.
+    monkeypatch.setattr(send_delivery, "retry_backoff", False)
+
+    def settle() -> Report:
+        pending = OutboxCall.objects.filter(status=OutboxCall.Status.PENDING)
+        pending.update(available_at=Now())
+        return drain_all()
+
+    return settle
