@@ -1,0 +1,102 @@
+"""The log in the admin: to be read, filtered and searched; nothing in it can be changed."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from .models import AuditLog
+from .registry import audited_models, find_model
+
+
+class ModelFilter(admin.SimpleListFilter):
+    """By model: those that are audited, without a scan of the log for those that occur in it."""
+
+    title = "model"
+    parameter_name = "model"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        """Each audited model's label and name."""
+        options = [model._meta for model in audited_models()]
+        return sorted((each.label_lower, str(each.verbose_name)) for each in options)
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[AuditLog]
+    ) -> QuerySet[AuditLog] | None:
+        """The entries about the chosen model."""
+        return queryset.filter(model_label=self.value()) if self.value() else None
+
+
+@admin.register(AuditLog)
+class AuditLogAdmin(admin.ModelAdmin):
+    """Who changed what, and when."""
+
+    list_display = ("timestamp", "action", "model_name", "object_repr", "summary", "user_label")
+    list_filter = ("action", ModelFilter, "timestamp")
+    search_fields = ("=object_id", "object_repr", "user_label", "=request_id")
+    search_help_text = "Object's id or name, user's name, request's id"
+    date_hierarchy = "timestamp"
+    show_full_result_count = False
+    fields = (
+        "timestamp",
+        "action",
+        "model_name",
+        "object_link",
+        "changes_table",
+        "user",
+        "user_label",
+        "request_id",
+        "address",
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody adds an entry by hand."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: AuditLog | None = None) -> bool:
+        """Nobody changes an entry."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: AuditLog | None = None) -> bool:
+        """Nobody deletes an entry."""
+        return False
+
+    @admin.display(description="model", ordering="model_label")
+    def model_name(self, log: AuditLog) -> str:
+        """The name of the object's class."""
+        return log.model_name
+
+    @admin.display(description="changes")
+    def summary(self, log: AuditLog) -> str:
+        """The names of the fields that an update changed."""
+        return ", ".join(log.changes) if log.action == AuditLog.Action.UPDATE else ""
+
+    @admin.display(description="object")
+    def object_link(self, log: AuditLog) -> str | SafeString:
+        """The object's name and id, linked to its page in the admin while it has one."""
+        name = f"{log.object_repr} (#{log.object_id})"
+        url = self._object_url(log)
+        return format_html('<a href="{}">{}</a>', url, name) if url else name
+
+    @admin.display(description="changes")
+    def changes_table(self, log: AuditLog) -> SafeString:
+        """Each field with its old and its new value."""
+        context = {"changes": log.named_changes().items()}
+        return render_to_string("audit/changes.html", context)
+
+    def _object_url(self, log: AuditLog) -> str | None:
+        model = find_model(log.model_label)
+        if model is None or not model._base_manager.filter(pk=log.object_id).exists():
+            return None
+        options = model._meta
+        try:
+            name = f"{self.admin_site.name}:{options.app_label}_{options.model_name}_change"
+            return reverse(name, args=[log.object_id])
+        except NoReverseMatch:
+            return None

@@ -1,0 +1,20 @@
+"""Where the log joins Django: the checks, and the models that are audited."""
+
+from django.apps import AppConfig
+
+
+class AuditConfig(AppConfig):
+    """The log of every change to every model that ``AUDIT_MODELS`` names."""
+
+    name = "audit"
+    verbose_name = "Audit log"
+
+    def ready(self) -> None:
+        """Register the checks; follow each configured model."""
+        from core.tracking import adopt
+
+        from . import checks, receivers, registry  # noqa: F401  # the checks register themselves
+
+        for model, exclude in registry.configured_models():
+            adopt(model)
+            receivers.connect(model, exclude)

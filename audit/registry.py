@@ -1,0 +1,67 @@
+"""Which models are audited, and which of their fields: what ``AUDIT_MODELS`` says."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.db.models import Field, Model
+
+Fields = tuple[Field, ...]
+
+_fields: dict[type[Model], Fields] = {}
+
+
+def configured() -> Mapping[str, Any]:
+    """The setting: ``{"app.Model": {"exclude": [field, …]}}``."""
+    return getattr(settings, "AUDIT_MODELS", {})
+
+
+def configured_models() -> Iterator[tuple[type[Model], Collection[str]]]:
+    """Each model of the setting with the fields it excludes.
+
+    An entry that is wrong is left out, so that a slip never writes what should be excluded; the
+    system checks name it.
+    """
+    for label, options in configured().items():
+        model = find_model(label)
+        if model is not None and is_well_formed(options):
+            yield model, options.get("exclude", ())
+
+
+def find_model(label: str) -> type[Model] | None:
+    """The installed model that ``app.Model`` names, or None."""
+    try:
+        return apps.get_model(label)
+    except (LookupError, ValueError):
+        return None
+
+
+def is_well_formed(options: Any) -> bool:
+    """Whether a model's options are ``{}`` or ``{"exclude": [name, …]}``."""
+    if not isinstance(options, Mapping) or not options.keys() <= {"exclude"}:
+        return False
+    return isinstance(options.get("exclude", ()), (list, tuple, set, frozenset))
+
+
+def register(model: type[Model], exclude: Collection[str] = ()) -> list[type[Model]]:
+    """The classes that send signals for rows of ``model``: itself and its proxies."""
+    fields = model._meta.concrete_fields
+    _fields[model] = tuple(field for field in fields if field.name not in exclude)
+    proxies = [each for each in apps.get_models() if each._meta.proxy]
+    return [model, *(each for each in proxies if each._meta.concrete_model is model)]
+
+
+def audited_models() -> list[type[Model]]:
+    """Every model that is audited."""
+    return list(_fields)
+
+
+def audited_fields(model: type[Model]) -> Fields:
+    """The fields of ``model`` that the log may show, in the model's order."""
+    return _fields[model._meta.concrete_model or model]
+
+
+def label_of(instance: Model) -> str:
+    """The name that the log has for the object's model; a proxy's is that of its model."""
+    return (instance._meta.concrete_model or type(instance))._meta.label_lower

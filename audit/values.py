@@ -1,0 +1,100 @@
+"""What an entry says of an object's fields: text as the database would have it, None as None."""
+
+import datetime
+import json
+from collections.abc import Iterable
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from types import SimpleNamespace
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import connections, models
+from django.utils import timezone
+
+from core.tracking import AuditableMixin
+
+from .registry import audited_fields
+
+Values = dict[str, str | None]
+
+
+def created_values(instance: models.Model, using: str) -> dict[str, Any]:
+    """``{"created": True, "values": {field: value}}`` of an instance that was just inserted."""
+    return {"created": True, "values": _all_values(instance, using)}
+
+
+def deleted_values(instance: models.Model, using: str) -> dict[str, Any]:
+    """``{"deleted_values": {field: value}}`` of an instance that was just deleted."""
+    return {"deleted_values": _all_values(instance, using)}
+
+
+def changed_values(instance: AuditableMixin, using: str) -> dict[str, Any]:
+    """``{field: {"old": value, "new": value}}`` of what the save changed; empty if nothing."""
+    changes = instance.changes()
+    changed = [field for field in audited_fields(type(instance)) if field.name in changes]
+    pairs = {f.name: [as_text(f, value, using) for value in changes[f.name]] for f in changed}
+    return {name: {"old": old, "new": new} for name, (old, new) in pairs.items() if old != new}
+
+
+def as_text(field: models.Field, value: Any, using: str) -> str | None:
+    """What Django's serializers write for the value once it is stored; None for None."""
+    stored = _as_stored(field, value, using)
+    if stored is None:
+        return None
+    instance: Any = SimpleNamespace(**{field.attname: stored})
+    text = field.value_to_string(instance)
+    if isinstance(text, str):
+        return text
+    return json.dumps(text, cls=getattr(field, "encoder", None), sort_keys=True)
+
+
+def load_deferred_fields(instance: models.Model, using: str) -> None:
+    """Give the instance what ``only()`` or ``defer()`` left out, if the row still exists."""
+    if deferred := instance.get_deferred_fields():
+        instance.__dict__.update(_select(instance, deferred, using))
+
+
+def _all_values(instance: models.Model, using: str) -> Values:
+    fields = audited_fields(type(instance))
+    loaded = instance.__dict__
+    known = {field.attname: loaded[field.attname] for field in fields if field.attname in loaded}
+    # What the database made of an expression costs a query, and only there.
+    computed = [name for name, value in known.items() if hasattr(value, "resolve_expression")]
+    known |= _select(instance, computed, using) if computed else {}
+    return {f.name: as_text(f, known[f.attname], using) for f in fields if f.attname in known}
+
+
+def _select(instance: models.Model, names: Iterable[str], using: str) -> dict[str, Any]:
+    rows = type(instance)._base_manager.using(using).filter(pk=instance.pk)
+    return rows.values(*names).first() or {}
+
+
+def _as_stored(field: models.Field, value: Any, using: str) -> Any:
+    target = field.target_field if isinstance(field, models.ForeignKey) else field
+    try:
+        value = target.to_python(value)
+    except ValidationError:
+        return value  # The database took it all the same: say what it was given.
+    if isinstance(value, Decimal) and isinstance(target, models.DecimalField):
+        return _rounded(target, value, using)
+    if isinstance(value, datetime.datetime):
+        return _in_utc(value)
+    return value
+
+
+def _rounded(field: Any, value: Decimal, using: str) -> Decimal:
+    if field.decimal_places is None or not value.is_finite():
+        return value
+    # SQLite keeps what it gets, and Django rounds when it reads that; others round what they keep.
+    rounding = ROUND_HALF_EVEN if connections[using].vendor == "sqlite" else ROUND_HALF_UP
+    places = Decimal(1).scaleb(-field.decimal_places)
+    return value.quantize(places, rounding, context=field.context)
+
+
+def _in_utc(value: datetime.datetime) -> datetime.datetime:
+    if not settings.USE_TZ:
+        return value
+    if timezone.is_naive(value):
+        value = timezone.make_aware(value, timezone.get_default_timezone())
+    return value.astimezone(datetime.UTC)

@@ -1,0 +1,27 @@
+"""What every test of the log needs."""
+
+from collections.abc import Callable
+
+import pytest
+from django.db.models import Model
+
+from audit.models import AuditLog
+from core.outbox.drain import drain_all
+
+
+@pytest.fixture
+def logged() -> Callable[[Model], list[AuditLog]]:
+    """The entries about an object, newest first, once everything due is written."""
+
+    def written(instance: Model) -> list[AuditLog]:
+        report = drain_all()
+        assert (report.retried, report.dead) == (0, 0)
+        return list(AuditLog.objects.for_object(instance))
+
+    return written
+
+
+@pytest.fixture
+def last(logged: Callable[[Model], list[AuditLog]]) -> Callable[[Model], AuditLog]:
+    """The newest entry about an object."""
+    return lambda instance: logged(instance)[0]
