@@ -3,7 +3,8 @@
 ``DATABASE_URL``, ``REDIS_URL``, ``SECRET_KEY``, ``DEBUG``, ``ALLOWED_HOSTS``,
 ``CSRF_TRUSTED_ORIGINS``, ``EMAIL_HOST``, ``EMAIL_PORT``, ``EMAIL_HOST_USER``,
 ``EMAIL_HOST_PASSWORD``, ``EMAIL_USE_TLS``, ``DEFAULT_FROM_EMAIL``, ``SITE_URL``, ``VAR_DIR``,
-``LOG_LEVEL`` and ``OUTBOX_SWEEP_INTERVAL``; the README's table says what each is for.
+``STATIC_ROOT``, ``LOG_LEVEL``, ``OUTBOX_SWEEP_INTERVAL``, ``OUTBOX_UNKNOWN_TASK_GRACE`` and
+``OUTBOX_CRASH_GRACE``; the README's table says what each is for.
 """
 
 import os
@@ -169,8 +170,9 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
-WHITENOISE_USE_FINDERS = True
+# Collected in an image (`manage.py collectstatic`); elsewhere served from where each app has them.
+STATIC_ROOT = os.environ.get("STATIC_ROOT") or None
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 MEDIA_URL = "media/"
 MEDIA_ROOT = VAR_DIR / "media"
 
@@ -222,6 +224,10 @@ CELERY_DB_REUSE_MAX = 1000
 
 # --- The outbox -----------------------------------------------------------------------------
 OUTBOX_SWEEP_INTERVAL = env_number("OUTBOX_SWEEP_INTERVAL", 2)
+OUTBOX_UNKNOWN_TASK_GRACE = env_number("OUTBOX_UNKNOWN_TASK_GRACE", 3600)
+OUTBOX_CRASH_GRACE = (
+    env_number("OUTBOX_CRASH_GRACE", 2) if "OUTBOX_CRASH_GRACE" in os.environ else None
+)
 
 # --- Auditing: which models, and which of their fields --------------------------------------
 AUDIT_MODELS: dict[str, dict[str, list[str]]] = {

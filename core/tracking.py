@@ -3,6 +3,7 @@
 import copy
 import weakref
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.exceptions import ValidationError
@@ -26,9 +27,10 @@ class _Row:
     of the transaction or of the savepoint, and calls it after COMMIT.
     """
 
-    __slots__ = ("before", "marker", "values")
+    __slots__ = ("before", "marker", "pk", "values")
 
-    def __init__(self, values: dict[str, Any], before: "_Row | None" = None) -> None:
+    def __init__(self, pk: Any, values: dict[str, Any], before: "_Row | None" = None) -> None:
+        self.pk = pk
         self.values = values
         self.before = before
         self.marker: weakref.ref[_Marker] | None = None
@@ -57,10 +59,11 @@ class _Save(NamedTuple):
 class AuditableMixin(_Base):
     """A model whose instances know what they were loaded as and who changes them.
 
-    ``save()`` and ``delete()`` run in one transaction with their signals, so that what a receiver
-    hands to ``delay_on_commit`` commits with the change also in autocommit mode. It costs no extra
-    query, but where a value can't be known otherwise: a deferred field that was assigned, an
-    expression such as ``F("stock") - 1``, an instance built by hand for a row that exists.
+    ``save()`` runs in one transaction with its signals, as Django's ``delete()`` does, so that what
+    a receiver hands to ``delay_on_commit`` commits with the change also in autocommit mode. It
+    costs no extra query, but where a value can't be known otherwise: a deferred field that was
+    assigned, an expression such as ``F("stock") - 1``, an instance built by hand for a row that
+    exists.
 
     Name it before ``models.Model``: ``class Product(AuditableMixin, models.Model)``.
     """
@@ -89,12 +92,18 @@ class AuditableMixin(_Base):
 
         Valid until the save's signals have run. A foreign key counts by its raw value.
         """
-        return self._save.changes if self._save else self._diff(self._standing_row())
+        if self._save:
+            return self._save.changes
+        return self._diff(self._standing_row(), self._values())
 
     @classmethod
     def from_db(cls, db: str | None, field_names: Any, values: Any, **kwargs: Any) -> Any:
         instance = super().from_db(db, field_names, values, **kwargs)
-        instance._row = _Row(_frozen(cls, dict(zip(field_names, values, strict=False))))
+        loaded = dict(zip(field_names, values, strict=False))
+        for field in _mutable_fields(cls):
+            if field.attname in loaded:
+                loaded[field.attname] = _stored(field, loaded[field.attname])
+        instance._row = _Row(instance.pk, loaded)
         return instance
 
     def refresh_from_db(
@@ -105,24 +114,16 @@ class AuditableMixin(_Base):
     ) -> None:
         names = None if fields is None else frozenset(fields)
         super().refresh_from_db(using, None if names is None else list(names), from_queryset)
-        row = self._standing_row()
-        known = {} if row is None or names is None else row.values
-        self._row = _Row({**known, **self._values(names)})
+        self._learn(self._values(names))
 
     def save_base(self, *args: Any, **kwargs: Any) -> None:
         using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
-        outer = self._save
+        outer, self._save = self._save, None
         try:
             with transaction.atomic(using=using, savepoint=False):
                 super().save_base(*args, **kwargs)
         finally:
             self._save = outer
-
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
-        with transaction.atomic(using=using, savepoint=False):
-            deleted: tuple[int, dict[str, int]] = super().delete(*args, **kwargs)
-        return deleted
 
     def _save_table(
         self,
@@ -136,89 +137,85 @@ class AuditableMixin(_Base):
         # Between the statement and post_save: the one moment that sees what was written, also when
         # a receiver saves the instance again.
         options = (raw, cls, force_insert, force_update, using, update_fields)
-        updated: bool
-        if cls is not self._meta.concrete_model:
-            updated = super()._save_table(*options)  # type: ignore[misc]  # Django's own, not public
-            return updated
         names = None if update_fields is None else frozenset(update_fields)
-        if not (raw or force_insert):
+        if not (raw or force_insert or self._is_inserted(force_update)):
             self._load_unknown(using, names)
-        updated = super()._save_table(*options)  # type: ignore[misc]  # Django's own, not public
+        updated: bool = super()._save_table(*options)  # type: ignore[misc]  # Django's own
+        if cls is not self._meta.concrete_model:
+            return updated  # the table of a parent; the model's own comes last
         before = self._standing_row() if updated else None
-        computed = self._select_computed(using, names)
+        written = {**self._values(names), **self._select_computed(using, names)}
         if not raw:
-            self._save = _Save(before, self._diff(before, names, computed))
-        self._mark_written(using, before, {**self._values(names), **computed})
+            self._save = _Save(before, self._diff(before, written, names))
+        self._mark_written(using, before, written)
         return updated
 
     def _standing_row(self) -> _Row | None:
         while self._row is not None and not self._row.stands():
             self._row = self._row.before
-        return self._row
+        return self._row if self._row is not None and self._row.pk == self.pk else None
+
+    def _learn(self, values: dict[str, Any]) -> None:
+        """Add what was read to what is known, for as long as that stands."""
+        row = self._standing_row() or _Row(self.pk, {})
+        row.values = {**row.values, **values}
+        self._row = row
 
     def _diff(
-        self,
-        row: _Row | None,
-        names: frozenset[str] | None = None,
-        computed: dict[str, Any] | None = None,
+        self, row: _Row | None, new: dict[str, Any], names: frozenset[str] | None = None
     ) -> dict[str, tuple[Any, Any]]:
         known = row.values if row else {}
-        pairs = {
-            field.name: (known[field.attname], self._new_value(field, computed or {}))
+        return {
+            field.name: (known[field.attname], new[field.attname])
             for field in self._written_fields(names)
-            if field.attname in known
+            if field.attname in known and known[field.attname] != new[field.attname]
         }
-        return {name: (old, new) for name, (old, new) in pairs.items() if old != new}
+
+    def _loaded_fields(self, names: frozenset[str] | None) -> list[Any]:
+        """All fields that aren't deferred, or those of them that are in ``names``."""
+        return [
+            field
+            for field in self._meta.concrete_fields
+            if field.attname in self.__dict__
+            and (names is None or field.name in names or field.attname in names)
+        ]
 
     def _written_fields(self, names: frozenset[str] | None) -> list[Any]:
         """The fields that a save with ``update_fields=names`` writes, but the key and counters."""
         return [
             field
-            for field in self._meta.concrete_fields
+            for field in self._loaded_fields(names)
             if not (field.primary_key or field.generated or isinstance(field, CounterField))
-            and field.attname in self.__dict__
-            and (names is None or field.name in names or field.attname in names)
         ]
 
-    def _new_value(self, field: Any, computed: dict[str, Any]) -> Any:
-        value = computed.get(field.attname, self.__dict__[field.attname])
-        if isinstance(field, models.FileField):
-            return str(value or "")
-        try:
-            return value if _is_expression(value) else field.to_python(value)
-        except ValidationError:
-            return value
-
-    def _values(self, names: frozenset[str] | None) -> dict[str, Any]:
-        """A copy of the loaded values: all of them, or those of the fields in ``names``."""
-        return _frozen(
-            type(self),
-            {
-                field.attname: self.__dict__[field.attname]
-                for field in self._meta.concrete_fields
-                if field.attname in self.__dict__
-                and (names is None or field.name in names or field.attname in names)
-            },
-        )
+    def _values(self, names: frozenset[str] | None = None) -> dict[str, Any]:
+        """The values of the loaded fields, as the database returns them."""
+        fields = self._loaded_fields(names)
+        return {field.attname: _stored(field, self.__dict__[field.attname]) for field in fields}
 
     def _mark_written(
         self, using: str | None, before: _Row | None, written: dict[str, Any]
     ) -> None:
-        self._row = _Row({**(before.values if before else {}), **written}, before)
+        values = {**(before.values if before else {}), **written}
+        self._row = _Row(self.pk, values, before)
         marker = _Marker(self._row)
         self._row.marker = weakref.ref(marker)
         transaction.on_commit(marker, using=using)
 
+    def _is_inserted(self, force_update: bool) -> bool:
+        """Whether Django inserts the row without trying an UPDATE first."""
+        defaults = all(f.has_default() or f.has_db_default() for f in self._meta.pk_fields)
+        is_new = self._state.adding and defaults and not force_update
+        return is_new or not self._is_pk_set()  # type: ignore[attr-defined]  # Django's own
+
     def _load_unknown(self, using: str | None, names: frozenset[str] | None) -> None:
         """Read the old values of what is about to be overwritten without having been loaded."""
         row = self._standing_row()
-        if self.pk is None or (row is None and self._state.adding and _has_default(self._meta.pk)):
-            return  # a new row: Django inserts it without trying an UPDATE first
         known = row.values if row else {}
         fields = self._written_fields(names)
         unknown = [field.attname for field in fields if field.attname not in known]
         if values := self._select(using, unknown):
-            self._row = _Row({**known, **values})
+            self._learn(values)
 
     def _select_computed(self, using: str | None, names: frozenset[str] | None) -> dict[str, Any]:
         """What the database made of the expressions that were saved."""
@@ -235,29 +232,44 @@ class AuditableMixin(_Base):
     def __getstate__(self) -> dict[str, Any]:
         # A copy or a pickle leaves the transaction behind: it takes what stands now.
         row = self._standing_row()
-        return {**super().__getstate__(), "_row": row and _Row(dict(row.values)), "_save": None}
+        copied = row and _Row(row.pk, dict(row.values))
+        return {**super().__getstate__(), "_row": copied, "_save": None}
 
 
 def adopt(model: type[models.Model]) -> None:
-    """Give a third-party model, such as ``auth.User``, the mixin; call it in ``ready()``."""
-    if not issubclass(model, AuditableMixin):
-        model.__bases__ = (AuditableMixin, *model.__bases__)
+    """Give a third-party model, such as ``auth.User``, the mixin; call it in ``ready()``.
 
-
-def _has_default(field: Any) -> bool:
-    return bool(field.has_default() or field.has_db_default())
+    A proxy gets it from its model, which is what the rows are loaded as elsewhere.
+    """
+    concrete: Any = model._meta.concrete_model
+    if not issubclass(concrete, AuditableMixin):
+        concrete.__bases__ = (AuditableMixin, *concrete.__bases__)
 
 
 def _is_expression(value: Any) -> bool:
     return hasattr(value, "resolve_expression")
 
 
-def _frozen(model: Any, values: dict[str, Any]) -> dict[str, Any]:
-    """``values``, with those that can change in place replaced by copies."""
-    for field in model._meta.concrete_fields:
-        if field.attname in values:
-            if isinstance(field, models.FileField):
-                values[field.attname] = str(values[field.attname] or "")
-            elif field.get_internal_type() in MUTABLE_TYPES:
-                values[field.attname] = copy.deepcopy(values[field.attname])
-    return values
+@cache
+def _mutable_fields(model: type[models.Model]) -> list[Any]:
+    """The fields whose values can change in place."""
+    fields = model._meta.concrete_fields
+    return [field for field in fields if isinstance(field, models.FileField) or _is_mutable(field)]
+
+
+def _is_mutable(field: Any) -> bool:
+    return field.get_internal_type() in MUTABLE_TYPES
+
+
+def _stored(field: Any, value: Any) -> Any:
+    """A copy of ``value`` as the database returns it: a Decimal, say, for a float."""
+    if _is_expression(value):
+        return value
+    if isinstance(field, models.FileField):
+        return str(value or "")
+    if _is_mutable(field):
+        return copy.deepcopy(value)
+    try:
+        return field.to_python(value)
+    except ValidationError:
+        return value

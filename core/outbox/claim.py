@@ -98,10 +98,11 @@ def recover_crashed(using: str) -> int:
     The rows themselves are free as soon as their process is dead. This makes a call that kills
     its process a dead letter in the end.
     """
-    # Between the journal's commit and its lock a drain that lives looks like a dead one. Without
-    # SKIP LOCKED, that lasts as long as it waits for its turn to write.
-    skips = connections[using].features.has_select_for_update_skip_locked
-    before = Now() - timedelta(seconds=2 if skips else 30)
+    # Between the journal's commit and its lock a drain that lives looks like a dead one.
+    grace = conf().CRASH_GRACE
+    if grace is None:
+        grace = 2 if connections[using].features.has_select_for_update_skip_locked else 30
+    before = Now() - timedelta(seconds=grace)
     with transaction.atomic(using=using):
         left = lock_rows(OutboxBatch.objects.using(using).filter(started_at__lt=before))
         batches = list(left)

@@ -24,6 +24,11 @@ class Conf:
     UNKNOWN_TASK_GRACE: float = 3600
     """How long a call waits for a worker that has its task, before it is a dead letter."""
 
+    CRASH_GRACE: float | None = None
+    """How old a batch's journal is before it may be a dead process's. It must be longer than a
+    process waits for the database between claiming a batch and locking it. If None, 2, or 30 on a
+    database without SKIP LOCKED, where that wait is for all other writers."""
+
     MAX_CRASHES: int = 3
     """How many processes a call may take down, before it is a dead letter."""
 

@@ -68,6 +68,7 @@ class Drain:
 
     def run(self) -> Report:
         """Drain until nothing is due or the time is up."""
+        self._reconnect()
         clear_flag(self.using, self.task.name)
         step = self.run_batch if self.task.atomic else self.run_leased
         while step():
@@ -181,6 +182,7 @@ class Drain:
                 break
 
     def _reconnect(self) -> None:
+        """Drop a connection that broke, as Django does between requests."""
         connection = connections[self.using]
         if not connection.in_atomic_block:
             connection.close_if_unusable_or_obsolete()

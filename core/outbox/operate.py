@@ -1,7 +1,9 @@
 """What an operator does with the outbox: see how it stands, retry what failed, discard it."""
 
+from functools import partial
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.db.models.functions import Now
 
@@ -46,7 +48,7 @@ def retry_calls(calls: QuerySet[OutboxCall]) -> int:
         available_at=Now(),
     )
     for task in targets:
-        wake_task(calls.db, task)
+        transaction.on_commit(partial(wake_task, calls.db, task), using=calls.db)
     return count
 
 

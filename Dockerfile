@@ -1,0 +1,32 @@
+# One image for the web server, the worker, beat and Flower; docker-compose.yml says which is which.
+ARG PYTHON_VERSION=3.11-slim-bookworm
+
+FROM python:${PYTHON_VERSION} AS packages
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /build
+COPY requirements/base.txt requirements/django.txt ./
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir -r base.txt -r django.txt
+
+FROM python:${PYTHON_VERSION}
+ENV PATH="/venv/bin:$PATH" \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    STATIC_ROOT=/app/staticfiles \
+    VAR_DIR=/var/lib/aftercommit
+RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/aftercommit aftercommit
+WORKDIR /app
+COPY --from=packages /venv /venv
+COPY manage.py celery_app.py ./
+COPY core core
+COPY content content
+COPY notifications notifications
+COPY audit audit
+RUN DATABASE_URL=sqlite://:memory: python manage.py collectstatic --no-input --verbosity 0
+USER 10001
+VOLUME /var/lib/aftercommit
+EXPOSE 8000
+# Whatever runs here refuses to start without a SECRET_KEY.
+ENTRYPOINT ["env", "REQUIRE_SECRET_KEY=1"]
+CMD ["gunicorn", "core.wsgi:application", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", \
+     "--workers", "2", "--threads", "4", "--worker-tmp-dir", "/dev/shm", "--access-logfile", "-", \
+     "--no-control-socket"]

@@ -1,0 +1,47 @@
+"""What a person is told when everything answers: where to look, and how to log in."""
+
+from collections.abc import Iterator
+
+from core.stack.preflight import describe_database, parse_database
+from core.stack.stack import Stack, shown
+
+
+def banner(stack: Stack) -> Iterator[str]:
+    """The lines, one for each thing; no password but those of the demo and of Flower."""
+    config = stack.config
+    name, _, password = stack.flower_login.partition(":")
+    known = "" if config.flower_login else f" / {password}"
+    yield ""
+    yield f"Ready after {stack.age:.1f} s."
+    yield f"  Site      {config.site_url}/"
+    yield f"  Admin     {config.site_url}/admin/"
+    yield f"  Flower    {config.flower_url}/   login: {name}{known}"
+    yield f"  Mails     {mails(stack)}"
+    yield f"  Database  {database(stack)}"
+    yield f"  Redis     {redis(stack)}"
+    if stack.logins:
+        yield "  Demo logins"
+        yield from (f"  {line}" for line in stack.logins)
+    yield "Ctrl-C stops everything; running tasks finish first."
+    yield ""
+
+
+def mails(stack: Stack) -> str:
+    """Where the mails go."""
+    config = stack.config
+    if config.email_host:
+        return f"sent through {config.email_host} (EMAIL_HOST)"
+    return f"{shown(config.mail_directory)}/*.eml   (caught on 127.0.0.1:{config.email_port})"
+
+
+def database(stack: Stack) -> str:
+    """Which database, without its password."""
+    if stack.config.database_url:
+        return f"{describe_database(parse_database(stack.config.database_url))} (DATABASE_URL)"
+    return f"{shown(stack.config.var_dir / 'db.sqlite3')}   (SQLite)"
+
+
+def redis(stack: Stack) -> str:
+    """Which Redis, without its password."""
+    given = stack.config.redis_url
+    return "the one in REDIS_URL" if given else f"127.0.0.1:{stack.config.redis_port}   (embedded)"

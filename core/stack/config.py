@@ -1,0 +1,141 @@
+"""How one stack is to run: where its data is, which ports, which servers of somebody else's."""
+
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from core.stack.ports import LOOPBACK, free_port, is_free
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class ConfigError(Exception):
+    """The environment asks for something that can't be; the message says what to do about it."""
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that differs between one run and another.
+
+    Empty ``database_url``, ``redis_url`` and ``email_host`` stand for the embedded ones: SQLite, a
+    Redis-compatible server and a mail catcher, all in ``var_dir``.
+    """
+
+    var_dir: Path
+    web_port: int
+    flower_port: int
+    redis_port: int
+    email_port: int
+    web_host: str = LOOPBACK
+    database_url: str = ""
+    redis_url: str = ""
+    email_host: str = ""
+    secret_key: str = ""
+    flower_login: str = ""
+    """``name:password``; empty for one that is made up and kept in ``var_dir``."""
+    concurrency: int = 2
+    stop_timeout: float = 60
+    """Seconds that the worker's running tasks have to finish when the stack stops."""
+    demo_data: bool = True
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Self:
+        """What ``make run`` uses; ConfigError names a variable that can't be read."""
+        return cls(
+            var_dir=Path(environ.get("VAR_DIR") or ROOT / "var").resolve(),
+            web_port=number(environ, "WEB_PORT", 8000),
+            flower_port=number(environ, "FLOWER_PORT", 5555),
+            redis_port=number(environ, "REDIS_PORT", 0) or preferred(6379),
+            email_port=number(environ, "EMAIL_PORT", 0) or preferred(1025),
+            web_host=environ.get("WEB_HOST") or LOOPBACK,
+            database_url=environ.get("DATABASE_URL", ""),
+            redis_url=environ.get("REDIS_URL", ""),
+            email_host=environ.get("EMAIL_HOST", ""),
+            secret_key=environ.get("SECRET_KEY", ""),
+            flower_login=environ.get("FLOWER_BASIC_AUTH", ""),
+            concurrency=number(environ, "WORKER_CONCURRENCY", 2),
+            stop_timeout=number(environ, "STOP_TIMEOUT", 60, highest=86_400),
+            demo_data=environ.get("DEMO_DATA", "1").lower() not in ("0", "false", "no", "off"),
+            environ=dict(environ),
+        )
+
+    @classmethod
+    def throw_away(cls, var_dir: Path, database_url: str = "", demo_data: bool = True) -> Self:
+        """A stack beside any other: free ports, its own data, nothing from the environment."""
+        return cls(
+            var_dir=var_dir,
+            web_port=free_port(),
+            flower_port=free_port(),
+            redis_port=free_port(),
+            email_port=free_port(),
+            database_url=database_url,
+            demo_data=demo_data,
+        )
+
+    @property
+    def site_url(self) -> str:
+        """Where a person on this machine finds the site."""
+        host = LOOPBACK if self.web_host in ("0.0.0.0", "::") else self.web_host  # noqa: S104
+        return f"http://{host}:{self.web_port}"
+
+    @property
+    def flower_url(self) -> str:
+        """Where Flower is."""
+        return f"http://{LOOPBACK}:{self.flower_port}"
+
+    @property
+    def broker_url(self) -> str:
+        """The Redis of this run, embedded or not."""
+        return self.redis_url or f"redis://{LOOPBACK}:{self.redis_port}/0"
+
+    @property
+    def mail_directory(self) -> Path:
+        """Where the mail catcher puts each mail."""
+        return self.var_dir / "mail"
+
+    @property
+    def worker_name(self) -> str:
+        """The worker's name in Celery."""
+        return f"worker@{socket.gethostname()}"
+
+    @property
+    def beat_name(self) -> str:
+        """Beat's name in Celery."""
+        return f"celerybeat@{socket.gethostname()}"
+
+    def process_environment(self, secret_key: str, flower_login: str) -> dict[str, str]:
+        """The environment that every process of this run gets."""
+        ours = {
+            "DJANGO_SETTINGS_MODULE": "core.settings",
+            "PYTHONUNBUFFERED": "1",
+            "PATH": f"{Path(sys.executable).parent}:{self.environ.get('PATH', os.defpath)}",
+            "VAR_DIR": str(self.var_dir),
+            "SECRET_KEY": secret_key,
+            "REDIS_URL": self.broker_url,
+            "DATABASE_URL": self.database_url,
+            "SITE_URL": self.environ.get("SITE_URL") or self.site_url,
+            "FLOWER_BASIC_AUTH": flower_login,
+        }
+        if not self.email_host:
+            ours |= {"EMAIL_HOST": LOOPBACK, "EMAIL_PORT": str(self.email_port)}
+        return {**self.environ, **ours}
+
+
+def number(environ: Mapping[str, str], name: str, default: int, highest: int = 65_535) -> int:
+    """The variable as a whole number from 1; ConfigError otherwise."""
+    value = environ.get(name, "")
+    if not value:
+        return default
+    if not value.isdecimal() or not 1 <= int(value) <= highest:
+        raise ConfigError(f"{name}={value!r} is not a number from 1 to {highest}. Correct it.")
+    return int(value)
+
+
+def preferred(port: int) -> int:
+    """The usual port for a server that only this stack talks to; any free one if it is taken."""
+    return port if is_free(port) else free_port()

@@ -1,0 +1,44 @@
+"""One stream of lines for a person to read: each process's own, and what the stack has to say."""
+
+import os
+import sys
+import threading
+from typing import TextIO
+
+COLOURS = ("36", "33", "32", "35", "34", "96", "93", "92")
+BOLD, RED = "1", "1;31"
+WIDTH = 7
+
+
+class Console:
+    """Writes whole lines, one at a time, from any thread; coloured on a terminal only."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = stream or sys.stdout
+        self.colourful = self.stream.isatty() and "NO_COLOR" not in os.environ
+        self._lock = threading.Lock()
+        self._colours: dict[str, str] = {}
+
+    def line(self, name: str, text: str) -> None:
+        """One line that a process wrote, after the process's name."""
+        colour = self._colours.setdefault(name, COLOURS[len(self._colours) % len(COLOURS)])
+        self._write(f"{self._painted(f'{name:<{WIDTH}} |', colour)} {text}")
+
+    def say(self, text: str) -> None:
+        """One line of the stack's own."""
+        self._write(self._painted(text, BOLD))
+
+    def complain(self, text: str) -> None:
+        """One line of the stack's own about something that went wrong."""
+        self._write(self._painted(text, RED))
+
+    def _painted(self, text: str, colour: str) -> str:
+        return f"\033[{colour}m{text}\033[0m" if self.colourful else text
+
+    def _write(self, text: str) -> None:
+        with self._lock:
+            try:
+                print(text, file=self.stream, flush=True)
+            except (OSError, ValueError):
+                # The terminal has gone. Stopping in good order matters more than telling of it.
+                self.stream = open(os.devnull, "w")  # noqa: SIM115, PTH123

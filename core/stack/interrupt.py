@@ -1,0 +1,45 @@
+"""Ctrl-C, SIGTERM and SIGHUP, counted: the first asks to stop, the second not to wait for it."""
+
+import signal
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupt:
+    """What the person at the screen, or the system, has asked for so far."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    @property
+    def requested(self) -> bool:
+        """Whether everything is to stop."""
+        return self.count > 0
+
+    @property
+    def forced(self) -> bool:
+        """Whether it is to stop at once, finished or not."""
+        return self.count > 1
+
+    def receive(self, signum: int, frame: FrameType | None) -> None:
+        """Counts one signal; whoever waits looks at the count."""
+        self.count += 1
+
+    @staticmethod
+    def _ignored(signum: signal.Signals) -> bool:
+        """Whether whoever started us wants this one to have no effect: nohup does with SIGHUP."""
+        return signum is signal.SIGHUP and signal.getsignal(signum) is signal.SIG_IGN
+
+    @contextmanager
+    def listening(self) -> Generator[None, None, None]:
+        """Receives the signals in the block; for the main thread only."""
+        wanted = [each for each in SIGNALS if not self._ignored(each)]
+        before = {signum: signal.signal(signum, self.receive) for signum in wanted}
+        try:
+            yield
+        finally:
+            for signum, handler in before.items():
+                signal.signal(signum, handler)

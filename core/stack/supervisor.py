@@ -1,0 +1,144 @@
+"""Starts programs as soon as what they need answers, watches them, and stops them warm."""
+
+import time
+from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
+
+from core.stack.console import Console
+from core.stack.interrupt import Interrupt
+from core.stack.process import Process, Program
+from core.stack.waiting import wait_until
+
+POLL = 0.1
+PROGRESS_EVERY = 5
+KILLED_WITHIN = 10
+RESTARTS, RESTARTS_WITHIN = 3, 60
+
+
+class StackError(Exception):
+    """The stack can't run, or go on; the message says which program and why."""
+
+
+class Interrupted(Exception):
+    """A signal asked to stop before everything answered."""
+
+
+class Supervisor:
+    """Runs programs together.
+
+    A program that ends before everything answers ends the start with StackError. Later it is
+    started again, at most three times in a minute; after that ``watch`` raises StackError.
+    """
+
+    def __init__(
+        self,
+        programs: Sequence[Program],
+        environment: Mapping[str, str],
+        console: Console,
+        interrupt: Interrupt | None = None,
+        stop_order: Sequence[str] = (),
+    ) -> None:
+        self.programs = {program.name: program for program in programs}
+        self.environment = environment
+        self.console = console
+        self.interrupt = interrupt or Interrupt()
+        self.stop_order = stop_order or [*reversed(self.programs)]
+        self.processes: dict[str, Process] = {}
+        self.ready: set[str] = set()
+        self._restarts: dict[str, deque[float]] = defaultdict(deque)
+
+    def start(self) -> None:
+        """Starts what needs nothing."""
+        self._start_what_can()
+
+    def wait_ready(self, timeout: float) -> None:
+        """Starts the rest in its turn and returns when every program answers."""
+        begin = told = time.monotonic()
+        while waiting := [name for name in self.programs if name not in self.ready]:
+            if self.interrupt.requested:
+                raise Interrupted
+            self._start_what_can()
+            self._see_who_answers()
+            if time.monotonic() - begin > timeout:
+                raise StackError(f"After {timeout:g} s these don't answer: {', '.join(waiting)}.")
+            if time.monotonic() - told > PROGRESS_EVERY:
+                told = time.monotonic()
+                self.console.say(f"… {told - begin:.0f} s, waiting for {', '.join(waiting)}")
+            time.sleep(POLL)
+
+    def watch(self) -> None:
+        """Returns when a signal asks to stop; starts again what ends before."""
+        while not self.interrupt.requested:
+            self.check()
+            time.sleep(POLL)
+
+    def check(self) -> None:
+        """One look at every process; what has ended is started again, within bounds."""
+        for name, process in [*self.processes.items()]:
+            if not self.programs[name].once and process.ended() is not None:
+                self._start_again(name, process)
+
+    def stop(self) -> None:
+        """Stops everything in order, each with its time to finish; leaves nothing behind."""
+        for name in self.stop_order:
+            if process := self.processes.pop(name, None):
+                self._stop(process)
+        self.ready.clear()
+
+    def _start_what_can(self) -> None:
+        for name, program in self.programs.items():
+            if name not in self.processes and self.ready.issuperset(program.needs):
+                self._spawn(program)
+
+    def _spawn(self, program: Program) -> None:
+        self.processes[program.name] = Process(program, self.environment, self.console.line)
+
+    def _see_who_answers(self) -> None:
+        for name, process in self.processes.items():
+            if name in self.ready:
+                self._refuse_early_end(process)
+            elif self._answers(process):
+                self.ready.add(name)
+                done = "done" if process.program.once else "ready"
+                self.console.say(f"✓ {name} {done} ({process.age:.1f} s)")
+
+    def _answers(self, process: Process) -> bool:
+        if process.program.once:
+            code = process.ended()
+            if code:
+                raise StackError(process.ending())
+            return code == 0
+        self._refuse_early_end(process)
+        return process.program.answers()
+
+    def _refuse_early_end(self, process: Process) -> None:
+        if not process.program.once and process.ended() is not None:
+            raise StackError(process.ending())
+
+    def _start_again(self, name: str, process: Process) -> None:
+        recent = self._restarts[name]
+        now = time.monotonic()
+        while recent and now - recent[0] > RESTARTS_WITHIN:
+            recent.popleft()
+        if len(recent) == RESTARTS:
+            raise StackError(
+                f"{process.ending()}\nIt was started again {RESTARTS} times within "
+                f"{RESTARTS_WITHIN} s, which is enough: everything stops."
+            )
+        recent.append(now)
+        self.console.complain(f"{process.ending()}\nStarting it again ({len(recent)}/{RESTARTS}).")
+        self._spawn(self.programs[name])
+
+    def _stop(self, process: Process) -> None:
+        program = process.program
+        if process.ended() is None:
+            note = f": {program.stop_note}" if program.stop_note else ""
+            self.console.say(f"Stopping {program.name}{note} …")
+        process.ask_to_stop()
+        late = time.monotonic() + program.stops_within
+        while process.ended() is None and time.monotonic() < late and not self.interrupt.forced:
+            time.sleep(POLL / 2)
+        if process.ended() is None:
+            self.console.complain(f"{program.name} has not finished: it is killed.")
+            process.kill_group()
+            wait_until(lambda: process.ended() is not None, KILLED_WITHIN, f"{program.name}'s end")

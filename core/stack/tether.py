@@ -1,0 +1,48 @@
+"""A command that ends when the process that started it ends, even by SIGKILL.
+
+``tethered(command)`` is the command line to start; run as a program, this file asks the kernel to
+send it a signal when its parent dies (Linux; elsewhere nothing is asked) and becomes the command.
+A program of its own, because what runs between fork and exec in a process with threads can hang.
+The parent is the *thread* that starts it: start from one that lives as long as the command should.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+
+
+def tethered(
+    command: Sequence[str | Path],
+    last_signal: signal.Signals = signal.SIGTERM,
+    user: tuple[int, int] | None = None,
+) -> list[str]:
+    """The command line that runs the command tied to this process, as (uid, gid) when given."""
+    uid, gid = user or (-1, -1)
+    how = [str(os.getpid()), str(int(last_signal)), str(uid), str(gid)]
+    return [sys.executable, "-I", "-S", __file__, *how, *map(str, command)]
+
+
+def become(command: list[str], parent: int, last_signal: int, uid: int, gid: int) -> None:
+    """Turns this process into the command, tied to its parent."""
+    if uid >= 0:
+        os.setgroups([])
+        os.setgid(gid)
+        os.setuid(uid)
+    if sys.platform == "linux":
+        # After the change of user, which would clear it.
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, last_signal, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit("The process that started this one has ended already.")
+    try:
+        os.execvp(command[0], command)  # noqa: S606  # no shell on purpose
+    except OSError as error:
+        sys.exit(f"{command[0]} can't be started: {error.strerror}.")
+
+
+if __name__ == "__main__":
+    become(sys.argv[5:], *map(int, sys.argv[1:5]))

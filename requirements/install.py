@@ -1,0 +1,127 @@
+"""A virtual environment with the pinned packages; takes no time when it is there already.
+
+Run by the Makefile with the Python that the environment is to be built on. Uses nothing but the
+standard library. A stamp in the environment says what was installed, so that a second run only
+compares two strings.
+"""
+
+import argparse
+import fcntl
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+HERE = Path(__file__).resolve().parent
+LEVELS = ("base", "stack", "dev")
+"""The requirement files, each of which includes the one before it."""
+PINNED_DJANGO = ">=5.2,<5.3"
+"""The range that ``django.txt`` pins; any other range is resolved when it is installed."""
+TICK = 1 if sys.stdout.isatty() else 15
+"""Seconds between two signs of life on the screen, or in a log."""
+
+
+def fail(message: str) -> NoReturn:
+    """Ends the run with one sentence."""
+    sys.exit(message)
+
+
+def show(text: str, end: str = "\n") -> None:
+    """Prints a step; on a terminal, over the line that said it was going on."""
+    print(f"\r\033[K{text}" if sys.stdout.isatty() else text, end=end, flush=True)
+
+
+def run_step(title: str, command: Sequence[str]) -> None:
+    """Runs a command with its elapsed time on the screen; its output only if it fails."""
+    start = time.monotonic()
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment()
+    ) as process:
+        output = wait_with_progress(process, title, start)
+    if process.returncode:
+        print(output, file=sys.stderr)
+        fail(f"{title} failed: see the lines above.")
+    show(f"  {title}: {time.monotonic() - start:.0f} s")
+
+
+def wait_with_progress(process: subprocess.Popen[str], title: str, start: float) -> str:
+    """The command's output once it has ended."""
+    while True:
+        try:
+            return process.communicate(timeout=TICK)[0]
+        except subprocess.TimeoutExpired:
+            end = "" if sys.stdout.isatty() else "\n"
+            show(f"  {title} … {time.monotonic() - start:.0f} s", end=end)
+
+
+def environment() -> dict[str, str]:
+    """This process's environment without what would make another Python's packages visible."""
+    return {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH")}
+
+
+def digest(level: str, django: str) -> str:
+    """What an environment of this level holds, as one short string."""
+    parts = [level, django]
+    parts += [path.read_text() for path in sorted(HERE.glob("*.txt"))]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def interpreter() -> str:
+    """Which Python the environment is built on."""
+    return f"{sys.version}\n{os.path.realpath(sys.executable)}\n"
+
+
+def create(venv: Path) -> None:
+    """An empty environment, unless one of this very Python is there and runs."""
+    record = venv / "interpreter"
+    python = venv / "bin" / "python"
+    if record.is_file() and record.read_text() == interpreter() and os.access(python, os.X_OK):
+        return
+    run_step(f"Creating {venv.name}", [sys.executable, "-m", "venv", "--clear", str(venv)])
+    record.write_text(interpreter())
+
+
+def is_installed(venv: Path, level: str, django: str) -> bool:
+    """Whether the stamp of this level is that of today's files."""
+    stamp = venv / f"installed-{level}"
+    return stamp.is_file() and stamp.read_text() == digest(level, django)
+
+
+def install(venv: Path, level: str, django: str) -> None:
+    """Installs the level's packages, unless a stamp says that they are there."""
+    if any(is_installed(venv, each, django) for each in LEVELS[LEVELS.index(level) :]):
+        return
+    stamp = venv / f"installed-{level}"
+    chosen = ["-r", str(HERE / "django.txt")] if django == PINNED_DJANGO else [f"Django{django}"]
+    options = ["--quiet", "--disable-pip-version-check", "--no-input", "--root-user-action=ignore"]
+    packages = ["-r", str(HERE / f"{level}.txt"), *chosen]
+    python = str(venv / "bin" / "python")
+    run_step(
+        f"Installing the packages of {level}.txt",
+        [python, "-m", "pip", "install", *options, *packages],
+    )
+    stamp.write_text(digest(level, django))
+
+
+def main() -> None:
+    """Sets up the environment that the command line names."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--venv", type=Path, required=True)
+    parser.add_argument("--level", choices=LEVELS, required=True)
+    parser.add_argument("--django", default=PINNED_DJANGO)
+    options = parser.parse_args()
+    folder = os.open(HERE, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)  # two makes at once: the second finds the work done
+    create(options.venv)
+    install(options.venv, options.level, options.django)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        fail("\nStopped. Run the same command again: it goes on from here.")

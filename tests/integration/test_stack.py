@@ -1,0 +1,114 @@
+"""The whole system as ``make run`` starts it: ready, restarted, stopped, nothing left."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from core.stack.ports import free_port
+from core.stack.waiting import wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+READY_WITHIN = 90
+STOPPED_WITHIN = 60
+
+
+class Run:
+    """One ``python -m core.stack`` on free ports and data of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.web, self.flower = free_port(), free_port()
+        self.log = folder / "log"
+        ports = {"WEB_PORT": str(self.web), "FLOWER_PORT": str(self.flower)}
+        bare = {"PATH": os.environ["PATH"], "HOME": str(folder), "VAR_DIR": str(folder / "var")}
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "core.stack"],
+                cwd=ROOT,
+                env={**bare, **ports},
+                stdout=log,
+                stderr=log,
+            )
+
+    @property
+    def text(self) -> str:
+        """What it has written so far."""
+        return self.log.read_text()
+
+    def wait_ready(self) -> None:
+        """Returns when it says that all is ready."""
+        wait_until(lambda: self.says("Ready after") or self.ended, READY_WITHIN, "the stack")
+        assert not self.ended, self.text
+
+    def says(self, words: str) -> bool:
+        """Whether the words are on the screen."""
+        return words in self.text
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended."""
+        return self.process.poll() is not None
+
+    def children(self) -> list[int]:
+        """The process ids of what it started."""
+        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in path.read_text().split()]
+
+    def stop(self) -> int:
+        """Its exit code after a SIGTERM."""
+        self.process.terminate()
+        return self.process.wait(STOPPED_WITHIN)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Generator[Run, None, None]:
+    """A stack that answers."""
+    run = Run(tmp_path)
+    try:
+        run.wait_ready()
+        yield run
+    finally:
+        run.process.kill()  # its children end with it
+        run.process.wait()
+
+
+def status(url: str) -> int:
+    """The HTTP status of the page."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310  # our own site
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_it_serves_and_stops_without_a_trace(run: Run) -> None:
+    """The site is open, Flower wants a login, SIGTERM ends it all with exit code 0."""
+    assert status(f"http://127.0.0.1:{run.web}/") == 200
+    assert status(f"http://127.0.0.1:{run.flower}/") == 401
+    assert run.says("Demo logins")
+    children = run.children()
+    assert len(children) == 6
+    assert run.stop() == 0
+    assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+    order = re.findall(r"^Stopping (\w+)", run.text, re.MULTILINE)
+    assert order == ["web", "beat", "worker", "flower", "mail", "redis"]
+
+
+def test_a_killed_worker_is_replaced(run: Run) -> None:
+    """The screen says so, and the new one is ready."""
+    [worker] = [
+        pid
+        for pid in run.children()
+        if b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    ]
+    os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: run.text.count(" ready.") == 2, READY_WITHIN, "the second worker")
+    assert run.says("worker ended by SIGKILL. Its last lines:")
+    assert not run.ended

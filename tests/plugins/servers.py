@@ -1,0 +1,96 @@
+"""The servers that the tests run against, started before Django reads its settings.
+
+``--database=sqlite`` (the default) or ``--database=postgres``. A Redis-compatible server is always
+started, a PostgreSQL server when it is chosen, unless ``TEST_REDIS_URL`` or ``TEST_DATABASE_URL``
+name one; a server that can't be started ends the run with the reason. All ends with the run.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Generator
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from core.stack.postgres_server import PostgresServer
+from core.stack.redis_server import RedisServer
+from core.stack.servers import ServerError
+
+DATABASES = ("sqlite", "postgres")
+
+OWN_REDIS = pytest.StashKey[RedisServer]()
+"""The Redis-compatible server of the run, for tests that stop it; unset when one was named."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds ``--database``."""
+    parser.addoption(
+        "--database",
+        choices=DATABASES,
+        default=DATABASES[0],
+        help="the database that the tests run on (default: %(default)s)",
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
+    """Starts the servers and names them in the environment, which the settings are read from.
+
+    A wrapper, since pytest-django loads the settings in the same hook, before all that aren't.
+    """
+    options = early_config.known_args_namespace
+    if not (options.help or options.version):
+        servers = ExitStack()
+        early_config.add_cleanup(servers.close)
+        try:
+            os.environ.update(environment(early_config, servers, options.database))
+        except ServerError as error:
+            raise pytest.UsageError(str(error)) from error
+    yield
+
+
+def environment(config: pytest.Config, servers: ExitStack, database: str) -> dict[str, str]:
+    """What the settings are to read; what it names lives until ``servers`` is closed."""
+    folder = tempfile.mkdtemp(prefix="tests-")
+    servers.callback(shutil.rmtree, folder, ignore_errors=True)
+    return {
+        "VAR_DIR": folder,
+        "REDIS_URL": redis_url(config, servers),
+        "DATABASE_URL": database_url(servers, database, Path(folder)),
+    }
+
+
+def redis_url(config: pytest.Config, servers: ExitStack) -> str:
+    """The server that the environment names, or one of our own."""
+    if given := os.environ.get("TEST_REDIS_URL"):
+        return given
+    config.stash[OWN_REDIS] = servers.enter_context(RedisServer())
+    return config.stash[OWN_REDIS].url
+
+
+def database_url(servers: ExitStack, database: str, folder: Path) -> str:
+    """A file, the server that the environment names, or one of our own."""
+    if database == "sqlite":
+        return f"sqlite:///{folder / 'db.sqlite3'}"
+    given = os.environ.get("TEST_DATABASE_URL")
+    return given or servers.enter_context(PostgresServer(fsync=False)).url
+
+
+@pytest.fixture
+def process_environment() -> dict[str, str]:
+    """The environment for a process that a test starts: it sees the database that the test sees."""
+    return {**os.environ, "DATABASE_URL": current_database_url()}
+
+
+def current_database_url() -> str:
+    """The address of the database that Django made for the tests."""
+    from django.db import connection
+
+    config = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{config['NAME']}"
+    login = f"{quote(config['USER'])}:{quote(config['PASSWORD'])}"
+    return f"postgres://{login}@{config['HOST']}:{config['PORT']}/{config['NAME']}"

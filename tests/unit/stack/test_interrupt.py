@@ -1,0 +1,38 @@
+"""Signals that ask the stack to stop."""
+
+import os
+import signal
+
+from core.stack.interrupt import Interrupt
+
+
+def test_the_first_signal_asks_and_the_second_forces() -> None:
+    """Real signals to this process, of either kind."""
+    interrupt = Interrupt()
+    with interrupt.listening():
+        assert not interrupt.requested
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert interrupt.requested
+        assert not interrupt.forced
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interrupt.forced
+
+
+def test_the_handlers_are_put_back() -> None:
+    """Outside the block signals do what they did before."""
+    before = signal.getsignal(signal.SIGINT)
+    with Interrupt().listening():
+        assert signal.getsignal(signal.SIGINT) is not before
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_hangup_that_is_ignored_stays_ignored() -> None:
+    """``nohup make run`` goes on when its terminal closes."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        interrupt = Interrupt()
+        with interrupt.listening():
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert not interrupt.requested
+    finally:
+        signal.signal(signal.SIGHUP, before)

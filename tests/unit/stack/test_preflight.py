@@ -1,0 +1,167 @@
+"""What is refused before anything is started, and in which words."""
+
+import socket
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.stack import preflight
+from core.stack.config import ConfigError, RunConfig
+from core.stack.ports import LOOPBACK, free_port
+from core.stack.postgres_server import PostgresServer
+from core.stack.redis_server import RedisServer
+
+SECRET = "s3cret-word"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> RunConfig:
+    """A run that nothing is in the way of."""
+    return RunConfig.throw_away(tmp_path / "var")
+
+
+@pytest.fixture
+def taken() -> Generator[int, None, None]:
+    """A port that a program of somebody else listens on."""
+    with socket.create_server((LOOPBACK, 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def refusal(config: RunConfig) -> str:
+    """The sentence with which the run is refused."""
+    with pytest.raises(ConfigError) as raised:
+        preflight.check(config)
+    assert SECRET not in str(raised.value)
+    return str(raised.value)
+
+
+def test_success(config: RunConfig) -> None:
+    """Embedded servers, free ports, a folder that can be made."""
+    preflight.check(config)
+    assert config.var_dir.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("field", "variable"),
+    [
+        ("web_port", "WEB_PORT"),
+        ("flower_port", "FLOWER_PORT"),
+        ("redis_port", "REDIS_PORT"),
+        ("email_port", "EMAIL_PORT"),
+    ],
+)
+def test_fail_when_a_port_is_taken(
+    config: RunConfig, taken: int, field: str, variable: str
+) -> None:
+    """The sentence names the port, its variable, and what to type."""
+    change: dict[str, Any] = {field: taken}
+    said = refusal(replace(config, **change))
+    assert f"Port {taken} is taken by another program." in said
+    assert f"make run {variable}={taken + 1}" in said
+
+
+def test_the_port_of_an_embedded_server_that_is_not_needed_may_be_taken(
+    config: RunConfig, taken: int
+) -> None:
+    """With a mail server given, nothing listens on the catcher's port."""
+    preflight.check(replace(config, email_port=taken, email_host="mail.example.com"))
+
+
+def test_fail_when_the_folder_is_a_file(config: RunConfig, tmp_path: Path) -> None:
+    """The sentence names the folder and VAR_DIR."""
+    (tmp_path / "file").touch()
+    said = refusal(replace(config, var_dir=tmp_path / "file" / "var"))
+    assert f"The folder {tmp_path / 'file' / 'var'} can't be made" in said
+    assert "VAR_DIR" in said
+
+
+class TestDatabase:
+    """``DATABASE_URL``."""
+
+    def check(self, config: RunConfig, url: str) -> str:
+        """The sentence for this address."""
+        return refusal(replace(config, database_url=url))
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            f"postgres//user:{SECRET}@host/name",
+            f"oracular://user:{SECRET}@host/name",
+            f"postgres://user:{SECRET}@host:many/name",
+            "name",
+        ],
+    )
+    def test_fail_when_it_cannot_be_read(self, config: RunConfig, url: str) -> None:
+        """The sentence shows what one looks like, and not the one that was given."""
+        said = self.check(config, url)
+        assert said.startswith("DATABASE_URL")
+        assert "postgres://USER:PASSWORD@HOST:PORT/NAME" in said
+
+    def test_fail_when_it_names_another_engine(self, config: RunConfig) -> None:
+        """Only PostgreSQL and SQLite have the commit hook."""
+        said = self.check(config, f"mysql://user:{SECRET}@host/name")
+        assert said.startswith("DATABASE_URL names no PostgreSQL or SQLite database.")
+
+    def test_fail_when_no_server_is_there(self, config: RunConfig) -> None:
+        """The sentence names the database, the server and the reason."""
+        port = free_port()
+        said = self.check(config, f"postgres://user:{SECRET}@127.0.0.1:{port}/name")
+        assert f"the database name on 127.0.0.1:{port} can't be reached" in said
+        assert "refused" in said
+
+    def test_fail_when_the_server_refuses(self, config: RunConfig) -> None:
+        """A wrong password, a missing database: the server's own words."""
+        with PostgresServer(fsync=False) as server:
+            preflight.check(replace(config, database_url=server.url))
+            wrong = server.url.replace(server.password, SECRET)
+            assert "password authentication failed" in self.check(config, wrong)
+            missing = server.url.removesuffix("/postgres") + "/missing"
+            assert 'database "missing" does not exist' in self.check(config, missing)
+
+    def test_an_sqlite_file_is_not_made_yet(self, config: RunConfig, tmp_path: Path) -> None:
+        """Looking leaves nothing behind."""
+        preflight.check(replace(config, database_url=f"sqlite:///{tmp_path}/new.sqlite3"))
+        assert not (tmp_path / "new.sqlite3").exists()
+
+    def test_fail_when_the_sqlite_file_is_none(self, config: RunConfig, tmp_path: Path) -> None:
+        """A file of something else is named and left alone."""
+        (tmp_path / "text").write_text("This is no database at all, but a text." * 100)
+        assert "file is not a database" in self.check(config, f"sqlite:///{tmp_path}/text")
+
+    def test_fail_when_its_folder_is_missing(self, config: RunConfig, tmp_path: Path) -> None:
+        """It isn't made: it may be a misspelling."""
+        said = self.check(config, f"sqlite:///{tmp_path}/missing/db.sqlite3")
+        assert "the folder of" in said
+
+    def test_fail_in_memory(self, config: RunConfig) -> None:
+        """Every process would have one of its own."""
+        assert "seen by one process only" in self.check(config, "sqlite://:memory:")
+
+
+class TestRedis:
+    """``REDIS_URL``."""
+
+    def check(self, config: RunConfig, url: str) -> str:
+        """The sentence for this address."""
+        return refusal(replace(config, redis_url=url))
+
+    def test_success(self, config: RunConfig) -> None:
+        """A server that answers; the embedded one's port doesn't matter then."""
+        with RedisServer() as server:
+            preflight.check(replace(config, redis_url=server.url, redis_port=server.port))
+
+    @pytest.mark.parametrize("url", [f"http://:{SECRET}@host", f"redis://:{SECRET}@host:many/0"])
+    def test_fail_when_it_cannot_be_read(self, config: RunConfig, url: str) -> None:
+        """The sentence shows what one looks like, and not the one that was given."""
+        said = self.check(config, url)
+        assert said.startswith("REDIS_URL can't be read. Expected redis://")
+
+    def test_fail_when_no_server_is_there(self, config: RunConfig) -> None:
+        """The sentence names the place, and what happens without the variable."""
+        port = free_port()
+        said = self.check(config, f"redis://:{SECRET}@127.0.0.1:{port}/0")
+        assert f"REDIS_URL: no server answers at 127.0.0.1:{port}" in said
+        assert "Without REDIS_URL an embedded server is used." in said
