@@ -4,6 +4,7 @@
 PYTHON ?=
 DJANGO ?= $(PINNED)
 PYTEST_ARGS ?=
+DEMO_ARGS ?=
 
 PINNED := >=5.2,<5.3
 label := $(if $(PYTHON),-$(notdir $(PYTHON)))$(if $(filter-out $(PINNED),$(DJANGO)),-django$(DJANGO))
@@ -24,6 +25,7 @@ endef
 help:
 	@echo 'make run     set everything up and run the system here; Ctrl-C stops it, var/ keeps the data'
 	@echo 'make demo    drive the whole system on throw-away data and show what happened'
+	@echo '             (DEMO_ARGS="--followers 50 --database postgres" for more of them, elsewhere)'
 	@echo 'make test    the tests, on SQLite and on PostgreSQL (PYTEST_ARGS="-k name" for some of them)'
 	@echo 'make check   lint, format, types, import directions, migrations, compose file, Dockerfile'
 	@echo 'make fmt     format the code'
@@ -38,7 +40,7 @@ run:
 
 demo:
 	$(call set_up,dev)
-	@exec $(BIN)/python -m tests.demo
+	@exec $(BIN)/python -m tests.demo $(DEMO_ARGS)
 
 test:
 	$(call set_up,dev)

@@ -1,6 +1,6 @@
 """The addresses of the site's own pages."""
 
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import path, re_path
 
 from .views import articles, listings, people, products
@@ -24,6 +24,6 @@ urlpatterns = [
     path("profile/", people.ProfileEdit.as_view(), name="profile-edit"),
     re_path(r"^media/avatars/(?P<name>[\w-][\w.-]*)$", people.avatar, name="avatar"),
     path("signup/", people.Signup.as_view(), name="signup"),
-    path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("login/", people.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
 ]

@@ -13,6 +13,10 @@ from core.stack.ports import LOOPBACK, free_port, is_free
 ROOT = Path(__file__).resolve().parents[2]
 
 
+INHERITED = {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "TMPDIR"}
+"""What a throw-away run has of the environment: it is not to depend on anything else in it."""
+
+
 class ConfigError(Exception):
     """The environment asks for something that can't be; the message says what to do about it."""
 
@@ -75,6 +79,7 @@ class RunConfig:
             email_port=free_port(),
             database_url=database_url,
             demo_data=demo_data,
+            environ={name: value for name, value in os.environ.items() if name in INHERITED},
         )
 
     @property

@@ -52,24 +52,26 @@ class Command(BaseCommand):
         self.stdout.write(f"settled {report.settled}, retried {report.retried}, dead {report.dead}")
         if report.dead:
             raise CommandError(
-                f"{report.dead} calls became dead letters. See 'manage.py outbox status' and the "
-                "admin; mend the cause, then 'manage.py outbox retry' or 'discard'."
+                f"Became dead letters: {report.dead}. See 'manage.py outbox status' and the admin; "
+                "mend the cause, then 'manage.py outbox retry' or 'discard'."
             )
 
     def retry(self, **options: Any) -> None:
         """Make the chosen calls due again."""
-        self.stdout.write(f"{retry_calls(self._chosen('retry', **options))} calls are due again")
+        self.stdout.write(f"{retry_calls(self._chosen('retry', **options))} due again")
 
     def discard(self, **options: Any) -> None:
         """Delete the chosen calls."""
-        self.stdout.write(f"{discard_calls(self._chosen('discard', **options))} calls discarded")
+        self.stdout.write(f"{discard_calls(self._chosen('discard', **options))} discarded")
 
     def _chosen(
         self, command: str, *, ids: list[int], task: str | None, all: bool, database: str, **_: Any
     ) -> QuerySet[OutboxCall]:
-        if sum(map(bool, (ids, task, all))) != 1:
+        given = [name for name, value in (("IDs", ids), ("--task", task), ("--all", all)) if value]
+        if len(given) != 1:
             raise CommandError(
-                f"Say which calls: 'outbox {command} ID [ID …]', '--task NAME' or '--all'."
+                f"Expected either IDs, --task or --all, got {' and '.join(given) or 'none'}. Say "
+                f"which calls: 'outbox {command} ID [ID …]', '--task NAME' or '--all'."
             )
         held = OutboxCall.objects.using(database).filter(status__in=HELD)
         if ids:

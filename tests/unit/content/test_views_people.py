@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from django.contrib.auth import get_user
 from django.contrib.auth.models import User
-from django.db import IntegrityError
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
@@ -47,8 +46,11 @@ class TestSignup:
     def test_fail_name_just_taken(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         """Somebody else takes the name between the look and the INSERT."""
 
-        def lose_the_race(form: SignupForm) -> None:
-            raise IntegrityError("UNIQUE constraint failed: auth_user.username")
+        save = SignupForm.save
+
+        def lose_the_race(form: SignupForm, commit: bool = True) -> User:
+            UserFactory(username=DATA["username"])
+            return save(form, commit)
 
         monkeypatch.setattr(SignupForm, "save", lose_the_race)
         assertContains(client.post(self.URL, DATA), "already exists")
