@@ -24,7 +24,7 @@ def _without_hook() -> Iterator[CheckMessage]:
     for alias in connections:
         if getattr(connections[alias], "has_outbox", False):
             continue
-        engine = settings.DATABASES[alias]["ENGINE"]
+        engine = connections[alias].settings_dict["ENGINE"]
         level = Error if alias == DEFAULT_DB_ALIAS else Warning
         yield level(
             f"Database {alias!r} has the ENGINE {engine!r}, which stores no calls before COMMIT.",
@@ -45,7 +45,7 @@ def check_atomic_requests(**kwargs: Any) -> list[CheckMessage]:
             id="core.W002",
         )
         for alias in connections
-        if not settings.DATABASES[alias].get("ATOMIC_REQUESTS")
+        if not connections[alias].settings_dict["ATOMIC_REQUESTS"]
     ]
 
 

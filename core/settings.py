@@ -3,8 +3,8 @@
 ``DATABASE_URL``, ``REDIS_URL``, ``SECRET_KEY``, ``DEBUG``, ``ALLOWED_HOSTS``,
 ``CSRF_TRUSTED_ORIGINS``, ``EMAIL_HOST``, ``EMAIL_PORT``, ``EMAIL_HOST_USER``,
 ``EMAIL_HOST_PASSWORD``, ``EMAIL_USE_TLS``, ``DEFAULT_FROM_EMAIL``, ``SITE_URL``, ``VAR_DIR``,
-``STATIC_ROOT``, ``LOG_LEVEL``, ``OUTBOX_SWEEP_INTERVAL``, ``OUTBOX_UNKNOWN_TASK_GRACE`` and
-``OUTBOX_CRASH_GRACE``; the README's table says what each is for.
+``STATIC_ROOT``, ``LOG_LEVEL``, ``NOTIFICATIONS_RESEND_UNCERTAIN``, ``OUTBOX_SWEEP_INTERVAL``,
+``OUTBOX_UNKNOWN_TASK_GRACE`` and ``OUTBOX_CRASH_GRACE``; the README's table says what each is for.
 """
 
 import os
@@ -229,6 +229,9 @@ OUTBOX_UNKNOWN_TASK_GRACE = env_number("OUTBOX_UNKNOWN_TASK_GRACE", 3600)
 OUTBOX_CRASH_GRACE = (
     env_number("OUTBOX_CRASH_GRACE", 2) if "OUTBOX_CRASH_GRACE" in os.environ else None
 )
+
+# --- Notifications --------------------------------------------------------------------------
+NOTIFICATIONS_RESEND_UNCERTAIN = env_flag("NOTIFICATIONS_RESEND_UNCERTAIN")
 
 # --- Auditing: which models, and which of their fields --------------------------------------
 AUDIT_MODELS: dict[str, dict[str, list[str]]] = {

@@ -15,7 +15,7 @@ class Conf:
     DRAIN_SECONDS: float = 5
     """How long one run of a task drains before it makes room for other tasks."""
 
-    WAKE_TTL: float = 10
+    WAKE_TTL: float = 5
     """How long an unanswered wake-up holds back another for the same task."""
 
     FLUSH_SECONDS: float = 2
