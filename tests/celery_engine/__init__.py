@@ -1,0 +1,1 @@
+"""Real brokers and real Celery workers for tests, in containers or as local processes."""

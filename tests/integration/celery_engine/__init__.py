@@ -1,0 +1,1 @@
+"""pytest-celery's kinds of test, which show that the chosen engine can carry them."""
