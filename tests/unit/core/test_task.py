@@ -163,7 +163,7 @@ class TestDirectly:
 
     def test_apply(self) -> None:
         """``apply`` runs it with its arguments."""
-        assert effects.make_group.apply(["a"]).successful()
+        assert effects.make_group.apply(("a",)).successful()
 
 
 class TestDefinition:

@@ -1,0 +1,55 @@
+"""Real workers that have this folder's tasks beside the project's own."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.outbox.wake import flush_wake_ups
+from tests.celery_engine.project import WorkerFactory, WorkerProcess
+from tests.wait import wait_for
+
+StartWorker = Callable[..., WorkerProcess]
+
+QUICK = {"OUTBOX_SWEEP_INTERVAL": "0.3", "OUTBOX_CRASH_GRACE": "1"}
+
+
+@pytest.fixture
+def start_worker(celery_worker_process: WorkerFactory) -> StartWorker:
+    """Start a worker that sweeps often: ``start_worker(concurrency=2, env={...})``."""
+
+    def start(concurrency: int = 1, *, env: dict[str, str] | None = None) -> WorkerProcess:
+        args = ["--include", "tests.integration.outbox.tasks"]
+        return celery_worker_process(concurrency, env=QUICK | (env or {}), args=args)
+
+    return start
+
+
+class Gate:
+    """A file that a task in another process waits for."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+
+    def wait_reached(self) -> None:
+        """Wait until the task is there."""
+        reached = Path(self.path).with_suffix(".reached")
+        wait_for(reached.exists, 20, "the task to reach its gate")
+
+    def open(self) -> None:
+        """Let the task go on."""
+        Path(self.path).touch()
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Gate:
+    """A closed gate."""
+    return Gate(tmp_path / "gate")
+
+
+@pytest.fixture(autouse=True)
+def _no_wake_up_of_another_test() -> Any:
+    """What a test's own process still has to send is sent before the next test."""
+    yield
+    flush_wake_ups(10)
