@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.core.exceptions import ValidationError
 from django.db import models, router, transaction
 
+from core.db.callbacks import SureCallback
 from core.fields import CounterField
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class _Row:
         return self.marker is None or self.marker() is not None
 
 
-class _Marker:
+class _Marker(SureCallback):
     __slots__ = ("__weakref__", "row")
 
     def __init__(self, row: _Row) -> None:

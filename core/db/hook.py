@@ -3,6 +3,7 @@
 from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from core.db.callbacks import sure_callbacks
 from core.outbox.store import pending_calls, store_calls
 from core.outbox.wake import wake_tasks
 
@@ -28,6 +29,9 @@ class OutboxMixin(BaseDatabaseWrapper):
                 # Django expects nothing else of a commit and would leave the transaction open.
                 self.rollback()
                 raise
+        callbacks = sure_callbacks(self)
         super().commit()
+        for callback in callbacks:
+            callback()
         if calls:
             wake_tasks(calls)

@@ -1,0 +1,148 @@
+"""The system checks: each names one misconfiguration, and the project has none."""
+
+# ruff: noqa: DJ008  # nobody reads the names of these models' objects
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.core.checks import CheckMessage, Error, Warning, run_checks
+from django.core.checks.registry import registry
+from django.db import models
+from django.db.utils import ConnectionHandler
+from django.test.utils import isolate_apps
+from pytest_django import Settings
+
+from core import checks
+from core.tracking import AuditableMixin
+
+HOOKED = {"ENGINE": "core.db.sqlite3", "NAME": ":memory:", "ATOMIC_REQUESTS": True}
+PLAIN = {**HOOKED, "ENGINE": "django.db.backends.sqlite3"}
+
+UseDatabases = Callable[[dict[str, Any]], None]
+
+
+@pytest.fixture
+def use_databases(monkeypatch: pytest.MonkeyPatch) -> UseDatabases:
+    """Has the checks look at these databases."""
+    return lambda databases: monkeypatch.setattr(
+        checks, "connections", ConnectionHandler(databases)
+    )
+
+
+def found(messages: list[CheckMessage]) -> list[tuple[type[CheckMessage], str | None]]:
+    """The level and the id of each message."""
+    return [(type(message), message.id) for message in messages]
+
+
+@pytest.mark.django_db
+def test_project_has_none() -> None:
+    """The project as it is configured passes them all."""
+    assert [message for message in run_checks() if str(message.id).startswith("core.")] == []
+
+
+class TestHook:
+    """The commit hook of each database."""
+
+    def test_success(self, use_databases: UseDatabases) -> None:
+        """Every database has it."""
+        use_databases({"default": HOOKED, "other": HOOKED})
+        assert checks.check_hook() == []
+
+    def test_fail_default(self, use_databases: UseDatabases) -> None:
+        """An error for the default database, which names the ENGINE and the right ones."""
+        use_databases({"default": PLAIN})
+        messages = checks.check_hook()
+        assert found(messages) == [(Error, "core.E001")]
+        assert "'default' has the ENGINE 'django.db.backends.sqlite3'" in messages[0].msg
+        assert "core.db.postgresql" in str(messages[0].hint)
+
+    def test_fail_other(self, use_databases: UseDatabases) -> None:
+        """A warning for another database, which may have no calls."""
+        use_databases({"default": HOOKED, "legacy": PLAIN})
+        messages = checks.check_hook()
+        assert found(messages) == [(Warning, "core.W001")]
+        assert "'legacy'" in messages[0].msg
+
+    def test_fail_none(self, use_databases: UseDatabases) -> None:
+        """An error, not a crash, without any database."""
+        use_databases({})
+        assert found(checks.check_hook()) == [(Error, "core.E001")]
+
+
+class TestAtomicRequests:
+    """ATOMIC_REQUESTS of each database."""
+
+    def test_success(self, use_databases: UseDatabases) -> None:
+        """It is on."""
+        use_databases({"default": HOOKED})
+        assert checks.check_atomic_requests() == []
+
+    @pytest.mark.parametrize("off", [{"ATOMIC_REQUESTS": False}, {}])
+    def test_fail(self, use_databases: UseDatabases, off: dict[str, bool]) -> None:
+        """A warning where it is off or not set."""
+        engine = {"ENGINE": "core.db.sqlite3", "NAME": ":memory:"}
+        use_databases({"default": HOOKED, "other": {**engine, **off}})
+        messages = checks.check_atomic_requests()
+        assert found(messages) == [(Warning, "core.W002")]
+        assert "'other' has ATOMIC_REQUESTS off" in messages[0].msg
+
+
+class TestCache:
+    """The default cache."""
+
+    @pytest.mark.parametrize("backend", ["redis.RedisCache", "db.DatabaseCache"])
+    def test_success(self, settings: Settings, backend: str) -> None:
+        """One that all processes share."""
+        settings.CACHES = {"default": {"BACKEND": f"django.core.cache.backends.{backend}"}}
+        assert checks.check_cache() == []
+
+    @pytest.mark.parametrize("backend", ["locmem.LocMemCache", "dummy.DummyCache"])
+    def test_fail(self, settings: Settings, backend: str) -> None:
+        """A warning that names one that is each process's own."""
+        path = f"django.core.cache.backends.{backend}"
+        settings.CACHES = {"default": {"BACKEND": path}}
+        messages = checks.check_cache()
+        assert found(messages) == [(Warning, "core.W003")]
+        assert path in messages[0].msg
+
+
+class TestMixinOrder:
+    """Where a model names AuditableMixin."""
+
+    @isolate_apps("core")
+    def test_fail(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An error for one that names it after models.Model, and for no other."""
+
+        class Good(AuditableMixin, models.Model):
+            class Meta:
+                app_label = "core"
+
+        class Bad(models.Model, AuditableMixin):  # type: ignore[metaclass, misc]  # the point
+            class Meta:
+                app_label = "core"
+
+        class Plain(models.Model):
+            class Meta:
+                app_label = "core"
+
+        site = SimpleNamespace(get_models=lambda: [Good, Bad, Plain])
+        monkeypatch.setattr(checks, "apps", site)
+        messages = checks.check_mixin_order()
+        assert found(messages) == [(Error, "core.E004")]
+        assert messages[0].obj is Bad
+        assert "class Bad(AuditableMixin, models.Model)" in str(messages[0].hint)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        checks.check_hook,
+        checks.check_atomic_requests,
+        checks.check_cache,
+        checks.check_mixin_order,
+    ],
+)
+def test_registered(check: Any) -> None:
+    """``manage.py check`` runs each of them."""
+    assert check in registry.get_checks()

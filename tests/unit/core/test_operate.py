@@ -1,0 +1,134 @@
+"""What an operator sees of the outbox, and does with it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.db.models.functions import Now
+
+from core.models import OutboxCall
+from core.outbox import operate
+from core.outbox.drain import drain_all
+from core.outbox.operate import discard_calls, outbox_status, retry_calls
+from tests.unit.core import effects
+from tests.unit.core.calls import MAKE_GROUP, Status, make_call
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def woken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """The databases and tasks that were woken."""
+    targets: list[tuple[str, str]] = []
+    monkeypatch.setattr(operate, "wake_task", lambda using, task: targets.append((using, task)))
+    return targets
+
+
+class TestStatus:
+    """``outbox_status()``."""
+
+    def test_empty(self) -> None:
+        """No tasks, and nothing due."""
+        assert outbox_status() == {"default": {"oldest_age": None, "tasks": {}}}
+
+    def test_counts(self) -> None:
+        """The calls of each task by their status."""
+        make_call()
+        make_call()
+        make_call(status=Status.DEAD)
+        make_call(task="gone.tasks.gone", status=Status.UNCERTAIN)
+        tasks = outbox_status()["default"]["tasks"]
+        assert tasks[MAKE_GROUP].items() >= {"pending": 2, "dead": 1, "known": True}.items()
+        assert tasks["gone.tasks.gone"] == {"uncertain": 1, "known": False, "oldest_age": None}
+
+    def test_oldest_age(self) -> None:
+        """The age of the oldest call that is due, of each task and altogether."""
+        make_call(available_at=Now() - timedelta(seconds=50))
+        make_call(task="gone.tasks.gone", available_at=Now() - timedelta(seconds=500))
+        status = outbox_status()["default"]
+        assert 50 <= status["tasks"][MAKE_GROUP]["oldest_age"] < 60
+        assert 500 <= status["tasks"]["gone.tasks.gone"]["oldest_age"] < 510
+        assert status["oldest_age"] == pytest.approx(500, abs=10)
+
+    def test_not_due(self) -> None:
+        """A call that waits for its time, and a dead one, have no age."""
+        make_call(available_at=Now() + timedelta(seconds=50))
+        make_call(status=Status.DEAD, available_at=Now() - timedelta(seconds=50))
+        status = outbox_status()["default"]
+        assert status["oldest_age"] is None
+        assert status["tasks"][MAKE_GROUP]["oldest_age"] is None
+
+
+class TestRetry:
+    """``retry_calls()``."""
+
+    @pytest.mark.parametrize("status", [Status.DEAD, Status.UNCERTAIN])
+    def test_held(self, status: OutboxCall.Status, woken: list[Any]) -> None:
+        """A dead or uncertain call is due again, as new, and its task woken."""
+        call = make_call(
+            status=status, attempts=9, crashes=3, available_at=Now() + timedelta(seconds=50)
+        )
+        assert retry_calls(OutboxCall.objects.all()) == 1
+        call.refresh_from_db()
+        assert (call.status, call.attempts, call.crashes) == (Status.PENDING, 0, 0)
+        assert woken == [("default", MAKE_GROUP)]
+        assert drain_all().settled == 1
+        assert effects.names() == ["x"]
+
+    @pytest.mark.parametrize("status", [Status.PENDING, Status.RUNNING])
+    def test_others(self, status: OutboxCall.Status, woken: list[Any]) -> None:
+        """A call that settles by itself stays as it is."""
+        later = Now() + timedelta(seconds=50)
+        call = make_call(status=status, attempts=2, available_at=later)
+        before = OutboxCall.objects.filter(pk=call.pk).values().get()
+        assert retry_calls(OutboxCall.objects.all()) == 0
+        assert OutboxCall.objects.filter(pk=call.pk).values().get() == before
+        assert woken == []
+
+    def test_only_the_given(self, woken: list[Any]) -> None:
+        """The others stay dead."""
+        first, second = make_call(status=Status.DEAD), make_call(status=Status.DEAD)
+        retry_calls(OutboxCall.objects.filter(pk=first.pk))
+        second.refresh_from_db()
+        assert second.status == Status.DEAD
+
+    def test_keeps_the_error(self, woken: list[Any]) -> None:
+        """The last error remains to be seen until the call is settled."""
+        call = make_call(status=Status.DEAD, error="It broke.")
+        retry_calls(OutboxCall.objects.all())
+        call.refresh_from_db()
+        assert call.error == "It broke."
+
+    def test_each_task_once(self, woken: list[Any]) -> None:
+        """Each task is woken once, however many calls."""
+        for _ in range(3):
+            make_call(status=Status.DEAD)
+        make_call(task="other.tasks.other", status=Status.DEAD)
+        retry_calls(OutboxCall.objects.all())
+        assert sorted(woken) == [("default", "other.tasks.other"), ("default", MAKE_GROUP)]
+
+    def test_in_a_transaction(self, woken: list[Any]) -> None:
+        """The task is woken after the commit: before it, a drain would find nothing."""
+        make_call(status=Status.DEAD)
+        with transaction.atomic():
+            retry_calls(OutboxCall.objects.all())
+            assert woken == []
+        assert woken == [("default", MAKE_GROUP)]
+
+
+class TestDiscard:
+    """``discard_calls()``."""
+
+    def test_held(self) -> None:
+        """Dead and uncertain calls are deleted, and no other."""
+        calls = {status: make_call(status=status) for status in Status}
+        assert discard_calls(OutboxCall.objects.all()) == 2
+        left = OutboxCall.objects.values_list("pk", flat=True)
+        assert set(left) == {calls[Status.PENDING].pk, calls[Status.RUNNING].pk}
+
+    def test_only_the_given(self) -> None:
+        """The others stay."""
+        first, second = make_call(status=Status.DEAD), make_call(status=Status.DEAD)
+        assert discard_calls(OutboxCall.objects.filter(pk=first.pk)) == 1
+        assert OutboxCall.objects.get() == second
