@@ -26,6 +26,10 @@ HEADER = "outbox_using"
 # One quick try on a new connection: the pooled one may be to a server that has restarted.
 RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 
+REST = 1.0
+"""Seconds between two tries while the broker is down. Each costs the process as much as a request,
+in which the interpreter's lock is held."""
+
 Target = tuple[str, str]
 """A database's alias and a task's name."""
 
@@ -37,6 +41,7 @@ class Waker:
         self._changed = threading.Condition()
         self._targets: dict[Target, None] = {}
         self._sending = False
+        self._flushing = False
         self._thread: threading.Thread | None = None
         self._reachable = True
 
@@ -51,7 +56,12 @@ class Waker:
     def flush(self, seconds: float) -> bool:
         """Wait until all is sent, ``seconds`` at most; whether it is."""
         with self._changed:
-            return self._changed.wait_for(lambda: not (self._targets or self._sending), seconds)
+            self._flushing = True
+            self._changed.notify_all()
+            try:
+                return self._changed.wait_for(lambda: not (self._targets or self._sending), seconds)
+            finally:
+                self._flushing = False
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._run, name="outbox-wake", daemon=True)
@@ -67,19 +77,20 @@ class Waker:
                 self._sending = False
                 self._changed.notify_all()
                 self._changed.wait_for(lambda: self._targets)
+                if not self._reachable:
+                    self._changed.wait_for(lambda: self._flushing, REST)
                 targets, self._targets, self._sending = self._targets, {}, True
-            for using, task in targets:
-                self._send(using, task)
+            self._send(targets)
 
-    def _send(self, using: str, task: str) -> None:
+    def _send(self, targets: Iterable[Target]) -> None:
+        """Send the wake-ups up to one that fails: the others would fail too."""
         try:
-            send_wake_up(using, task)
+            for using, task in targets:
+                send_wake_up(using, task)
         except Exception as error:  # noqa: BLE001  # see the module's text
             # Once an outage, not once a request.
             level = logging.WARNING if self._reachable else logging.DEBUG
-            logger.log(
-                level, "Wake-up of %s not sent, the sweep will find its rows: %s", task, error
-            )
+            logger.log(level, "Wake-ups not sent, the sweep will find the rows: %s", error)
             self._reachable = False
         else:
             self._reachable = True

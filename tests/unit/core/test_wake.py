@@ -150,8 +150,26 @@ class TestWaker:
                 waker.wake([("default", name)])
                 assert waker.flush(10)
         assert [record.getMessage() for record in caplog.records] == [
-            "Wake-up of a not sent, the sweep will find its rows: no broker"
+            "Wake-ups not sent, the sweep will find the rows: no broker"
         ]
+
+    def test_rests_during_an_outage(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """While the broker is down it is not tried again with each commit."""
+        tries: list[str] = []
+
+        def fail(using: str, task: str) -> None:
+            tries.append(task)
+            raise ConnectionError("no broker")
+
+        monkeypatch.setattr(wake, "REST", 60)
+        monkeypatch.setattr(wake, "send_wake_up", fail)
+        waker = Waker()
+        waker.wake([("default", "a")])
+        wait_for(lambda: tries, 10, "the first try")
+        for _ in range(1_000):
+            waker.wake([("default", "b"), ("default", "c")])
+        assert waker.flush(10)  # what is left is tried once more, without the rest
+        assert tries == ["a", "b"]
 
     def test_nothing_to_flush(self) -> None:
         """A process that woke nobody exits at once."""
