@@ -140,6 +140,25 @@ class TestBroker:
         wait_empty()
         assert names() == ["a"]
 
+    def test_lost_while_a_message_waits(
+        self, start_worker: StartWorker, broker: Broker, gate: Gate, tmp_path: Path
+    ) -> None:
+        """A worker outlives a broker that dies while it holds messages it hasn't acknowledged."""
+        worker = start_worker()
+        with transaction.atomic():
+            tasks.make_group.delay_on_commit(name="running", gate=gate.path)
+            tasks.send_outside.delay_on_commit(path=str(tmp_path / "sent"))
+        gate.wait_reached()
+        with broker.client() as client:
+            wait_for(lambda: client.exists("unacked"), TIMEOUT, "the message that waits")
+        broker.kill()
+        worker.wait_for_log("Cannot connect to redis://", TIMEOUT)
+        broker.start()
+        gate.open()
+        wait_empty()
+        assert worker.running, worker.logs()
+        assert (tmp_path / "sent").read_text() == "sent\n"
+
 
 class TestWorkerDies:
     """A worker that is killed, or told to stop."""
