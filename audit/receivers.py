@@ -1,18 +1,26 @@
-"""Hands each change of an audited model to the task that writes the log."""
+"""Hands each change of an audited model to the task that writes the log, and what operators do."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.db.models import Model
 from django.db.models.signals import post_delete, post_save, pre_delete
+from django.dispatch import receiver
 
+from core.models import OutboxCall
+from core.signals import calls_discarded, calls_retried
 from core.tracking import AuditableMixin
 
 from . import registry
 from .labels import label_without_query
 from .models import AuditLog
 from .tasks import write_audit_logs
-from .values import changed_values, created_values, deleted_values, load_deferred_fields
+from .values import (
+    call_values,
+    changed_values,
+    created_values,
+    deleted_values,
+)
 
 Action = AuditLog.Action
 
@@ -21,7 +29,7 @@ def connect(model: type[Model], exclude: Collection[str] = ()) -> None:
     """Audit ``model`` from now on, in all its fields but those in ``exclude``."""
     for sender in registry.register(model, exclude):
         post_save.connect(saved_write_audit_log, sender=sender)
-        pre_delete.connect(deleting_load_deferred_fields, sender=sender)
+        pre_delete.connect(deleting_lock_row, sender=sender)
         post_delete.connect(deleted_write_audit_log, sender=sender)
 
 
@@ -37,18 +45,34 @@ def saved_write_audit_log(
         _enqueue(Action.UPDATE, instance, changes, using)
 
 
-def deleting_load_deferred_fields(instance: Model, using: str, **kwargs: Any) -> None:
-    """Load what ``only()`` or ``defer()`` left out, as long as the row is there to be read."""
-    load_deferred_fields(instance, using)
+def deleting_lock_row(instance: AuditableMixin, using: str, **kwargs: Any) -> None:
+    """Read what the row has, as long as it is there; nobody else can delete it from here on."""
+    instance.lock_row(using)
 
 
-def deleted_write_audit_log(instance: Model, using: str, **kwargs: Any) -> None:
-    """Log a deletion, with the values the object had."""
-    _enqueue(Action.DELETE, instance, deleted_values(instance, using), using)
+def deleted_write_audit_log(instance: AuditableMixin, using: str, **kwargs: Any) -> None:
+    """Log a deletion, with the values the row had, unless another transaction was first."""
+    if instance.lock_row(using):
+        _enqueue(Action.DELETE, instance, deleted_values(instance, using), using)
+
+
+@receiver(calls_retried)
+def retried_write_audit_logs(calls: Sequence[OutboxCall], using: str, **kwargs: Any) -> None:
+    """Log of each call that an operator made it due again."""
+    for call in calls:
+        changes = {"status": {"old": str(call.status), "new": OutboxCall.Status.PENDING.value}}
+        _enqueue(Action.UPDATE, call, changes, using)
+
+
+@receiver(calls_discarded)
+def discarded_write_audit_logs(calls: Sequence[OutboxCall], using: str, **kwargs: Any) -> None:
+    """Log of each call that an operator deleted it, with what it was."""
+    for call in calls:
+        _enqueue(Action.DELETE, call, {"deleted_values": call_values(call, using)}, using)
 
 
 def _enqueue(action: Action, instance: Any, changes: dict[str, Any], using: str) -> None:
-    user = instance.current_user
+    user = getattr(instance, "current_user", None)
     kwargs = {
         "model": registry.label_of(instance),
         "object_id": str(instance.pk),

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import connections, models
 from django.utils import timezone
 
+from core.models import OutboxCall
 from core.tracking import AuditableMixin
 
 from .registry import audited_fields
@@ -24,9 +25,22 @@ def created_values(instance: models.Model, using: str) -> dict[str, Any]:
     return {"created": True, "values": _all_values(instance, using)}
 
 
-def deleted_values(instance: models.Model, using: str) -> dict[str, Any]:
-    """``{"deleted_values": {field: value}}`` of an instance that was just deleted."""
-    return {"deleted_values": _all_values(instance, using)}
+def deleted_values(instance: AuditableMixin, using: str) -> dict[str, Any]:
+    """``{"deleted_values": {field: value}}`` of the row that was just deleted, as it was."""
+    fields = audited_fields(type(instance))
+    values = {field.name: as_text(field, instance.original(field.name), using) for field in fields}
+    return {"deleted_values": values}
+
+
+def call_values(call: OutboxCall, using: str) -> Values:
+    """What the log says of a discarded call: not its error, nor any text among its arguments.
+
+    Those may be secret, or a person's; names and numbers say which call it was.
+    """
+    names = ("task", "status", "created_at", "attempts", "crashes")
+    fields = [field for field in call._meta.concrete_fields if field.name in names]
+    shown = {field.name: as_text(field, getattr(call, field.name), using) for field in fields}
+    return shown | {"arguments": _shown_arguments(call.payload)}
 
 
 def changed_values(instance: AuditableMixin, using: str) -> dict[str, Any]:
@@ -49,10 +63,17 @@ def as_text(field: models.Field, value: Any, using: str) -> str | None:
     return json.dumps(text, cls=getattr(field, "encoder", None), sort_keys=True)
 
 
-def load_deferred_fields(instance: models.Model, using: str) -> None:
-    """Give the instance what ``only()`` or ``defer()`` left out, if the row still exists."""
-    if deferred := instance.get_deferred_fields():
-        instance.__dict__.update(_select(instance, deferred, using))
+def _shown_arguments(payload: str) -> str | None:
+    try:
+        args, kwargs = json.loads(payload)
+        named = [f"{name}={_shown(value)}" for name, value in kwargs.items()]
+        return ", ".join([*map(_shown, args), *named])
+    except (ValueError, TypeError, AttributeError):
+        return None  # they can't be read, which may be why it failed
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, int | float | None) else "…"
 
 
 def _all_values(instance: models.Model, using: str) -> Values:

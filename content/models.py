@@ -4,7 +4,12 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
-from django.core.validators import FileExtensionValidator, MaxValueValidator, MinValueValidator
+from django.core.validators import (
+    FileExtensionValidator,
+    MaxLengthValidator,
+    MaxValueValidator,
+    MinValueValidator,
+)
 from django.db import IntegrityError, models, router, transaction
 from django.urls import reverse
 
@@ -168,7 +173,7 @@ class Profile(AuditableMixin, models.Model):
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="profile"
     )
-    bio = models.TextField(max_length=500, blank=True)
+    bio = models.TextField(max_length=500, blank=True, validators=[MaxLengthValidator(500)])
     location = models.CharField(max_length=100, blank=True)
     birth_date = models.DateField(null=True, blank=True, validators=[validate_not_in_future])
     avatar = models.ImageField(

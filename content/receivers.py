@@ -68,9 +68,10 @@ def article_moved_count(instance: Article, raw: bool, using: str, **kwargs: Any)
 
 @receiver(pre_delete, sender=Article)
 def article_deleting_count(instance: Article, using: str, **kwargs: Any) -> None:
-    """Count a deleted article no more; before the deletion, while deferred fields can be read."""
-    before = instance.counted_in()
-    tasks.count_articles.apply_async_on_commit(kwargs={"before": before}, using=using)
+    """Count a deleted article no more, unless another transaction deleted it first."""
+    if instance.lock_row(using):
+        before = instance.counted_in()
+        tasks.count_articles.apply_async_on_commit(kwargs={"before": before}, using=using)
 
 
 @receiver(article_viewed)

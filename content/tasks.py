@@ -11,7 +11,7 @@ from core.outbox.call import Call
 
 from .models import Article, Author, Category
 
-COUNTED_BY: dict[str, type[Model]] = {"author": Author, "category": Category}
+COUNTERS: dict[str, type[Model]] = {"author": Author, "category": Category}
 
 
 @shared_task(batch=True)
@@ -21,7 +21,7 @@ def count_articles(calls: Sequence[Call]) -> None:
     Each call has ``before`` and ``after``: the keys of the ``author`` and the ``category`` that
     counted the article and that count it now; what was or is none is None or left out.
     """
-    for name, model in COUNTED_BY.items():
+    for name, model in COUNTERS.items():
         move_counter(model, "article_count", net_moves(calls, name), calls[0].using)
 
 

@@ -1,4 +1,4 @@
-"""The outbox's tables: the calls, and the batches that are running."""
+"""The outbox's tables: the calls, the batches that are running, and the workers."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -70,3 +70,20 @@ class OutboxBatch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.task} in {self.worker}"
+
+
+class OutboxWorker(models.Model):
+    """A worker's heartbeat: written at each of its sweeps, deleted when it shuts down warm.
+
+    One that stays behind with an old ``seen_at``, by the database's clock, is that of a worker
+    that was killed or that can't reach the database.
+    """
+
+    name = models.CharField(max_length=255, unique=True, help_text="What Celery calls it.")
+    host = models.CharField(max_length=255)
+    pid = models.PositiveIntegerField("process id")
+    started_at = models.DateTimeField(db_default=Now())
+    seen_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return self.name

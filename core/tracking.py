@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.exceptions import ValidationError
-from django.db import models, router, transaction
+from django.db import connections, models, router, transaction
 
 from core.db.callbacks import SureCallback
 from core.fields import CounterField
@@ -71,6 +71,7 @@ class AuditableMixin(_Base):
 
     _row: _Row | None = None
     _save: _Save | None = None
+    _locked: bool | None = None
     _current_user: Any = None
 
     def set_current_user(self, user: Any) -> None:
@@ -96,6 +97,17 @@ class AuditableMixin(_Base):
         if self._save:
             return self._save.changes
         return self._diff(self._standing_row(), self._values())
+
+    def lock_row(self, using: str | None) -> bool:
+        """Whether the row is still there; locked, and ``original`` as it is now.
+
+        For receivers of ``pre_delete`` and ``post_delete``: Django sends them also for a row that
+        another transaction has deleted. Asked once in a deletion, before it.
+        """
+        if self._locked is None:
+            names = [field.attname for field in self._meta.concrete_fields]
+            self._locked = self._relearn(using, names)
+        return self._locked
 
     @classmethod
     def from_db(cls, db: str | None, field_names: Any, values: Any, **kwargs: Any) -> Any:
@@ -126,6 +138,18 @@ class AuditableMixin(_Base):
         finally:
             self._save = outer
 
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
+        self._locked = None
+        with transaction.atomic(using=using, savepoint=False):
+            if self.pk is not None and not self.lock_row(using):
+                return 0, {}
+            try:
+                deleted: tuple[int, dict[str, int]] = super().delete(*args, **kwargs)
+            finally:
+                self._locked = None
+        return deleted
+
     def _save_table(
         self,
         raw: bool = False,
@@ -150,6 +174,37 @@ class AuditableMixin(_Base):
             self._save = _Save(before, self._diff(before, written, names))
         self._mark_written(using, before, written)
         return updated
+
+    def _do_update(  # type: ignore[override]  # Django's own, with more arguments in 6.1
+        self, rows: Any, using: str, pk: Any, values: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        # Only if the row still has the values that this instance knows, so that what the save is
+        # said to change is what it changes. If another transaction was first, its values are read.
+        update: Any = super()._do_update
+        known = self._known_conditions(using, [field for field, _, _ in values])
+        if updated := update(rows.filter(known), using, pk, values, *args, **kwargs):
+            return updated
+        if not known or not self._relearn(using, [field.attname for field, _, _ in values]):
+            return updated
+        return update(rows, using, pk, values, *args, **kwargs)
+
+    def _known_conditions(self, using: str, fields: Sequence[Any]) -> models.Q:
+        row = self._standing_row()
+        known = row.values if row else {}
+        conditions = models.Q()
+        for field in fields:
+            if field.attname in known and _is_comparable(field, using):
+                value = known[field.attname]
+                lookup = f"{field.attname}__isnull" if value is None else field.attname
+                conditions &= models.Q((lookup, True if value is None else value))
+        return conditions
+
+    def _relearn(self, using: str | None, attnames: Sequence[str]) -> bool:
+        """Lock the row and read it anew; whether it is there."""
+        rows = type(self)._base_manager.using(using).filter(pk=self.pk)
+        values = rows.select_for_update().values(*attnames).first()
+        self._learn(values or {})
+        return values is not None
 
     def _standing_row(self) -> _Row | None:
         while self._row is not None and not self._row.stands():
@@ -234,7 +289,7 @@ class AuditableMixin(_Base):
         # A copy or a pickle leaves the transaction behind: it takes what stands now.
         row = self._standing_row()
         copied = row and _Row(row.pk, dict(row.values))
-        return {**super().__getstate__(), "_row": copied, "_save": None}
+        return {**super().__getstate__(), "_row": copied, "_save": None, "_locked": None}
 
 
 def adopt(model: type[models.Model]) -> None:
@@ -249,6 +304,14 @@ def adopt(model: type[models.Model]) -> None:
 
 def _is_expression(value: Any) -> bool:
     return hasattr(value, "resolve_expression")
+
+
+def _is_comparable(field: Any, using: str) -> bool:
+    """Whether the database can say whether a column has a value: a counter moves by itself, and
+    what isn't one of Django's own types may have no equality."""
+    stored: Any = field.target_field if field.remote_field else field
+    own = stored.get_internal_type() in connections[using].data_types
+    return own and not (_is_mutable(field) or isinstance(field, CounterField))
 
 
 @cache

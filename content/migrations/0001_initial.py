@@ -193,7 +193,14 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
-                ("bio", models.TextField(blank=True, max_length=500)),
+                (
+                    "bio",
+                    models.TextField(
+                        blank=True,
+                        max_length=500,
+                        validators=[django.core.validators.MaxLengthValidator(500)],
+                    ),
+                ),
                 ("location", models.CharField(blank=True, max_length=100)),
                 (
                     "birth_date",

@@ -30,7 +30,12 @@ class OutboxMixin(BaseDatabaseWrapper):
                 self.rollback()
                 raise
         callbacks = sure_callbacks(self)
-        super().commit()
+        try:
+            super().commit()
+        except BaseException:
+            # The traceback keeps this frame, and what is still referred to counts as committed.
+            callbacks.clear()
+            raise
         for callback in callbacks:
             callback()
         if calls:

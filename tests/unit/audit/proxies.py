@@ -24,7 +24,7 @@ def connected_proxy(model: type[models.Model]) -> Iterator[Any]:
         yield proxy
     finally:
         post_save.disconnect(receivers.saved_write_audit_log, sender=proxy)
-        pre_delete.disconnect(receivers.deleting_load_deferred_fields, sender=proxy)
+        pre_delete.disconnect(receivers.deleting_lock_row, sender=proxy)
         post_delete.disconnect(receivers.deleted_write_audit_log, sender=proxy)
         del apps.all_models[model._meta.app_label][proxy._meta.model_name]
         apps.clear_cache()

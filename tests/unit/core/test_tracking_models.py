@@ -182,7 +182,8 @@ class TestDatabases:
         assert default == []
         assert there == [
             "BEGIN", "UPDATE content_product", "COMMIT",
-            "BEGIN", "DELETE content_product", "INSERT core_outboxcall", "COMMIT",
+            "BEGIN", "SELECT content_product", "DELETE content_product", "INSERT core_outboxcall",
+            "COMMIT",
         ]  # fmt: skip
 
     def test_unknown_values(self, other: str) -> None:

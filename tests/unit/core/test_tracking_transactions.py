@@ -3,6 +3,7 @@
 import copy
 import pickle
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -80,7 +81,13 @@ class TestStatements:
         """The same for a deletion."""
         with statements() as run:
             product.delete()
-        assert run == ["BEGIN", "DELETE content_product", "INSERT core_outboxcall", "COMMIT"]
+        assert run == [
+            "BEGIN",
+            "SELECT content_product",
+            "DELETE content_product",
+            "INSERT core_outboxcall",
+            "COMMIT",
+        ]
 
     def test_unchanged(self, product: Any) -> None:
         """A save that changed nothing makes no call."""
@@ -98,6 +105,7 @@ class TestStatements:
         assert run == [
             "BEGIN",
             *["UPDATE content_product"] * 2,
+            "SELECT content_product",
             "DELETE content_product",
             "INSERT core_outboxcall",
             "COMMIT",
@@ -281,6 +289,58 @@ class TestRollback:
             set_and_save(product, stock=90)
         product.save()
         assert [save.changes for save in seen] == [{"stock": (100, 90)}] * 2
+
+
+class TestOthersWereFirst:
+    """Another instance has changed or deleted the row since this one was loaded."""
+
+    def test_overwritten(self, product: Any, seen: list[Save]) -> None:
+        """A save that writes old values over newer ones says so."""
+        stale = Product.objects.get()
+        product.price = 2
+        product.save()
+        stale.stock = 5
+        stale.save()
+        assert seen[1].changes == {
+            "price": (Decimal("2.00"), Decimal("9.99")),
+            "stock": (100, 5),
+        }
+
+    def test_same_change(self, product: Any, seen: list[Save]) -> None:
+        """The second to make a change makes none."""
+        stale = Product.objects.get()
+        for instance in (product, stale):
+            instance.stock = 5
+            instance.save()
+        assert [save.changes for save in seen] == [{"stock": (100, 5)}, {}]
+
+    def test_unread_values(self, product: Any, seen: list[Save]) -> None:
+        """A row that was written without signals is told as it was."""
+        Product.objects.update(stock=7)
+        product.stock = 5
+        product.save()
+        assert seen[0].changes == {"stock": (7, 5)}
+
+    def test_costs_nothing(self, product: Any) -> None:
+        """Only a row that did change is read again."""
+        with statements() as run:
+            set_and_save(product, stock=5)
+        assert run == ["BEGIN", "UPDATE content_product", "INSERT core_outboxcall", "COMMIT"]
+
+    def test_deleted_twice(self, product: Any) -> None:
+        """Who comes second deletes nothing, and tells nobody."""
+        stale = Product.objects.get()
+        assert product.delete()[0] == 1
+        calls = OutboxCall.objects.count()
+        assert stale.delete() == (0, {})
+        assert OutboxCall.objects.count() == calls
+
+    def test_saved_after_deletion(self, product: Any, seen: list[Save]) -> None:
+        """A deleted row that is saved again is a new one."""
+        stale = Product.objects.get()
+        product.delete()
+        stale.save()
+        assert [save.created for save in seen] == [True]
 
 
 class TestCommit:
