@@ -4,26 +4,32 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from core.models import OutboxCall
+
 from .models import AuditLog
 from .registry import audited_models, find_model
 
 
 class ModelFilter(admin.SimpleListFilter):
-    """By model: those that are audited, without a scan of the log for those that occur in it."""
+    """By model: those that are audited, and calls, which operators retry and discard.
+
+    Without a scan of the log for those that occur in it.
+    """
 
     title = "model"
     parameter_name = "model"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        """Each audited model's label and name."""
-        options = [model._meta for model in audited_models()]
+        """Each model's label and name."""
+        models: list[type[Model]] = [*audited_models(), OutboxCall]
+        options = [model._meta for model in models]
         return sorted((each.label_lower, str(each.verbose_name)) for each in options)
 
     def queryset(

@@ -9,7 +9,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
-from core.models import OutboxBatch, OutboxCall
+from core.models import OutboxBatch, OutboxCall, OutboxWorker
+from core.outbox.heartbeat import AGE, stale_seconds
 from core.outbox.operate import discard_calls, retry_calls
 
 if TYPE_CHECKING:
@@ -115,3 +116,22 @@ class OutboxBatchAdmin(ReadOnlyAdmin):
 
     list_display = ("id", "task", "worker", "started_at")
     list_filter = ("task",)
+
+
+@admin.register(OutboxWorker)
+class OutboxWorkerAdmin(ReadOnlyAdmin):
+    """The workers, and whether they live: whether their heartbeat is recent."""
+
+    list_display = ("name", "is_alive", "host", "pid", "started_at", "seen_at")
+    ordering = ("name",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OutboxWorker]:
+        """The workers, each with the age of its heartbeat."""
+        rows: QuerySet[OutboxWorker] = super().get_queryset(request)
+        return rows.annotate(age=AGE)
+
+    @admin.display(description="alive", boolean=True)
+    def is_alive(self, worker: Any) -> bool:
+        """Whether its last heartbeat is as recent as it should be."""
+        seconds: float = worker.age.total_seconds()
+        return seconds <= stale_seconds()

@@ -4,7 +4,8 @@
 ``CSRF_TRUSTED_ORIGINS``, ``EMAIL_HOST``, ``EMAIL_PORT``, ``EMAIL_HOST_USER``,
 ``EMAIL_HOST_PASSWORD``, ``EMAIL_USE_TLS``, ``DEFAULT_FROM_EMAIL``, ``SITE_URL``, ``VAR_DIR``,
 ``STATIC_ROOT``, ``LOG_LEVEL``, ``NOTIFICATIONS_RESEND_UNCERTAIN``, ``OUTBOX_SWEEP_INTERVAL``,
-``OUTBOX_UNKNOWN_TASK_GRACE`` and ``OUTBOX_CRASH_GRACE``; the README's table says what each is for.
+``OUTBOX_UNKNOWN_TASK_GRACE``, ``OUTBOX_CRASH_GRACE``, ``OUTBOX_MAX_AGE`` and
+``OUTBOX_STALE_WORKER``; the README's table says what each is for.
 """
 
 import os
@@ -90,7 +91,7 @@ SECRET_KEY = os.environ.get("SECRET_KEY", "")
 if not SECRET_KEY:
     if not DEBUG and os.environ.get("REQUIRE_SECRET_KEY"):
         raise ImproperlyConfigured("SECRET_KEY is empty. Set it to a long random string.")
-    SECRET_KEY = "insecure-development-key-for-one-machine-only-" + "0" * 16
+    SECRET_KEY = "django-insecure-development-key-for-one-machine-only-" + "0" * 16
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", "")
 
@@ -220,7 +221,14 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True  # Celery's default-to-be
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 5}
+# A broker that turns read-only (a failover) answers with an error. A worker ends at one unless:
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_connect_timeout": 2,
+    "socket_timeout": 5,
+    # A connection that died without a word is noticed after one to two of these, not 25 s.
+    "health_check_interval": 5,
+}
 CELERY_DB_REUSE_MAX = 1000
 
 # --- The outbox -----------------------------------------------------------------------------
@@ -228,6 +236,10 @@ OUTBOX_SWEEP_INTERVAL = env_number("OUTBOX_SWEEP_INTERVAL", 2)
 OUTBOX_UNKNOWN_TASK_GRACE = env_number("OUTBOX_UNKNOWN_TASK_GRACE", 3600)
 OUTBOX_CRASH_GRACE = (
     env_number("OUTBOX_CRASH_GRACE", 2) if "OUTBOX_CRASH_GRACE" in os.environ else None
+)
+OUTBOX_MAX_AGE = env_number("OUTBOX_MAX_AGE", 60)
+OUTBOX_STALE_WORKER = (
+    env_number("OUTBOX_STALE_WORKER", 30) if "OUTBOX_STALE_WORKER" in os.environ else None
 )
 
 # --- Notifications --------------------------------------------------------------------------

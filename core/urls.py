@@ -3,7 +3,11 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from core.views import live, ready
+
 urlpatterns = [
+    path("healthz", live, name="live"),
+    path("readyz", ready, name="ready"),
     path("admin/", admin.site.urls),
     path("", include("notifications.urls")),
     path("", include("content.urls")),

@@ -108,7 +108,7 @@ def encode_arguments(task: str, args: Sequence[Any], kwargs: Mapping[str, Any]) 
     try:
         return celery_json.dumps([args, kwargs])
     except (TypeError, ValueError) as error:
-        named = [(str(position), value) for position, value in enumerate(args)]
+        named = [(f"number {position}", value) for position, value in enumerate(args, start=1)]
         for name, value in [*named, *kwargs.items()]:
             _check_argument(task, name, value)
         raise TypeError(f"{task}: its arguments can't be stored: {error}") from error

@@ -40,7 +40,18 @@ class Batch:
 
     def forget(self) -> None:
         """Delete the journal row: the calls are settled, or nobody runs them any more."""
-        OutboxBatch.objects.using(self.using).filter(pk=self.journal)._raw_delete(self.using)
+        journal = OutboxBatch.objects.using(self.using).filter(pk=self.journal)
+        if not journal._raw_delete(self.using):
+            self._clear_of_crash()
+
+    def _clear_of_crash(self) -> None:
+        """Take back the crash that was counted for this batch while its process was only slow, or
+        had lost its connection."""
+        calls = OutboxCall.objects.using(self.using).filter(pk__in=self.ids, crashes__gt=0)
+        calls.filter(status=OutboxCall.Status.DEAD, crashes__gte=conf().MAX_CRASHES).update(
+            status=OutboxCall.Status.PENDING
+        )
+        calls.update(crashes=F("crashes") - 1)
 
 
 def claim_batch(using: str, task: str, size: int) -> Batch | None:
@@ -104,12 +115,16 @@ def recover_crashed(using: str) -> int:
         grace = 2 if connections[using].features.has_select_for_update_skip_locked else 30
     before = Now() - timedelta(seconds=grace)
     with transaction.atomic(using=using):
-        left = lock_rows(OutboxBatch.objects.using(using).filter(started_at__lt=before))
-        batches = list(left)
-        ids = sorted({pk for batch in batches for pk in batch.calls})
-        if not ids:
+        batches = list(lock_rows(OutboxBatch.objects.using(using).filter(started_at__lt=before)))
+        if not batches:
             return 0
-        calls = OutboxCall.objects.using(using).filter(id__in=ids, status=OutboxCall.Status.PENDING)
+        pending = OutboxCall.objects.using(using).filter(status=OutboxCall.Status.PENDING)
+        # In company any of them may be the killer, and several processes may have died of it before
+        # this is written: it makes them run alone, and only what happens then is counted.
+        company = {pk for batch in batches if len(batch.calls) > 1 for pk in batch.calls}
+        pending.filter(pk__in=company, crashes=0).update(crashes=1)
+        alone = {pk for batch in batches if len(batch.calls) == 1 for pk in batch.calls}
+        calls = pending.filter(pk__in=alone)
         calls.update(crashes=F("crashes") + 1)
         workers = ", ".join(sorted({batch.worker for batch in batches}))
         times = conf().MAX_CRASHES

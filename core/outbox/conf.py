@@ -1,6 +1,7 @@
 """The outbox's settings: each is ``OUTBOX_<NAME>`` in Django's settings, or this default."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 
 from django.conf import settings
 
@@ -32,8 +33,22 @@ class Conf:
     MAX_CRASHES: int = 3
     """How many processes a call may take down, before it is a dead letter."""
 
+    MAX_AGE: float = 60
+    """How long a task's oldest due call may have been due, before the health check fails."""
+
+    MAX_AGES: Mapping[str, float] = field(default_factory=dict)
+    """The same for single tasks: ``{"notifications.tasks.send_delivery": 600}``."""
+
+    STALE_WORKER: float | None = None
+    """How long after its last heartbeat a worker is named as stale. A worker writes one at each
+    sweep. If None, 30, or three times SWEEP_INTERVAL where that is longer."""
+
+    HEALTH_SECONDS: float = 3
+    """How long the health check waits for the databases; one that has not answered then counts as
+    unreachable."""
+
 
 def conf() -> Conf:
     """The settings in force."""
-    given = {field.name: getattr(settings, f"OUTBOX_{field.name}", None) for field in fields(Conf)}
+    given = {each.name: getattr(settings, f"OUTBOX_{each.name}", None) for each in fields(Conf)}
     return Conf(**{name: value for name, value in given.items() if value is not None})

@@ -1,12 +1,17 @@
 """Draining: one run of a task claims its calls, runs them and settles them, until none is due."""
 
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db import DatabaseError, connections, transaction
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    connections,
+    transaction,
+)
 from django.utils.module_loading import autodiscover_modules
 
 from core.models import OutboxCall
@@ -20,7 +25,9 @@ from core.outbox.task import OutboxTask, find_task
 from core.outbox.wake import clear_flag, wake_task
 
 TRIES = 3
-"""How often a batch is tried at once when the database fails, before it is left to the sweep."""
+"""How often a step is tried at once when the database fails."""
+
+Value = TypeVar("Value")
 
 
 @dataclass
@@ -69,6 +76,7 @@ class Drain:
     def run(self) -> Report:
         """Drain until nothing is due or the time is up."""
         self._reconnect()
+        _forget(*_left_behind)
         clear_flag(self.using, self.task.name)
         step = self.run_batch if self.task.atomic else self.run_leased
         while step():
@@ -84,7 +92,8 @@ class Drain:
 
     def run_batch(self) -> bool:
         """Settle one batch; False if there was none."""
-        batch = claim_batch(self.using, self.task.name, self.task.batch_size)
+        size = self.task.batch_size
+        batch = self._insist(lambda: claim_batch(self.using, self.task.name, size))
         if batch is None:
             return False
         if batch.full:
@@ -94,38 +103,55 @@ class Drain:
 
     def run_leased(self) -> bool:
         """Run one call with outside effects, under its lease; False if there was none."""
-        call, more = lease_call(self.using, self.task.name, self.task.lease)
+        seconds = self.task.lease
+        call, more = self._insist(lambda: lease_call(self.using, self.task.name, seconds))
         if call is None:
             return False
         if more:
             wake_task(self.using, self.task.name)
+        error = self._error_of(call)
+        # What happened is known: a connection that broke meanwhile must not make it uncertain.
+        self._insist(lambda: self._mark(call, error))
+        return True
+
+    def _error_of(self, call: Call) -> Exception | None:
         try:
             self.task.run_call(call)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is the call's outcome
-            status = settle_failed(rows_of(call), call, self.task, error)
-            self.report.count_failed(status)
-        else:
+            return error
+        return None
+
+    def _mark(self, call: Call, error: Exception | None) -> None:
+        if error is None:
             rows_of(call)._raw_delete(self.using)
             self.report.settled += 1
-        return True
+        else:
+            self.report.count_failed(settle_failed(rows_of(call), call, self.task, error))
 
     def _settle(self, batch: Batch) -> None:
-        for tries in range(1, TRIES + 1):
+        """Settle the batch together; if that fails, its calls one by one."""
+        try:
             try:
-                self.report.add(self._run_in_transaction(batch))
-            except Exception as error:
-                if not is_transient(error):
-                    self._settle_failed(batch, error)
-                    return
-                self._reconnect()
-                if tries == TRIES:
-                    _forget(batch)
-                    raise
-            except BaseException:
-                _forget(batch)  # asked to stop: no crash
-                raise
+                report = self._insist(lambda: self._run_in_transaction(batch))
+            except Exception as error:  # noqa: BLE001  # whatever it is, it is the calls' outcome
+                self._settle_failed(batch, error)
             else:
-                return
+                self.report.add(report)
+        except (Exception, KeyboardInterrupt):
+            # No database, or a person: no crash. A call that exits, as one that is killed, is one.
+            _forget(batch)
+            raise
+
+    def _insist(self, function: Callable[[], Value]) -> Value:
+        """The function's value; called again, on a new connection, while the database fails."""
+        for _ in range(1, TRIES):
+            try:
+                return function()
+            except (InterfaceError, OperationalError) as error:
+                if not is_transient(error):
+                    raise
+                self._reconnect()
+        return function()
 
     def _run_in_transaction(self, batch: Batch) -> Report:
         report = Report()
@@ -165,10 +191,13 @@ class Drain:
                 failed.append((call, error))
             else:
                 done.append(call)
+            if self.is_time_up():
+                break  # the rest stays as it is, for the next drain
         return done, failed
 
     def _settle_failed(self, batch: Batch, error: Exception) -> None:
         """Record the error of a batch of one; of several, run each alone to find whose it is."""
+        self._reconnect()
         if len(batch.ids) == 1:
             with transaction.atomic(using=self.using):
                 for call in batch.lock():
@@ -192,9 +221,21 @@ Outcome = tuple[Sequence[Call], Sequence[tuple[Call, Exception]]]
 """The calls that are done, and those that failed with their errors."""
 
 
-def _forget(batch: Batch) -> None:
-    with suppress(DatabaseError):
-        batch.forget()
+_left_behind: list[Batch] = []
+"""The batches that this process gave up without being able to say so in the database."""
+
+
+def _forget(*batches: Batch) -> None:
+    """Give up batches, now or, without a database, with the next drain."""
+    for batch in batches:
+        try:
+            batch.forget()
+        except DatabaseError:
+            if batch not in _left_behind:
+                _left_behind.append(batch)
+        else:
+            if batch in _left_behind:
+                _left_behind.remove(batch)
 
 
 def drain_task(task: OutboxTask, using: str, seconds: float | None = None) -> Report:
@@ -203,21 +244,29 @@ def drain_task(task: OutboxTask, using: str, seconds: float | None = None) -> Re
 
 
 def drain_all(using: str | None = None) -> Report:
-    """Settle everything that is due, in this process; of all databases, if none is named."""
+    """Settle everything that is due, in this process; of all databases, if none is named.
+
+    A task whose calls can't be settled keeps no other from its turn; its error is raised last.
+    """
     autodiscover_modules("tasks")
     total = Report()
+    errors: list[Exception] = []
     for alias in [using] if using else sweep.outbox_aliases():
         total.dead += sweep.recover(alias)
-        while _drain_due(alias, total):
+        while _drain_due(alias, total, errors):
             pass
+    if errors:
+        raise errors[0]
     ages = [age for alias in sweep.outbox_aliases() for age in sweep.due_ages(alias).values()]
     return replace(total, oldest_age=max(ages, default=None))
 
 
-def _drain_due(using: str, total: Report) -> int:
+def _drain_due(using: str, total: Report, errors: list[Exception]) -> int:
     """Drain each task that has due calls once; how many calls were tried."""
-    tasks = [task for name in sweep.due_ages(using) if (task := find_task(name))]
-    reports = [drain_task(task, using, seconds=float("inf")) for task in tasks]
-    for report in reports:
-        total.add(report)
-    return sum(report.total for report in reports)
+    before = total.total
+    for task in [task for name in sweep.due_ages(using) if (task := find_task(name))]:
+        try:
+            total.add(drain_task(task, using, seconds=float("inf")))
+        except Exception as error:  # noqa: BLE001  # raised when the others have had their turn
+            errors.append(error)
+    return total.total - before

@@ -23,6 +23,10 @@ ERROR_CHARACTERS = 20_000
 # https://www.postgresql.org/docs/current/errcodes-appendix.html: transaction rollback, connection,
 # operator intervention other than a cancelled query, too few resources, lock not available.
 TRANSIENT_SQLSTATES = ("40", "08", "57P", "53", "55P03")
+CONFLICT_SQLSTATES = ("40", "55P03")
+
+# What SQLite, which has no such codes, says of a file that is busy, gone, full or in trouble.
+TRANSIENT_WORDS = ("locked", "closed", "full", "disk I/O", "readonly")
 
 
 def is_transient(error: BaseException) -> bool:
@@ -30,9 +34,19 @@ def is_transient(error: BaseException) -> bool:
     if not isinstance(error, OperationalError | InterfaceError):
         return False
     if not hasattr(error.__cause__, "sqlstate"):
-        return "locked" in str(error) or "closed" in str(error)
+        return any(word in str(error) for word in TRANSIENT_WORDS)
     sqlstate: str | None = getattr(error.__cause__, "sqlstate", None)
     return sqlstate is None or sqlstate.startswith(TRANSIENT_SQLSTATES)
+
+
+def is_no_attempt(error: BaseException) -> bool:
+    """Whether it says nothing about the call: an outage of the broker, a conflict over a lock."""
+    if isinstance(error, BrokerError):
+        return True
+    if not isinstance(error, OperationalError):
+        return False
+    sqlstate: str | None = getattr(error.__cause__, "sqlstate", None)
+    return (sqlstate or "").startswith(CONFLICT_SQLSTATES) or "locked" in str(error)
 
 
 def settle_done(using: str, calls: Iterable[Call]) -> int:
@@ -51,7 +65,7 @@ def settle_failed(
     if _is_final(call, task, error):
         bury(rows, text, attempts=F("attempts") + 1)
         return OutboxCall.Status.DEAD
-    counts = 0 if isinstance(error, BrokerError) else 1
+    counts = 0 if is_no_attempt(error) else 1
     when = _next_time(call, task, error)
     rows.update(
         status=OutboxCall.Status.PENDING,
@@ -69,13 +83,15 @@ def bury(rows: QuerySet[OutboxCall], error: str, **values: Any) -> int:
 
 
 def _is_final(call: Call, task: "OutboxTask", error: BaseException) -> bool:
-    if isinstance(error, BrokerError):
-        return False  # an outage of the broker says nothing about the call
+    if is_no_attempt(error):
+        return False
     if isinstance(error, Reject):
         return not getattr(error, "requeue", False)
     if isinstance(error, (CallError, SignatureError, *task.dont_autoretry_for)):
         return True
-    return task.max_retries is not None and call.attempts >= task.max_retries
+    # What self.retry() raises has been held against its own max_retries already.
+    limit = getattr(error, "max_retries", task.max_retries)
+    return limit is not None and call.attempts >= limit
 
 
 def _next_time(call: Call, task: "OutboxTask", error: BaseException) -> datetime | float:

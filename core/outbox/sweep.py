@@ -2,16 +2,18 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from celery.signals import worker_ready, worker_shutdown
-from django.db import connections
+from celery.signals import task_prerun, worker_ready, worker_shutdown
+from django.db import close_old_connections, connections
 from django.db.models import DurationField, ExpressionWrapper, F
 from django.db.models.functions import Now
 
 from core.outbox.claim import due_calls, recover_crashed
 from core.outbox.conf import conf
+from core.outbox.heartbeat import Heartbeat
 from core.outbox.lease import expire_leases
 from core.outbox.settle import bury
 from core.outbox.task import find_task
@@ -31,6 +33,9 @@ PENDING_TASKS = """
     )
     SELECT task FROM tasks WHERE task IS NOT NULL
 """
+
+STOP_SECONDS = 5
+"""How long a worker that stops waits for its heartbeat to be deleted."""
 
 AGE = ExpressionWrapper(Now() - F("available_at"), output_field=DurationField())
 
@@ -85,38 +90,59 @@ def sweep(using: str) -> None:
 
 
 class Sweeper(threading.Thread):
-    """Sweeps all databases every OUTBOX_SWEEP_INTERVAL seconds, until it is stopped."""
+    """Sweeps all databases every OUTBOX_SWEEP_INTERVAL seconds, until it is stopped.
 
-    def __init__(self) -> None:
+    Given the worker's name, it writes the worker's heartbeat at each sweep.
+    """
+
+    def __init__(self, worker: str = "") -> None:
         super().__init__(name="outbox-sweep", daemon=True)
         self._stopped = threading.Event()
+        self._heartbeat = Heartbeat(worker) if worker else None
 
     def run(self) -> None:
         """Sweep, and go on after any error."""
+        self._in_each_database(self._beat)
         while not self._stopped.wait(conf().SWEEP_INTERVAL):
-            try:
-                for using in outbox_aliases():
-                    sweep(using)
-            except Exception as error:  # noqa: BLE001  # the next one may find the server back
-                logger.warning("Sweep failed, the next is in %gs: %s", conf().SWEEP_INTERVAL, error)
-            finally:
-                # Not to be open when the pool forks a process.
-                connections.close_all()
+            self._in_each_database(self._beat, sweep)
+        self._in_each_database(self._end)
 
     def stop(self) -> None:
         """Stop after the sweep that runs now."""
         self._stopped.set()
-        self.join(timeout=conf().SWEEP_INTERVAL)
+        self.join(timeout=max(conf().SWEEP_INTERVAL, STOP_SECONDS))
+
+    def _in_each_database(self, *steps: Callable[[str], None]) -> None:
+        for using in outbox_aliases():
+            for step in steps:
+                try:
+                    step(using)
+                except Exception as error:  # noqa: BLE001  # the next one may find the server back
+                    logger.warning(
+                        "Sweep of database %r failed, the next is in %gs: %s",
+                        using,
+                        conf().SWEEP_INTERVAL,
+                        error,
+                    )
+        connections.close_all()  # not to be open when the pool forks a process
+
+    def _beat(self, using: str) -> None:
+        if self._heartbeat:
+            self._heartbeat.beat(using)
+
+    def _end(self, using: str) -> None:
+        if self._heartbeat:
+            self._heartbeat.end(using)
 
 
 _sweeper: Sweeper | None = None
 
 
 @worker_ready.connect
-def worker_ready_start_sweep(**kwargs: Any) -> None:
+def worker_ready_start_sweep(sender: Any, **kwargs: Any) -> None:
     """Sweep from every worker: the guarantee needs no other process."""
     global _sweeper
-    _sweeper = Sweeper()
+    _sweeper = Sweeper(sender.hostname)
     _sweeper.start()
 
 
@@ -125,3 +151,14 @@ def worker_shutdown_stop_sweep(**kwargs: Any) -> None:
     """Stop sweeping before the worker's process ends."""
     if _sweeper is not None:
         _sweeper.stop()
+
+
+@task_prerun.connect
+def task_prerun_drop_broken_connections(task: Any, **kwargs: Any) -> None:
+    """Drop a connection that broke while the process waited, as Django does before a request.
+
+    The first to use it is the result backend, which writes that the task has started: it would fail
+    before each task from then on, and none would run.
+    """
+    if not task.request.is_eager:
+        close_old_connections()

@@ -1,5 +1,6 @@
 """The base task: ``delay_on_commit`` that is durable, and a wake-up that drains."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -152,7 +153,9 @@ class OutboxTask(_DjangoTask):
             raise exc or self.MaxRetriesExceededError(f"{self.name}: {limit} retries used up")
         when: Any = eta if eta is not None else countdown
         when = self.default_retry_delay if when is None else when
-        raise Retry("", exc, when) from exc
+        error: Any = Retry("", exc, when)
+        error.max_retries = limit
+        raise error from exc
 
     def _in_request(self, function: Callable[[], Any], call: Call | None = None) -> Any:
         self.push_request(
@@ -174,7 +177,13 @@ def find_task(name: str) -> OutboxTask | None:
 
 
 def _check_time(task: str, countdown: float | None, eta: datetime | None) -> None:
+    if countdown is not None and not _is_seconds(countdown):
+        raise TypeError(f"{task}: countdown={countdown!r} is not a number of seconds.")
     if eta is not None and countdown is not None:
         raise TypeError(f"{task}: give countdown or eta, not both.")
     if eta is not None and eta.tzinfo is None:
         raise TypeError(f"{task}: eta={eta!r} has no time zone. Give an aware datetime.")
+
+
+def _is_seconds(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)

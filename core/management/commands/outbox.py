@@ -1,50 +1,67 @@
-"""``manage.py outbox status|drain|retry|discard``: operate the outbox from a terminal."""
+"""``manage.py outbox status|health|drain|retry|discard``: operate the outbox from a terminal."""
 
 import json
-from argparse import ArgumentParser
+import os
+import pwd
+import socket
+import sys
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db.models import QuerySet
+from django.utils.module_loading import autodiscover_modules
 
-from core.models import OutboxCall
+from core.context import Context, use
+from core.outbox.choose import Choice, ChoiceError, describe, parse_age
 from core.outbox.drain import drain_all
-from core.outbox.operate import HELD, discard_calls, outbox_status, retry_calls
+from core.outbox.health import DatabaseHealth, check_health
+from core.outbox.operate import discard_ids, held_ids, outbox_status, retry_ids
 from core.outbox.sweep import outbox_aliases
 
+CHOICE = [field.name for field in fields(Choice)]
 COLUMNS = ("pending", "running", "uncertain", "dead")
 
 
 class Command(BaseCommand):
-    """Show the outbox, settle what is due, and retry or discard what failed."""
+    """Show the outbox and its health, settle what is due, and retry or discard what failed."""
 
-    help = "Shows the outbox, settles what is due, retries or discards what failed."
+    help = "Shows the outbox and its health, settles what is due, retries or discards what failed."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """One subcommand for each thing to do."""
         commands = parser.add_subparsers(dest="command", required=True)
         status = commands.add_parser("status", help="calls by task and status; the oldest due one")
         status.add_argument("--json", action="store_true", help="as JSON, ages in seconds")
+        health = commands.add_parser("health", help="what is wrong; exits with 1 if something is")
+        health.add_argument("--json", action="store_true", help="as JSON, as /readyz answers")
         drain = commands.add_parser("drain", help="settle everything due, in this process")
         drain.add_argument("--database", choices=outbox_aliases(), help="this database's only")
         for name, what in (
             ("retry", "make dead and uncertain calls due again"),
             ("discard", "delete dead and uncertain calls for good"),
         ):
-            chosen = commands.add_parser(name, help=what)
-            chosen.add_argument("ids", nargs="*", type=int, metavar="ID", help="these calls")
-            chosen.add_argument("--task", help="all of this task")
-            chosen.add_argument("--all", action="store_true", help="all there are")
-            chosen.add_argument("--database", choices=outbox_aliases(), default="default")
+            _add_choice(commands.add_parser(name, help=what, description=f"{what.capitalize()}."))
 
     def handle(self, *args: Any, command: str, **options: Any) -> None:
         """Run the subcommand."""
+        autodiscover_modules("tasks")
         getattr(self, command)(**options)
 
     def status(self, *, json: bool, **options: Any) -> None:
         """Print how the outbox stands."""
         status = outbox_status()
         self.stdout.write(_as_json(status) if json else _as_table(status))
+
+    def health(self, *, json: bool, **options: Any) -> None:
+        """Print how the databases, tasks and workers stand; fail if there is a problem."""
+        health = check_health()
+        lines = [*map(_summary, health.databases), *(f"Note: {note}" for note in health.notes)]
+        self.stdout.write(_as_json(health.as_json()) if json else "\n".join(lines))
+        if health.problems:
+            raise CommandError("\n".join(health.problems))
 
     def drain(self, *, database: str | None, **options: Any) -> None:
         """Settle everything that is due; fail if a call became a dead letter."""
@@ -58,35 +75,95 @@ class Command(BaseCommand):
 
     def retry(self, **options: Any) -> None:
         """Make the chosen calls due again."""
-        self.stdout.write(f"{retry_calls(self._chosen('retry', **options))} due again")
+        self._operate("Retry", retry_ids, "due again", **options)
 
     def discard(self, **options: Any) -> None:
         """Delete the chosen calls."""
-        self.stdout.write(f"{discard_calls(self._chosen('discard', **options))} discarded")
+        self._operate("Discard", discard_ids, "discarded", **options)
 
-    def _chosen(
-        self, command: str, *, ids: list[int], task: str | None, all: bool, database: str, **_: Any
-    ) -> QuerySet[OutboxCall]:
-        given = [name for name, value in (("IDs", ids), ("--task", task), ("--all", all)) if value]
-        if len(given) != 1:
-            raise CommandError(
-                f"Expected either IDs, --task or --all, got {' and '.join(given) or 'none'}. Say "
-                f"which calls: 'outbox {command} ID [ID …]', '--task NAME' or '--all'."
-            )
-        held = OutboxCall.objects.using(database).filter(status__in=HELD)
-        if ids:
-            return _with_ids(held, ids)
-        return held.filter(task=task) if task else held
+    def _operate(
+        self,
+        verb: str,
+        operation: Callable[[str, Sequence[int]], int],
+        done: str,
+        *,
+        database: str,
+        dry_run: bool,
+        yes: bool,
+        **options: Any,
+    ) -> None:
+        try:
+            calls = Choice(**{name: options[name] for name in CHOICE}).calls(database)
+        except ChoiceError as error:
+            raise CommandError(str(error)) from error
+        ids = held_ids(calls)
+        if not yes:
+            self.stdout.write("\n".join(describe(calls)) or "No such calls.")
+        if dry_run:
+            self.stdout.write(f"Nothing was changed: {len(ids)} would be {done}.")
+            return
+        if not yes:
+            _confirm(verb, len(ids))
+        with use(Context(actor=system_user())):
+            count = operation(database, ids)
+        left = f", {len(ids) - count} settled or taken meanwhile" if count < len(ids) else ""
+        self.stdout.write(f"{count} {done}{left}")
 
 
-def _with_ids(held: QuerySet[OutboxCall], ids: list[int]) -> QuerySet[OutboxCall]:
-    chosen = held.filter(pk__in=ids)
-    if missing := sorted(set(ids) - set(chosen.values_list("pk", flat=True))):
-        raise CommandError(
-            f"Not dead or uncertain, or not there: {', '.join(map(str, missing))}. Nothing was "
-            "changed. The others settle by themselves; the admin lists them all."
-        )
-    return chosen
+def _add_choice(parser: ArgumentParser) -> None:
+    parser.add_argument("ids", nargs="*", type=int, metavar="ID", help="these calls")
+    parser.add_argument("--task", metavar="NAME", help="of this task")
+    parser.add_argument("--error", metavar="TEXT", help="with this in their error, in any case")
+    parser.add_argument(
+        "--older-than", metavar="AGE", type=_age_argument, help="made before: 90s, 10m, 2h, 3d"
+    )
+    parser.add_argument("--all", dest="everything", action="store_true", help="all there are")
+    parser.add_argument("--database", choices=outbox_aliases(), default="default")
+    parser.add_argument("--dry-run", action="store_true", help="only show which they are")
+    parser.add_argument("--yes", action="store_true", help="don't ask (needed without a terminal)")
+
+
+def _age_argument(text: str) -> timedelta:
+    try:
+        return parse_age(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
+
+
+def _confirm(verb: str, count: int) -> None:
+    if not (sys.stdin and sys.stdin.isatty()):
+        raise CommandError("Nothing was changed: nobody is here to confirm. Add --yes to do it.")
+    if not count:
+        return
+    try:
+        answer = input(f"{verb} {count}? [y/N] ")
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() not in ("y", "yes"):
+        raise CommandError("Nothing was changed.")
+
+
+def system_user() -> str:
+    """Who runs this process, for the log: ``name@host``, or what sudo was called as."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user need not have a name
+        name = f"uid {os.getuid()}"
+    user = f"{name}@{socket.gethostname()}"
+    caller = os.environ.get("SUDO_USER")
+    return f"{caller} as {user}" if caller else user
+
+
+def _summary(database: DatabaseHealth) -> str:
+    if database.error:
+        return f"{database.alias}: {database.error}"
+    oldest = max(database.ages.values(), default=None)
+    alive = sum(not worker.is_stale for worker in database.workers)
+    held = ", ".join(f"{count} {status}" for status, count in sorted(database.held.items()))
+    return (
+        f"{database.alias}: oldest due call {_age(oldest)}, workers alive {alive}, "
+        f"held {held or 'none'}"
+    )
 
 
 def _as_json(status: dict[str, Any]) -> str:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.db.models import QuerySet
+
 from core.models import OutboxCall
 from tests.unit.core import effects
 
@@ -16,3 +18,8 @@ def make_call(name: str = "x", **values: Any) -> OutboxCall:
     OutboxCall.objects.filter(pk=call.pk).update(**values)
     call.refresh_from_db()
     return call
+
+
+def calls() -> QuerySet[OutboxCall]:
+    """The calls in the outbox, without those that log what was done with the others."""
+    return OutboxCall.objects.exclude(task="audit.tasks.write_audit_logs")

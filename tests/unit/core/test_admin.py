@@ -1,15 +1,17 @@
 """The outbox in the admin, as a person with a browser meets it."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
 
-from core.models import OutboxBatch, OutboxCall
+from core.models import OutboxBatch, OutboxCall, OutboxWorker
 from tests.factories import UserFactory
-from tests.unit.core.calls import MAKE_GROUP, Status, make_call
+from tests.unit.core.calls import MAKE_GROUP, Status, calls, make_call
 from tests.unit.core.observe import statements
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,9 +38,9 @@ def staff(client: Client, *permissions: str) -> Client:
     return client
 
 
-def operate(client: Client, action: str, *calls: OutboxCall) -> str:
+def operate(client: Client, action: str, *chosen: OutboxCall) -> str:
     """Choose the calls, run the action; the messages on the page that follows."""
-    data = {"action": action, "_selected_action": [call.pk for call in calls]}
+    data = {"action": action, "_selected_action": [call.pk for call in chosen]}
     response = client.post(reverse(LIST), data, follow=True)
     assert response.status_code == 200
     return " ".join(str(message) for message in response.context["messages"])
@@ -97,15 +99,15 @@ class TestActions:
 
     def test_retry(self, admin: Client) -> None:
         """Makes dead and uncertain calls due again, and says how many."""
-        calls = make_call(status=Status.DEAD), make_call(status=Status.UNCERTAIN)
-        assert operate(admin, "retry", *calls) == "2 of 2 calls made due again."
-        assert OutboxCall.objects.filter(status=Status.PENDING).count() == 2
+        held = make_call(status=Status.DEAD), make_call(status=Status.UNCERTAIN)
+        assert operate(admin, "retry", *held) == "2 of 2 calls made due again."
+        assert calls().filter(status=Status.PENDING).count() == 2
 
     def test_discard(self, admin: Client) -> None:
         """Deletes the chosen ones only, and says how many."""
         call, other = make_call(status=Status.DEAD), make_call(status=Status.DEAD)
         assert operate(admin, "discard", call) == "1 of 1 calls discarded."
-        assert OutboxCall.objects.get() == other
+        assert calls().get() == other
 
     @pytest.mark.parametrize("action", ["retry", "discard"])
     def test_others(self, admin: Client, action: str) -> None:
@@ -241,3 +243,19 @@ def test_batches(admin: Client) -> None:
     OutboxBatch.objects.create(task=MAKE_GROUP, calls=[1, 2], worker="host:4711")
     response = admin.get(reverse("admin:core_outboxbatch_changelist"))
     assert "host:4711" in response.content.decode()
+
+
+def test_workers(admin: Client, settings: Any) -> None:
+    """The workers can be looked at, and which of them live; nothing of them can be changed."""
+    settings.OUTBOX_STALE_WORKER = 30
+    OutboxWorker.objects.create(name="live@web", host="web", pid=1)
+    hour_ago = Now() - timedelta(hours=1)
+    lost = OutboxWorker.objects.create(name="lost@web", host="web", pid=2, seen_at=hour_ago)
+    text = admin.get(reverse("admin:core_outboxworker_changelist")).text
+    live_row, lost_row = text.partition("live@web")[2].split("lost@web")[:2]
+    assert 'alt="True"' in live_row
+    assert 'alt="False"' in lost_row
+    for name in PAGES:
+        response = admin.post(url_of(name, "outboxworker", lost.pk), {"post": "yes"})
+        assert response.status_code == 403
+    assert OutboxWorker.objects.count() == 2

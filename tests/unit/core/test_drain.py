@@ -10,6 +10,8 @@ from django.db import OperationalError, connection, transaction
 from kombu.exceptions import OperationalError as BrokerError
 
 from core.models import OutboxBatch, OutboxCall
+from core.outbox import drain
+from core.outbox.claim import Batch, recover_crashed
 from core.outbox.drain import drain_all, drain_task
 from core.outbox.task import OutboxTask, find_task
 from tests.unit.core import effects
@@ -245,30 +247,91 @@ class TestTransient:
         assert effects.names() == ["a"]
 
     def test_goes_on(self) -> None:
-        """One that goes on is left to the sweep, with no attempt counted."""
+        """A call that meets one each time is put off, no attempt counted; the others settle."""
 
         def act(name: str) -> None:
             raise deadlock()
 
-        effects.act("a", act)
-        effects.make_group.delay_on_commit("a")
+        effects.act("bad", act)
+        with transaction.atomic():
+            for name in ("a", "bad", "b"):
+                effects.make_group.delay_on_commit(name)
+        report = drain_task(task(effects.make_group), "default", seconds=0)
+        report.add(drain_task(task(effects.make_group), "default", seconds=0))
+        row = OutboxCall.objects.get(payload__contains="bad")
+        assert (row.status, row.attempts) == (OutboxCall.Status.PENDING, 0)
+        assert report.retried >= 1
+
+    def test_another_server_gone(self) -> None:
+        """A call whose own database goes on failing, ours not, is a dead letter in the end."""
+
+        def act(name: str) -> None:
+            raise OperationalError("connection to the other server is closed")
+
+        effects.act("bad", act)
+        with transaction.atomic():
+            for name in ("a", "bad", "b"):
+                effects.make_group.delay_on_commit(name)
+        report = drain_all()
+        assert (report.settled, report.retried, report.dead) == (2, 2, 1)
+        assert effects.names() == ["a", "b"]
+
+    def test_database_gone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """If nothing can be written the call is left as it was, and other tasks have a turn."""
+        settle = drain.settle_failed
+
+        def fail_to_settle(*args: Any) -> Any:
+            raise OperationalError("the connection is closed")
+
+        effects.act("bad", lambda name: fail(name))
+        effects.make_group.delay_on_commit("bad")
+        effects.make_groups.delay_on_commit(name="other")
+        monkeypatch.setattr(drain, "settle_failed", fail_to_settle)
         with pytest.raises(OperationalError):
             drain_all()
         row = OutboxCall.objects.get()
-        assert (row.status, row.attempts) == (OutboxCall.Status.PENDING, 0)
+        assert (row.status, row.attempts, row.crashes) == (OutboxCall.Status.PENDING, 0, 0)
+        assert effects.names() == ["other"]
+        monkeypatch.setattr(drain, "settle_failed", settle)
 
-    def test_asked_to_stop(self) -> None:
-        """A process that is asked to stop rolls back and leaves the call as it was."""
+    def test_miscounted_crash(self, settings: Any) -> None:
+        """A process that was taken for dead while it only waited takes the crash back."""
+        settings.OUTBOX_MAX_CRASHES = 1
+        settings.OUTBOX_CRASH_GRACE = 1e-6
 
         def act(name: str) -> None:
-            raise SystemExit
+            if len(effects.received) == 1:
+                raise deadlock()
+
+        def recover(batch: Any) -> Any:
+            if len(effects.received) == 1:
+                assert recover_crashed("default") == 1
+            return lock(batch)
+
+        lock = Batch.lock
+        effects.act("a", act)
+        effects.make_group.delay_on_commit("a")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Batch, "lock", recover)
+            assert drain_all().settled == 1
+        assert effects.names() == ["a"]
+
+    @pytest.mark.parametrize(("error", "crashes"), [(KeyboardInterrupt, 0), (SystemExit, 1)])
+    def test_asked_to_stop(self, settings: Any, error: type[BaseException], crashes: int) -> None:
+        """A person who interrupts a process leaves its call as it was; a call that exits crashes."""
+        settings.OUTBOX_CRASH_GRACE = 1e-6
+
+        def act(name: str) -> None:
+            raise error
 
         effects.act("a", act)
         effects.make_group.delay_on_commit("a")
-        with pytest.raises(SystemExit):
+        with pytest.raises(error):
             drain_all()
+        recover_crashed("default")
         row = OutboxCall.objects.get()
-        assert (row.status, row.attempts, row.crashes) == (OutboxCall.Status.PENDING, 0, 0)
+        assert (row.status, row.attempts) == (OutboxCall.Status.PENDING, 0)
+        assert row.crashes == crashes
         assert effects.names() == []
 
 
@@ -286,20 +349,15 @@ class TestTime:
     """How long a drain goes on."""
 
     def test_makes_room(self, settings: Any) -> None:
-        """A drain whose time is up ends after a batch, and what is left has its age."""
+        """A drain whose time is up ends after the call that runs; what is left has its age."""
         settings.OUTBOX_DRAIN_SECONDS = 1e-9
         with transaction.atomic():
-            for number in range(60):
+            for number in range(10):
                 effects.make_group.delay_on_commit(str(number))
-        group = task(effects.make_group)
-        before, group.batch_size = group.batch_size, 50
-        try:
-            report = drain_task(group, "default")
-        finally:
-            group.batch_size = before
-        assert report.settled == 50
+        report = drain_task(task(effects.make_group), "default")
+        assert report.settled == 1
         assert report.oldest_age is not None
-        assert drain_all().settled == 10
+        assert drain_all().settled == 9
 
     def test_report(self) -> None:
         """The report of a drain is its task's result."""

@@ -1,18 +1,24 @@
 """What an operator sees of the outbox, and does with it."""
 
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
+from django.dispatch import Signal
 
 from core.models import OutboxCall
 from core.outbox import operate
+from core.outbox.claim import lock_rows
 from core.outbox.drain import drain_all
 from core.outbox.operate import discard_calls, outbox_status, retry_calls
+from core.signals import calls_discarded, calls_retried
 from tests.unit.core import effects
-from tests.unit.core.calls import MAKE_GROUP, Status, make_call
+from tests.unit.core.calls import MAKE_GROUP, Status, calls, make_call
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -73,7 +79,8 @@ class TestRetry:
         call.refresh_from_db()
         assert (call.status, call.attempts, call.crashes) == (Status.PENDING, 0, 0)
         assert woken == [("default", MAKE_GROUP)]
-        assert drain_all().settled == 1
+        drain_all()
+        assert not OutboxCall.objects.exists()
         assert effects.names() == ["x"]
 
     @pytest.mark.parametrize("status", [Status.PENDING, Status.RUNNING])
@@ -122,13 +129,136 @@ class TestDiscard:
 
     def test_held(self) -> None:
         """Dead and uncertain calls are deleted, and no other."""
-        calls = {status: make_call(status=status) for status in Status}
+        made = {status: make_call(status=status) for status in Status}
         assert discard_calls(OutboxCall.objects.all()) == 2
-        left = OutboxCall.objects.values_list("pk", flat=True)
-        assert set(left) == {calls[Status.PENDING].pk, calls[Status.RUNNING].pk}
+        left = calls().values_list("pk", flat=True)
+        assert set(left) == {made[Status.PENDING].pk, made[Status.RUNNING].pk}
 
     def test_only_the_given(self) -> None:
         """The others stay."""
         first, second = make_call(status=Status.DEAD), make_call(status=Status.DEAD)
         assert discard_calls(OutboxCall.objects.filter(pk=first.pk)) == 1
-        assert OutboxCall.objects.get() == second
+        assert calls().get() == second
+
+
+OPERATIONS = {retry_calls: calls_retried, discard_calls: calls_discarded}
+BOTH = pytest.mark.parametrize("operation", OPERATIONS)
+
+
+@BOTH
+class TestBoth:
+    """What ``retry_calls()`` and ``discard_calls()`` have in common."""
+
+    def test_signal(self, operation: Any) -> None:
+        """Tells receivers which calls, as they were before, and in which database."""
+        dead, uncertain = make_call(status=Status.DEAD), make_call(status=Status.UNCERTAIN)
+        make_call()
+        seen: list[Any] = []
+        with listening(OPERATIONS[operation], seen.append):
+            operation(OutboxCall.objects.all())
+        ((using, told),) = seen
+        assert using == "default"
+        assert [(call.pk, call.status) for call in told] == [
+            (dead.pk, Status.DEAD),
+            (uncertain.pk, Status.UNCERTAIN),
+        ]
+
+    def test_no_signal(self, operation: Any) -> None:
+        """Tells them nothing where nothing is done."""
+        make_call()
+        seen: list[Any] = []
+        with listening(OPERATIONS[operation], seen.append):
+            assert operation(OutboxCall.objects.all()) == 0
+        assert seen == []
+
+    def test_fail_receiver(self, operation: Any, woken: list[Any]) -> None:
+        """Is undone by a receiver that raises: nothing is done that can't be told of."""
+        call = make_call(status=Status.DEAD)
+
+        def fail(_: Any) -> None:
+            raise ValueError("no log")
+
+        with listening(OPERATIONS[operation], fail), pytest.raises(ValueError, match="no log"):
+            operation(OutboxCall.objects.all())
+        call.refresh_from_db()
+        assert call.status == Status.DEAD
+        assert OutboxCall.objects.count() == 1
+        assert woken == []
+
+    def test_many(self, operation: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Takes many calls in several transactions, each call once."""
+        monkeypatch.setattr(operate, "CHUNK", 2)
+        made = [make_call(status=Status.DEAD).pk for _ in range(5)]
+        seen: list[Any] = []
+
+        def dead_again(what: Any) -> None:
+            seen.append([call.pk for call in what[1]])
+            OutboxCall.objects.filter(pk__in=made).update(status=Status.DEAD)
+
+        with listening(OPERATIONS[operation], dead_again):
+            assert operation(OutboxCall.objects.all()) == 5
+        assert seen == [made[:2], made[2:4], made[4:]]
+
+    def test_settled_at_this_moment(self, operation: Any) -> None:
+        """Leaves a call that somebody has locked to them, and doesn't wait."""
+        if not connection.features.has_select_for_update_skip_locked:
+            pytest.skip("SQLite has one writer at a time: it waits for the other.")
+        locked, free = make_call(status=Status.UNCERTAIN), make_call(status=Status.UNCERTAIN)
+        with locking(locked):
+            assert operation(OutboxCall.objects.all()) == 1
+        locked.refresh_from_db()
+        assert locked.status == Status.UNCERTAIN
+        left = OutboxCall.objects.filter(pk=free.pk, status=Status.UNCERTAIN)
+        assert not left.exists()
+
+    def test_settled_meanwhile(self, operation: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Leaves a call that was settled after it was chosen."""
+        call, other = make_call(status=Status.UNCERTAIN), make_call(status=Status.DEAD)
+
+        def settle(rows: Any) -> Any:
+            OutboxCall.objects.filter(pk=call.pk).update(status=Status.PENDING, attempts=4)
+            return lock_rows(rows)
+
+        monkeypatch.setattr(operate, "lock_rows", settle)
+        seen: list[Any] = []
+        with listening(OPERATIONS[operation], seen.append):
+            assert operation(OutboxCall.objects.all()) == 1
+        call.refresh_from_db()
+        assert (call.status, call.attempts) == (Status.PENDING, 4)
+        assert [told.pk for told in seen[0][1]] == [other.pk]
+
+
+@contextmanager
+def listening(signal: Signal, function: Callable[[Any], None]) -> Iterator[None]:
+    """The function, called with database and calls each time that the signal is sent."""
+
+    def receive(calls: Any, using: str, **kwargs: Any) -> None:
+        function((using, calls))
+
+    signal.connect(receive, sender=OutboxCall)
+    try:
+        yield
+    finally:
+        signal.disconnect(receive, sender=OutboxCall)
+
+
+@contextmanager
+def locking(call: OutboxCall) -> Iterator[None]:
+    """The call's row, locked by another connection in the block."""
+    locked, done = threading.Event(), threading.Event()
+
+    def lock() -> None:
+        with transaction.atomic():
+            OutboxCall.objects.select_for_update().get(pk=call.pk)
+            locked.set()
+            done.wait(60)
+        connection.close()
+
+    thread = threading.Thread(target=lock)
+    thread.start()
+    try:
+        assert locked.wait(60)
+        yield
+    finally:
+        done.set()
+        thread.join(60)

@@ -1,8 +1,13 @@
 """``manage.py outbox``: what it prints, does and refuses."""
 
+import io
 import json
+import os
+import pwd
+import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +16,10 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db.models.functions import Now
 
-from core.models import OutboxCall
+from audit.models import AuditLog
+from core.management.commands.outbox import system_user
+from core.models import OutboxCall, OutboxWorker
+from core.outbox.drain import drain_all
 from tests.unit.core import effects
 from tests.unit.core.calls import MAKE_GROUP, Status, make_call
 
@@ -27,6 +35,39 @@ def outbox(capsys: pytest.CaptureFixture[str]) -> Any:
         return capsys.readouterr().out
 
     return run
+
+
+class Terminal(io.StringIO):
+    """A terminal at which a person types; what happens before they do is called first."""
+
+    def __init__(self, typed: str, before: Callable[[], Any]) -> None:
+        super().__init__(typed)
+        self.before = before
+
+    def isatty(self) -> bool:
+        """Yes."""
+        return True
+
+    def readline(self, *args: Any) -> Any:
+        """The next line."""
+        self.before()
+        return super().readline(*args)
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Has a person type this, after something else happened: ``terminal("y\\n", happens)``."""
+
+    def use(typed: str, before: Callable[[], Any] = lambda: None) -> None:
+        monkeypatch.setattr(sys, "stdin", Terminal(typed, before))
+
+    return use
+
+
+@pytest.fixture(autouse=True)
+def _no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is at a terminal, also where the tests are run from one."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
 
 
 class TestStatus:
@@ -133,45 +174,248 @@ class TestRetryAndDiscard:
 
     def test_ids(self, command: str, held: list[OutboxCall], outbox: Any) -> None:
         """The calls with these ids."""
-        assert outbox(command, held[0].pk, held[2].pk) == f"2 {OPERATIONS[command]}\n"
+        done = outbox(command, held[0].pk, held[2].pk, "--yes")
+        assert done == f"2 {OPERATIONS[command]}\n"
         assert self.left() == {held[1].pk}
 
     def test_task(self, command: str, held: list[OutboxCall], outbox: Any) -> None:
         """All of a task."""
-        assert outbox(command, "--task", MAKE_GROUP) == f"2 {OPERATIONS[command]}\n"
+        assert outbox(command, "--task", MAKE_GROUP, "--yes") == f"2 {OPERATIONS[command]}\n"
         assert self.left() == {held[2].pk}
+
+    def test_task_without_calls(self, command: str, outbox: Any) -> None:
+        """None of a task that has none: that is no error."""
+        assert outbox(command, "--task", MAKE_GROUP, "--yes") == f"0 {OPERATIONS[command]}\n"
+
+    def test_fail_task(self, command: str, held: list[OutboxCall]) -> None:
+        """Refuses a task that neither the code nor a held call has, and says what is meant."""
+        with pytest.raises(CommandError, match=r"no task 'othr\.tasks\.other'.*mean other\.tasks"):
+            call_command("outbox", command, "--task", "othr.tasks.other", "--yes")
+        with pytest.raises(CommandError, match=r"no task 'zzz', and .* See 'outbox status'"):
+            call_command("outbox", command, "--task", "zzz", "--yes")
+        assert len(self.left()) == 3
+
+    def test_error(self, command: str, held: list[OutboxCall], outbox: Any) -> None:
+        """Those with a text in their error, in any case."""
+        OutboxCall.objects.filter(pk=held[0].pk).update(error="Traceback\nSMTPError: 100% Full")
+        OutboxCall.objects.filter(pk=held[3].pk).update(error="SMTPError: 100% Full")
+        assert outbox(command, "--error", "100% full", "--yes") == f"1 {OPERATIONS[command]}\n"
+        assert self.left() == {held[1].pk, held[2].pk}
+
+    def test_fail_error(self, command: str, held: list[OutboxCall]) -> None:
+        """Refuses an empty text, which every error contains."""
+        with pytest.raises(CommandError, match="--error is empty"):
+            call_command("outbox", command, "--error", "", "--yes")
+        assert len(self.left()) == 3
+
+    @pytest.mark.parametrize("age", ["7000", "7000s", "110m", "1h"])
+    def test_older_than(self, command: str, held: list[OutboxCall], outbox: Any, age: str) -> None:
+        """Those that were made so long ago, by the database's clock."""
+        made = Now() - timedelta(hours=2)
+        OutboxCall.objects.filter(pk__in=[held[1].pk, held[3].pk]).update(created_at=made)
+        assert outbox(command, "--older-than", "3h", "--yes") == f"0 {OPERATIONS[command]}\n"
+        assert outbox(command, "--older-than", "1d", "--yes") == f"0 {OPERATIONS[command]}\n"
+        assert outbox(command, "--older-than", age, "--yes") == f"1 {OPERATIONS[command]}\n"
+        assert self.left() == {held[0].pk, held[2].pk}
+
+    @pytest.mark.parametrize("age", ["", "h", "2 h", "-1h", "1w", "1h30m", "36501d"])
+    def test_fail_older_than(self, command: str, held: list[OutboxCall], age: str) -> None:
+        """Refuses what is no age, and shows how to write one."""
+        with pytest.raises(CommandError, match=r"is no age\. Expected such as 90s, 10m, 2h or 3d"):
+            call_command("outbox", command, f"--older-than={age}", "--yes")
+        assert len(self.left()) == 3
+
+    def test_several_ways(self, command: str, held: list[OutboxCall], outbox: Any) -> None:
+        """Only those that meet all that is given."""
+        OutboxCall.objects.filter(pk__in=[held[0].pk, held[2].pk]).update(error="It broke.")
+        done = outbox(command, "--task", MAKE_GROUP, "--error", "broke", "--yes")
+        assert done == f"1 {OPERATIONS[command]}\n"
+        assert self.left() == {held[1].pk, held[2].pk}
 
     def test_all(self, command: str, held: list[OutboxCall], outbox: Any) -> None:
         """All that are dead or uncertain; a pending one is not touched."""
-        assert outbox(command, "--all") == f"3 {OPERATIONS[command]}\n"
+        assert outbox(command, "--all", "--yes") == f"3 {OPERATIONS[command]}\n"
         assert self.left() == set()
         assert OutboxCall.objects.filter(pk=held[3].pk, status=Status.PENDING).exists()
 
     def test_fail_none(self, command: str, held: list[OutboxCall]) -> None:
         """Refuses to guess which, and says how to choose."""
-        with pytest.raises(CommandError, match=f"got none. Say which calls: 'outbox {command} ID"):
-            call_command("outbox", command)
+        with pytest.raises(CommandError, match=r"which calls, got nothing\. Give ID .*or --all"):
+            call_command("outbox", command, "--yes")
         assert len(self.left()) == 3
 
-    def test_fail_two_ways(self, command: str, held: list[OutboxCall]) -> None:
-        """Refuses two ways of choosing, and names them."""
-        with pytest.raises(CommandError, match=r"Expected either .* got IDs and --all"):
-            call_command("outbox", command, str(held[0].pk), "--all")
-        with pytest.raises(CommandError, match="got --task and --all"):
-            call_command("outbox", command, "--task", MAKE_GROUP, "--all")
+    def test_fail_all_and_some(self, command: str, held: list[OutboxCall]) -> None:
+        """Refuses all and some at once, and names what was given."""
+        with pytest.raises(CommandError, match=r"--all alone, or without it IDs and --task;"):
+            call_command("outbox", command, str(held[0].pk), "--task", MAKE_GROUP, "--all", "--yes")
         assert len(self.left()) == 3
 
     def test_fail_unknown(self, command: str, held: list[OutboxCall]) -> None:
         """Refuses all if one isn't there or isn't held, names it, and changes nothing."""
         unknown, pending = held[3].pk + 1000, held[3].pk
         with pytest.raises(CommandError, match=f": {pending}, {unknown}. Nothing was changed"):
-            call_command("outbox", command, str(held[0].pk), str(unknown), str(pending))
+            ids = (str(held[0].pk), str(unknown), str(pending))
+            call_command("outbox", command, *ids, "--yes")
         assert len(self.left()) == 3
+
+    def test_fail_id_of_another(self, command: str, held: list[OutboxCall]) -> None:
+        """Refuses an id that the other options exclude."""
+        with pytest.raises(CommandError, match=f"not what the options say: {held[2].pk}. Nothing"):
+            call_command("outbox", command, held[2].pk, "--task", MAKE_GROUP, "--yes")
+        assert len(self.left()) == 3
+
+    def test_dry_run(self, command: str, held: list[OutboxCall], outbox: Any) -> None:
+        """Shows how many of each task and status, and the oldest, and changes nothing."""
+        OutboxCall.objects.filter(pk=held[1].pk).update(error="Traceback\nValueError: no\n")
+        for _ in range(4):
+            make_call(status=Status.DEAD)
+        lines = outbox(command, "--all", "--dry-run").splitlines()
+        assert lines[:2] == [f"1 of {held[2].task}, uncertain", f"6 of {MAKE_GROUP}, dead"]
+        assert lines[2].startswith(f"  #{held[0].pk} {MAKE_GROUP}, dead, made 20")
+        assert lines[2].endswith(": no error")
+        assert lines[3].endswith(": ValueError: no")
+        assert lines[7:] == [
+            "  and 2 more",
+            f"Nothing was changed: 7 would be {OPERATIONS[command]}.",
+        ]
+        assert len(self.left()) == 7
+
+    def test_dry_run_of_nothing(self, command: str, outbox: Any) -> None:
+        """Says that there is nothing."""
+        assert outbox(command, "--all", "--dry-run").startswith("No such calls.\nNothing was")
+
+    @pytest.mark.parametrize("answer", ["y\n", "YES\n"])
+    def test_confirmed(
+        self, command: str, held: list[OutboxCall], terminal: Any, outbox: Any, answer: str
+    ) -> None:
+        """Asks on a terminal, having shown which, and does it on a yes."""
+        terminal(answer)
+        text = outbox(command, "--all")
+        assert f"2 of {MAKE_GROUP}, dead\n" in text
+        assert text.endswith(f"{command.capitalize()} 3? [y/N] 3 {OPERATIONS[command]}\n")
+        assert self.left() == set()
+
+    @pytest.mark.parametrize("answer", ["\n", "n\n", "yup\n", ""])
+    def test_fail_not_confirmed(
+        self, command: str, held: list[OutboxCall], terminal: Any, answer: str
+    ) -> None:
+        """Does nothing on any other answer, or the end of the input."""
+        terminal(answer)
+        with pytest.raises(CommandError, match=r"^Nothing was changed\.$"):
+            call_command("outbox", command, "--all")
+        assert len(self.left()) == 3
+
+    def test_only_what_was_shown(
+        self, command: str, held: list[OutboxCall], terminal: Any, outbox: Any
+    ) -> None:
+        """Leaves a call that has died since it asked."""
+        late: list[int] = []
+        terminal("y\n", lambda: late.append(make_call(status=Status.DEAD).pk))
+        assert outbox(command, "--all").endswith(f" 3 {OPERATIONS[command]}\n")
+        assert self.left() == set(late)
+
+    def test_settled_since(
+        self, command: str, held: list[OutboxCall], terminal: Any, outbox: Any
+    ) -> None:
+        """Leaves a call that was settled since it asked, and says so."""
+        terminal("y\n", lambda: OutboxCall.objects.filter(pk=held[2].pk).delete())
+        text = outbox(command, "--all")
+        assert text.endswith(f" 2 {OPERATIONS[command]}, 1 settled or taken meanwhile\n")
+
+    def test_nothing_to_confirm(self, command: str, terminal: Any, outbox: Any) -> None:
+        """Asks nothing where there is nothing to do."""
+        terminal("")
+        assert outbox(command, "--all") == f"No such calls.\n0 {OPERATIONS[command]}\n"
+
+    def test_fail_no_terminal(self, command: str, held: list[OutboxCall]) -> None:
+        """Without a terminal and --yes it changes nothing, and says what to add."""
+        with pytest.raises(CommandError, match=r"nobody is here to confirm\. Add --yes"):
+            call_command("outbox", command, "--all")
+        assert len(self.left()) == 3
+
+    def test_log(self, command: str, held: list[OutboxCall], outbox: Any) -> None:
+        """The log names the system's user who did it."""
+        outbox(command, "--all", "--yes")
+        drain_all()
+        logs = AuditLog.objects.filter(model_label="core.outboxcall")
+        assert {int(log.object_id) for log in logs} == {call.pk for call in held[:3]}
+        assert {log.user_label for log in logs} == {system_user()}
+        assert set(logs.values_list("user", "request_id", "address")) == {(None, "", "")}
 
     def test_fail_no_number(self, command: str) -> None:
         """Refuses an id that is no number."""
         with pytest.raises(CommandError, match="invalid int value: 'seven'"):
             call_command("outbox", command, "seven")
+
+
+class TestSystemUser:
+    """Who the log says ran the command."""
+
+    def test_name(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The owner of the process, and its host; the environment's LOGNAME is not asked."""
+        monkeypatch.delenv("SUDO_USER", raising=False)
+        monkeypatch.setenv("LOGNAME", "somebody else")
+        name = pwd.getpwuid(os.getuid()).pw_name
+        assert system_user() == f"{name}@{socket.gethostname()}"
+
+    def test_sudo(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Who called sudo, and as whom."""
+        monkeypatch.setenv("SUDO_USER", "mara")
+        assert system_user().startswith("mara as ")
+
+    def test_without_a_name(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A user whom the system has no name for is called by the number."""
+        monkeypatch.delenv("SUDO_USER", raising=False)
+        monkeypatch.setattr(os, "getuid", lambda: 3_999_999)
+        assert system_user() == f"uid 3999999@{socket.gethostname()}"
+
+
+class TestHealth:
+    """``outbox health``."""
+
+    @pytest.fixture(autouse=True)
+    def _patient(self, settings: Any) -> None:
+        """A slow machine has its time to answer."""
+        settings.OUTBOX_HEALTH_SECONDS = 30
+
+    def test_fine(self, outbox: Any) -> None:
+        """Says how it stands."""
+        expected = "default: oldest due call -, workers alive 0, held none\n"
+        assert outbox("health") == expected
+
+    def test_notes(self, outbox: Any) -> None:
+        """Names what a person should look at, and does not fail for it."""
+        make_call(status=Status.DEAD)
+        OutboxWorker.objects.create(
+            name="lost@web", host="web", pid=1, seen_at=Now() - timedelta(seconds=100)
+        )
+        first, worker, dead = outbox("health").splitlines()
+        assert first == "default: oldest due call -, workers alive 0, held 1 dead"
+        assert worker.startswith("Note: lost@web was last seen in 'default' 100 s ago, over the")
+        assert dead.startswith("Note: Calls in 'default' that are dead: 1.")
+
+    def test_fail(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Fails for a problem, in a sentence: what, how much, the limit, what to do."""
+        make_call(available_at=Now() - timedelta(seconds=100))
+        with pytest.raises(CommandError) as caught:
+            call_command("outbox", "health")
+        assert caught.value.returncode == 1
+        old, no_worker = str(caught.value).splitlines()
+        assert old == (
+            f"The oldest due call of {MAKE_GROUP} in 'default' is 100 s old, over the limit of "
+            "60 s. See that its worker runs, and what it logs."
+        )
+        assert no_worker.startswith("No worker lives that settles calls in 'default', and calls")
+        assert capsys.readouterr().out.startswith("default: oldest due call 100.")
+
+    def test_json(self, outbox: Any, capsys: pytest.CaptureFixture[str]) -> None:
+        """As JSON, whether it is fine or not."""
+        assert json.loads(outbox("health", "--json"))["ready"] is True
+        make_call(available_at=Now() - timedelta(seconds=100))
+        with pytest.raises(CommandError):
+            call_command("outbox", "health", "--json")
+        health = json.loads(capsys.readouterr().out)
+        assert (health["ready"], len(health["problems"])) == (False, 2)
 
 
 def test_no_subcommand() -> None:
@@ -192,6 +436,7 @@ class TestProcess:
                 [sys.executable, "manage.py", "outbox", *args],
                 cwd=settings.BASE_DIR,
                 env=process_environment,
+                stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
                 timeout=60,
@@ -211,4 +456,19 @@ class TestProcess:
         """Exits with 1 and the one sentence."""
         done = run("retry")
         assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr.startswith("CommandError: Expected either IDs, --task or --all")
+        assert done.stderr.startswith("CommandError: Expected to be told which calls")
+
+    def test_cron(self, run: Any) -> None:
+        """Retries without a terminal, given --yes."""
+        make_call(status=Status.DEAD)
+        assert run("retry", "--all").returncode == 1
+        done = run("retry", "--all", "--yes")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "1 due again\n", "")
+
+    def test_health(self, run: Any) -> None:
+        """Exits with 0 if all is well, else with 1 and what is wrong."""
+        assert run("health").returncode == 0
+        make_call(available_at=Now() - timedelta(seconds=100))
+        done = run("health")
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"CommandError: The oldest due call of {MAKE_GROUP}")

@@ -79,8 +79,8 @@ class TestDelayOnCommit:
         assert not OutboxCall.objects.exists()
 
     def test_fail_not_serializable_positional(self) -> None:
-        """A positional argument is named by its position."""
-        with pytest.raises(TypeError, match=r"effects\.make_group: argument '0'"):
+        """A positional argument is named by its place."""
+        with pytest.raises(TypeError, match=r"effects\.make_group: argument 'number 1'"):
             effects.make_group.delay_on_commit(object())
 
     def test_fail_signature(self) -> None:

@@ -1,0 +1,189 @@
+"""A worker's heartbeat."""
+
+import os
+import socket
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db.models.functions import Now
+
+from core.models import OutboxWorker
+from core.outbox import sweep
+from core.outbox.heartbeat import Heartbeat, stale_seconds, worker_ages
+from core.outbox.sweep import Sweeper
+from tests.unit.core.observe import statements
+from tests.wait import wait_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NAME = "worker@web"
+
+
+def age(name: str = NAME, **values: Any) -> None:
+    """Have the worker's row be an hour old."""
+    hour_ago = Now() - timedelta(hours=1)
+    OutboxWorker.objects.filter(name=name).update(started_at=hour_ago, seen_at=hour_ago, **values)
+
+
+class TestBeat:
+    """``Heartbeat.beat()``."""
+
+    def test_first(self) -> None:
+        """Says which worker lives, where, and since when by the database's clock."""
+        Heartbeat(NAME).beat("default")
+        worker = OutboxWorker.objects.get()
+        assert (worker.name, worker.host, worker.pid) == (NAME, socket.gethostname(), os.getpid())
+        assert worker_ages("default")[NAME] < 30
+        assert abs(worker.seen_at - worker.started_at) < timedelta(seconds=1)
+
+    def test_later(self) -> None:
+        """Says that it still does; since when stays."""
+        heartbeat = Heartbeat(NAME)
+        heartbeat.beat("default")
+        age()
+        started_at = OutboxWorker.objects.get().started_at
+        heartbeat.beat("default")
+        assert OutboxWorker.objects.get().started_at == started_at
+        assert worker_ages("default")[NAME] < 30
+
+    def test_later_costs_two_statements(self) -> None:
+        """A beat is one update, and one deletion of what is long gone."""
+        heartbeat = Heartbeat(NAME)
+        heartbeat.beat("default")
+        with statements() as seen:
+            heartbeat.beat("default")
+        seen = [each for each in seen if each not in ("BEGIN", "COMMIT")]
+        assert seen == ["UPDATE core_outboxworker", "DELETE core_outboxworker"]
+
+    def test_replacement(self) -> None:
+        """A worker that takes the place of one that was killed takes its name and is new.
+
+        Also in a container, where both have the same host and process id.
+        """
+        Heartbeat(NAME).beat("default")
+        age()
+        Heartbeat(NAME).beat("default")
+        worker = OutboxWorker.objects.get()
+        assert worker_ages("default")[NAME] < 30
+        assert abs(worker.seen_at - worker.started_at) < timedelta(seconds=1)
+
+    def test_of_another_process(self) -> None:
+        """Nor does the other's process id stay."""
+        OutboxWorker.objects.create(name=NAME, host="gone", pid=1)
+        Heartbeat(NAME).beat("default")
+        worker = OutboxWorker.objects.get()
+        assert (worker.host, worker.pid) == (socket.gethostname(), os.getpid())
+
+    def test_row_is_gone(self) -> None:
+        """A row that somebody deleted is written again."""
+        heartbeat = Heartbeat(NAME)
+        heartbeat.beat("default")
+        OutboxWorker.objects.all().delete()
+        heartbeat.beat("default")
+        assert list(worker_ages("default")) == [NAME]
+
+    def test_long_gone(self) -> None:
+        """A worker that was killed more than a day ago is forgotten, a later one isn't."""
+        for name, hours in (("long@web", 25), ("late@web", 23)):
+            seen_at = Now() - timedelta(hours=hours)
+            OutboxWorker.objects.create(name=name, host="web", pid=1, seen_at=seen_at)
+        Heartbeat(NAME).beat("default")
+        assert list(worker_ages("default")) == ["late@web", NAME]
+
+
+class TestEnd:
+    """``Heartbeat.end()``."""
+
+    def test_own(self) -> None:
+        """A worker that stops takes its own row away."""
+        heartbeat = Heartbeat(NAME)
+        heartbeat.beat("default")
+        Heartbeat("other@web").beat("default")
+        heartbeat.end("default")
+        assert list(worker_ages("default")) == ["other@web"]
+
+    def test_of_a_successor(self) -> None:
+        """It leaves the row of one that has taken its name."""
+        heartbeat = Heartbeat(NAME)
+        heartbeat.beat("default")
+        OutboxWorker.objects.update(host="successor")
+        heartbeat.end("default")
+        assert list(worker_ages("default")) == [NAME]
+
+
+@pytest.mark.parametrize(
+    ("given", "interval", "seconds"), [(None, 2, 30), (None, 60, 180), (5, 60, 5)]
+)
+def test_stale_seconds(settings: Any, given: Any, interval: float, seconds: float) -> None:
+    """What is given, or 30 seconds, or three sweeps where that is longer."""
+    settings.OUTBOX_STALE_WORKER = given
+    settings.OUTBOX_SWEEP_INTERVAL = interval
+    assert stale_seconds() == seconds
+
+
+class TestSweeper:
+    """The heartbeat of the thread that sweeps."""
+
+    @pytest.fixture
+    def sweeper(self, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sweeper]:
+        """One that sweeps often, finds nothing and is stopped at the end."""
+        settings.OUTBOX_SWEEP_INTERVAL = 0.05
+        monkeypatch.setattr(sweep, "sweep", lambda using: None)
+        sweeper = Sweeper(NAME)
+        yield sweeper
+        sweeper.stop()
+        assert not sweeper.is_alive()
+
+    def test_at_once(self, sweeper: Sweeper, settings: Any) -> None:
+        """It beats when it starts, before the first sweep."""
+        settings.OUTBOX_SWEEP_INTERVAL = 3600
+        sweeper.start()
+        wait_for(lambda: list(worker_ages("default")) == [NAME], 30, "the heartbeat")
+
+    def test_at_each_sweep(self, sweeper: Sweeper) -> None:
+        """It beats on, and takes the row away when it stops."""
+        sweeper.start()
+        wait_for(OutboxWorker.objects.exists, 30, "the heartbeat")
+        age()
+        wait_for(lambda: worker_ages("default")[NAME] < 30, 30, "another heartbeat")
+        sweeper.stop()
+        assert not OutboxWorker.objects.exists()
+
+    def test_sweep_fails(self, sweeper: Sweeper, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A sweep that fails doesn't stop the heart."""
+
+        def fail(using: str) -> None:
+            raise ConnectionError("no broker")
+
+        monkeypatch.setattr(sweep, "sweep", fail)
+        self.test_at_each_sweep(sweeper)
+
+    def test_heartbeat_fails(self, sweeper: Sweeper, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nor does a heartbeat that can't be written stop the sweep."""
+        swept: list[str] = []
+
+        def fail(self: Heartbeat, using: str) -> None:
+            raise ConnectionError("no such table")
+
+        monkeypatch.setattr(Heartbeat, "beat", fail)
+        monkeypatch.setattr(sweep, "sweep", swept.append)
+        sweeper.start()
+        wait_for(lambda: len(swept) >= 3, 30, "three sweeps")
+
+    def test_one_database_fails(self, sweeper: Sweeper, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A database that fails doesn't keep the next from being swept."""
+        swept: list[str] = []
+
+        def fail_first(using: str) -> None:
+            swept.append(using)
+            if using == "broken":
+                raise ConnectionError("no server")
+
+        monkeypatch.setattr(sweep, "outbox_aliases", lambda: ["broken", "default"])
+        monkeypatch.setattr(sweep, "sweep", fail_first)
+        sweeper.start()
+        wait_for(lambda: swept.count("default") >= 2, 30, "two sweeps")
+        assert swept[:2] == ["broken", "default"]
+        assert list(worker_ages("default")) == [NAME]
