@@ -109,7 +109,9 @@ def _converse(delivery: Delivery, connection: Any, message: EmailMessage) -> Non
 def _settle_failure(delivery: Delivery, error: Exception, connection: Any) -> bool:
     """Record the failure; whether that is the end of it."""
     if is_refusal(error):
-        delivery.move(Status.SENDING, to=Status.FAILED, error=_text(error))
+        # Also over "uncertain", as in _converse: now it is known.
+        before = (Status.SENDING, Status.UNCERTAIN)
+        delivery.move(*before, to=Status.FAILED, error=_text(error))
     elif _may_have_gone(error, connection) and not resends_uncertain():
         text = f"{BROKEN_OFF} {_text(error)}"
         delivery.move(Status.SENDING, to=Status.UNCERTAIN, error=text)

@@ -40,7 +40,8 @@ def notify_comment_author(comment_id: int) -> None:
     notify(Kind.COMMENT_POSTED, str(comment.pk), users, **about)
 
 
-@shared_task(atomic=False, reject_on_worker_lost=True)
+# With Celery's backoff that is two hours or so, in which a mail server can come back.
+@shared_task(atomic=False, reject_on_worker_lost=True, max_retries=24)
 def send_delivery(delivery_id: int) -> None:
     """Send the mail; run again after a lost worker, its record says what had happened by then."""
     related = ("recipient", "article__author__user", "article__category", "comment__user")

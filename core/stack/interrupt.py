@@ -1,9 +1,14 @@
 """Ctrl-C, SIGTERM and SIGHUP, counted: the first asks to stop, the second not to wait for it."""
 
 import signal
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
+
+ONE_REQUEST = 1.0
+"""Seconds in which the same signal again is no other request: who ends a whole process group
+signals us twice, since make passes its own signal on."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -13,6 +18,7 @@ class Interrupt:
 
     def __init__(self) -> None:
         self.count = 0
+        self._last = (0, float("-inf"))
 
     @property
     def requested(self) -> bool:
@@ -25,8 +31,11 @@ class Interrupt:
         return self.count > 1
 
     def receive(self, signum: int, frame: FrameType | None) -> None:
-        """Counts one signal; whoever waits looks at the count."""
-        self.count += 1
+        """Counts one request; whoever waits looks at the count."""
+        now, (before, when) = time.monotonic(), self._last
+        self._last = (signum, now)
+        if signum != before or now - when >= ONE_REQUEST:
+            self.count += 1
 
     @staticmethod
     def _ignored(signum: signal.Signals) -> bool:

@@ -18,6 +18,15 @@ def test_the_first_signal_asks_and_the_second_forces() -> None:
         assert interrupt.forced
 
 
+def test_a_signal_that_comes_twice_at_once_is_one_request() -> None:
+    """As it does when a whole process group is ended: once by itself, once through make."""
+    interrupt = Interrupt()
+    interrupt.receive(signal.SIGTERM, None)
+    interrupt.receive(signal.SIGTERM, None)
+    assert interrupt.requested
+    assert not interrupt.forced
+
+
 def test_the_handlers_are_put_back() -> None:
     """Outside the block signals do what they did before."""
     before = signal.getsignal(signal.SIGINT)
