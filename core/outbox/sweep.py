@@ -6,13 +6,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from celery.signals import task_prerun, worker_ready, worker_shutdown
-from django.db import close_old_connections, connections
+from celery.signals import worker_ready, worker_shutdown
+from django.db import connections
 from django.db.models import DurationField, ExpressionWrapper, F
 from django.db.models.functions import Now
 
 from core.outbox.claim import due_calls, recover_crashed
 from core.outbox.conf import conf
+from core.outbox.forks import no_fork
 from core.outbox.heartbeat import Heartbeat
 from core.outbox.lease import expire_leases
 from core.outbox.settle import bury
@@ -113,18 +114,22 @@ class Sweeper(threading.Thread):
         self.join(timeout=max(conf().SWEEP_INTERVAL, STOP_SECONDS))
 
     def _in_each_database(self, *steps: Callable[[str], None]) -> None:
-        for using in outbox_aliases():
-            for step in steps:
-                try:
-                    step(using)
-                except Exception as error:  # noqa: BLE001  # the next one may find the server back
-                    logger.warning(
-                        "Sweep of database %r failed, the next is in %gs: %s",
-                        using,
-                        conf().SWEEP_INTERVAL,
-                        error,
-                    )
-        connections.close_all()  # not to be open when the pool forks a process
+        with no_fork():
+            for using in outbox_aliases():
+                for step in steps:
+                    self._do(step, using)
+            connections.close_all()  # not to be open when the pool forks a process
+
+    def _do(self, step: Callable[[str], None], using: str) -> None:
+        try:
+            step(using)
+        except Exception as error:  # noqa: BLE001  # the next one may find the server back
+            logger.warning(
+                "Sweep of database %r failed, the next is in %gs: %s",
+                using,
+                conf().SWEEP_INTERVAL,
+                error,
+            )
 
     def _beat(self, using: str) -> None:
         if self._heartbeat:
@@ -151,14 +156,3 @@ def worker_shutdown_stop_sweep(**kwargs: Any) -> None:
     """Stop sweeping before the worker's process ends."""
     if _sweeper is not None:
         _sweeper.stop()
-
-
-@task_prerun.connect
-def task_prerun_drop_broken_connections(task: Any, **kwargs: Any) -> None:
-    """Drop a connection that broke while the process waited, as Django does before a request.
-
-    The first to use it is the result backend, which writes that the task has started: it would fail
-    before each task from then on, and none would run.
-    """
-    if not task.request.is_eager:
-        close_old_connections()

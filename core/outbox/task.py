@@ -13,7 +13,7 @@ from django.db import DEFAULT_DB_ALIAS, transaction
 
 from core.context import use
 from core.outbox.call import Call, SignatureError, encode_arguments, encode_context
-from core.outbox.wake import HEADER
+from core.outbox.wake import HEADER, NUMBER, is_overtaken
 
 if TYPE_CHECKING:
     _DjangoTask = DjangoTask[..., Any]
@@ -115,8 +115,10 @@ class OutboxTask(_DjangoTask):
         using = (self.request.headers or {}).get(HEADER)
         if using is None:
             return super().__call__(*args, **kwargs)
-        from core.outbox.drain import drain_task
+        from core.outbox.drain import Report, drain_task
 
+        if is_overtaken(using, self.name, self.request.headers.get(NUMBER)):
+            return Report().as_result()
         return drain_task(self, using).as_result()
 
     def run_call(self, call: Call) -> None:

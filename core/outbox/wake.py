@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 HEADER = "outbox_using"
 """The message header that makes a task drain; its value is the database's alias."""
 
+NUMBER = "outbox_number"
+"""The message header that says which wake-up of its task it is."""
+
 # One quick try on a new connection: the pooled one may be to a server that has restarted.
 RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 
@@ -137,16 +140,51 @@ def send_wake_up(using: str, task: str) -> bool:
         return False
     known: Any = current_app.tasks.get(task)
     options = known._get_exec_options() if known else {}
+    headers = {HEADER: using, NUMBER: _next_number(using, task)}
     try:
         current_app.send_task(
             task,
             task_type=known,
-            **{**options, "headers": {HEADER: using}, "retry": True, "retry_policy": RETRY_POLICY},
+            **{**options, "headers": headers, "retry": True, "retry_policy": RETRY_POLICY},
         )
     except Exception:
         clear_flag(using, task)
         raise
     return True
+
+
+def is_overtaken(using: str, task: str, number: int | None) -> bool:
+    """Whether a drain has started since the wake-up of this number was sent.
+
+    That drain has seen what the wake-up was for. While a task is drained for as long as it may, its
+    flag expires and the sweep sends more; each would take its turn from another task.
+    """
+    if number is None:
+        return False
+    try:
+        return number <= (cache.get(_flag(using, task) + ":drained") or 0)
+    except Exception as error:  # noqa: BLE001  # see the module's text
+        logger.debug("No record of the drains of %s: %s", task, error)
+        return False
+
+
+def note_drain(using: str, task: str) -> None:
+    """Have the wake-ups that were sent so far be overtaken by the drain that starts now."""
+    clear_flag(using, task)
+    try:
+        cache.set(_flag(using, task) + ":drained", cache.get(_flag(using, task) + ":sent", 0), None)
+    except Exception as error:  # noqa: BLE001  # see the module's text
+        logger.debug("The drain of %s not noted: %s", task, error)
+
+
+def _next_number(using: str, task: str) -> int | None:
+    key = _flag(using, task) + ":sent"
+    try:
+        cache.add(key, 0, None)
+        return int(cache.incr(key))
+    except Exception as error:  # noqa: BLE001  # see the module's text
+        logger.debug("No number for a wake-up of %s: %s", task, error)
+        return None
 
 
 def clear_flag(using: str, task: str) -> None:

@@ -318,7 +318,7 @@ class TestTransient:
 
     @pytest.mark.parametrize(("error", "crashes"), [(KeyboardInterrupt, 0), (SystemExit, 1)])
     def test_asked_to_stop(self, settings: Any, error: type[BaseException], crashes: int) -> None:
-        """A person who interrupts a process leaves its call as it was; a call that exits crashes."""
+        """Who interrupts a process leaves its call as it was; a call that exits has crashed."""
         settings.OUTBOX_CRASH_GRACE = 1e-6
 
         def act(name: str) -> None:

@@ -11,7 +11,7 @@ from django.core.cache import cache
 from django.db import transaction
 
 from core.outbox import wake
-from core.outbox.wake import HEADER, Waker, clear_flag, flush_wake_ups, send_wake_up
+from core.outbox.wake import HEADER, NUMBER, Waker, clear_flag, flush_wake_ups, send_wake_up
 from tests.unit.core import effects
 from tests.wait import wait_for
 
@@ -40,7 +40,7 @@ class TestSendWakeUp:
     def test_carries_no_data(self, sent: list[Any]) -> None:
         """A wake-up names the task and the database, nothing else."""
         assert send_wake_up("default", TASK)
-        assert sent == [(TASK, {HEADER: "default"})]
+        assert sent == [(TASK, {HEADER: "default", NUMBER: 1})]
 
     def test_one_at_a_time(self, sent: list[Any]) -> None:
         """While one is under way no other is sent, until a drain starts."""
