@@ -5,6 +5,9 @@ PYTHON ?=
 DJANGO ?= $(PINNED)
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
+MINUTES ?= 10
+SEED ?=
+CHAOS_ARGS ?=
 
 PINNED := >=5.2,<5.3
 label := $(if $(PYTHON),-$(notdir $(PYTHON)))$(if $(filter-out $(PINNED),$(DJANGO)),-django$(DJANGO))
@@ -20,12 +23,14 @@ define set_up
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check fmt clean
+.PHONY: help run demo chaos test check fmt clean
 
 help:
 	@echo 'make run     set everything up and run the system here; Ctrl-C stops it, var/ keeps the data'
 	@echo 'make demo    drive the whole system on throw-away data and show what happened'
 	@echo '             (DEMO_ARGS="--followers 50 --database postgres" for more of them, elsewhere)'
+	@echo 'make chaos   users at work while parts of the system are killed: is anything lost or doubled?'
+	@echo '             (MINUTES=10 SEED=1 CHAOS_ARGS="--database sqlite")'
 	@echo 'make test    the tests, on SQLite and on PostgreSQL (PYTEST_ARGS="-k name" for some of them)'
 	@echo 'make check   lint, format, types, import directions, migrations, compose file, Dockerfile'
 	@echo 'make fmt     format the code'
@@ -41,6 +46,10 @@ run:
 demo:
 	$(call set_up,dev)
 	@exec $(BIN)/python -m tests.demo $(DEMO_ARGS)
+
+chaos:
+	$(call set_up,dev)
+	@exec $(BIN)/python -m tests.reliability.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(CHAOS_ARGS)
 
 test:
 	$(call set_up,dev)

@@ -1,0 +1,352 @@
+"""The faults, and the seeded schedule in which a run injects and heals them."""
+
+import contextlib
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import psycopg
+from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from core.stack.waiting import wait_until
+from tests.reliability.chaos import smtp
+from tests.reliability.chaos.system import System
+
+Heal = Callable[[], bool | None]
+"""Mends it; False if it is not over yet and is to be mended later."""
+Inject = Callable[[System, random.Random], Heal | None]
+
+WEB, WRITER, WORKER = "web", "writer", "worker"
+BROKER, DATABASE, MAIL = "broker", "database", "mail"
+TASKS = (
+    *("audit.tasks.write_audit_logs", "content.tasks.count_articles", "content.tasks.count_views"),
+    *("notifications.tasks.notify_followers", "notifications.tasks.notify_comment_author"),
+    "notifications.tasks.send_delivery",
+)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that goes wrong in one part of the system, for some seconds."""
+
+    name: str
+    part: str
+    inject: Inject
+    seconds: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass
+class Injection:
+    """A fault at its time, in seconds since the traffic began, and for how long."""
+
+    at: float
+    seconds: float
+    fault: Fault
+    seed: int
+    begun: float = 0.0
+    ended: float = 0.0
+    heal: Heal | None = field(default=None, repr=False)
+
+
+# --- Processes ------------------------------------------------------------------------------
+def kill_web_process(system: System, chance: random.Random) -> None:
+    """One of the server's processes; the server starts another."""
+    _kill(chance.choice(sorted(system.web.children()) or [0]))
+
+
+def kill_writer(system: System, chance: random.Random) -> Heal:
+    """A process that is in some transaction; another takes its place."""
+    number = chance.randrange(len(system.writers))
+    if system.writers[number].running:
+        system.writers[number].kill()
+    return lambda: system.start_writer(number)
+
+
+def kill_pool_process(system: System, chance: random.Random) -> None:
+    """One of a worker's processes; the worker starts another."""
+    worker = chance.choice(system.workers)
+    _kill(chance.choice(sorted(worker.children()) or [0]))
+
+
+STOPS_WITHIN = 30
+"""Seconds that a worker has to finish what runs."""
+
+
+def kill_worker(system: System, chance: random.Random) -> Heal:
+    """A worker with all its processes."""
+    worker = chance.choice(system.workers)
+    if worker.running:
+        worker.signal_group(signal.SIGKILL)
+        worker.wait(10)
+    return worker.start
+
+
+def terminate_worker(system: System, chance: random.Random) -> Heal:
+    """A worker is asked to stop; one that doesn't within half a minute is killed."""
+    worker = chance.choice(system.workers)
+    deadline = time.monotonic() + STOPS_WITHIN
+    if worker.running:
+        worker.terminate()
+
+    def start_again() -> bool:
+        if worker.running and time.monotonic() < deadline:
+            return False
+        if worker.running:
+            system.notes.append(f"{worker.name} did not stop within {STOPS_WITHIN} s of SIGTERM")
+            worker.kill()
+        worker.start()
+        return True
+
+    return start_again
+
+
+def freeze_worker(system: System, chance: random.Random) -> Heal:
+    """A worker that stands still, with what it has locked and leased."""
+    worker = chance.choice(system.workers)
+    worker.pause()
+    return worker.resume
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+
+
+# --- Broker ---------------------------------------------------------------------------------
+def stop_broker(system: System, chance: random.Random) -> Heal:
+    """Refuses connections; comes back empty."""
+    system.broker.stop()
+    return system.broker.start
+
+
+def kill_broker(system: System, chance: random.Random) -> Heal:
+    """Dies; comes back empty."""
+    system.broker.kill()
+    return system.broker.start
+
+
+def freeze_broker(system: System, chance: random.Random) -> Heal:
+    """Accepts connections and never answers."""
+    system.broker.pause()
+    return system.broker.resume
+
+
+def slow_broker(system: System, chance: random.Random) -> Heal:
+    """Answers after up to a fifth of a second."""
+    over = threading.Event()
+
+    def slow_down() -> None:
+        while not over.wait(0.02):
+            system.broker.pause()
+            over.wait(0.2)
+            system.broker.resume()
+
+    thread = threading.Thread(target=slow_down, daemon=True)
+    thread.start()
+
+    def heal() -> None:
+        over.set()
+        thread.join()
+
+    return heal
+
+
+def flush_broker(system: System, chance: random.Random) -> None:
+    """Loses all messages and flags."""
+    system.broker.flush()
+
+
+def fill_broker(system: System, chance: random.Random) -> Heal:
+    """Out of memory: it takes no more messages."""
+    return _configure(
+        system, ["CONFIG", "SET", "maxmemory", "1"], ["CONFIG", "SET", "maxmemory", "0"]
+    )
+
+
+def make_broker_read_only(system: System, chance: random.Random) -> Heal:
+    """A replica of a server that is gone, as after a failover."""
+    return _configure(system, ["REPLICAOF", "127.0.0.1", "1"], ["REPLICAOF", "NO", "ONE"])
+
+
+def _configure(system: System, command: Sequence[str], undo: Sequence[str]) -> Heal:
+    def run(words: Sequence[str]) -> None:
+        with system.broker.client() as client:
+            client.execute_command(*words)
+
+    run(command)
+    return lambda: run(undo)
+
+
+def send_duplicates(system: System, chance: random.Random) -> None:
+    """Ten more wake-ups of each task."""
+    with (
+        Celery(broker=system.broker.url, set_as_current=False) as app,
+        contextlib.suppress(OperationalError, RedisError),
+    ):
+        for name in TASKS * 10:
+            app.send_task(name, headers={"outbox_using": "default"}, retry=False)
+
+
+# --- Database -------------------------------------------------------------------------------
+def end_connections(system: System, chance: random.Random) -> None:
+    """Some of the database's connections are ended by its administrator."""
+    assert system.postgres is not None
+    query = """
+        SELECT pid FROM pg_stat_activity
+        WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY pid
+    """
+    with (
+        contextlib.suppress(psycopg.OperationalError),
+        psycopg.connect(system.postgres.url, autocommit=True) as connection,
+    ):
+        pids = [pid for (pid,) in connection.execute(query)]
+        for pid in chance.sample(pids, min(3, len(pids))):
+            connection.execute("SELECT pg_terminate_backend(%s)", [pid])
+
+
+def restart_database(system: System, chance: random.Random) -> Heal:
+    """The database ends all connections and is away for a moment."""
+    assert system.postgres is not None
+    system.postgres.stop()
+    return system.postgres.start
+
+
+def crash_database(system: System, chance: random.Random) -> Heal:
+    """A process of the server's dies, and the server ends all others and recovers."""
+    assert system.postgres is not None
+    query = "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND state IS NOT NULL"
+    pids = sorted(pid for (pid,) in system.rows(query))
+    _kill(chance.choice(pids or [0]))
+    return system.wait_for_database
+
+
+# --- Mail -----------------------------------------------------------------------------------
+def close_mail(system: System, chance: random.Random) -> Heal:
+    """Refuses connections."""
+    system.mail.close()
+    return system.mail.open
+
+
+def change_mood(system: System, chance: random.Random) -> Heal:
+    """Answers 451, or hangs up somewhere in the conversation."""
+    moods = [smtp.LATER, smtp.HANGS_UP, smtp.DROPS, smtp.FORGETS]
+    system.mail.mood = chance.choice(moods)
+
+    def cheer_up() -> None:
+        system.mail.mood = smtp.TAKES
+
+    return cheer_up
+
+
+SHORT, LONG = (0.5, 2.0), (1.0, 5.0)
+FAULTS = (
+    Fault("web process killed", WEB, kill_web_process),
+    Fault("writer killed", WRITER, kill_writer, SHORT),
+    Fault("pool process killed", WORKER, kill_pool_process),
+    Fault("pool process killed", WORKER, kill_pool_process),  # once more: it is up again at once
+    Fault("worker killed", WORKER, kill_worker, SHORT),
+    Fault("worker told to stop", WORKER, terminate_worker, SHORT),
+    Fault("worker frozen", WORKER, freeze_worker, LONG),
+    Fault("broker stopped", BROKER, stop_broker, LONG),
+    Fault("broker killed", BROKER, kill_broker, LONG),
+    Fault("broker silent", BROKER, freeze_broker, LONG),
+    Fault("broker slow", BROKER, slow_broker, LONG),
+    Fault("broker emptied", BROKER, flush_broker),
+    Fault("broker full", BROKER, fill_broker, LONG),
+    Fault("broker read-only", BROKER, make_broker_read_only, LONG),
+    Fault("wake-ups ten times", BROKER, send_duplicates),
+    Fault("connections ended", DATABASE, end_connections),
+    Fault("database restarted", DATABASE, restart_database, SHORT),
+    Fault("database crashed", DATABASE, crash_database, SHORT),
+    Fault("mail server refuses", MAIL, close_mail, LONG),
+    Fault("mail server moody", MAIL, change_mood, LONG),
+)
+GAPS = {
+    WEB: (3, 9),
+    WRITER: (2, 5),
+    WORKER: (4, 12),
+    BROKER: (4, 10),
+    DATABASE: (8, 20),
+    MAIL: (3, 8),
+}
+"""Seconds from the end of a part's fault to its next."""
+
+
+def plan(seed: int, seconds: float, parts: Sequence[str]) -> list[Injection]:
+    """What happens when: in each part one fault after the other, in all parts at once."""
+    planned: list[Injection] = []
+    for part in parts:
+        chance = random.Random(f"{seed} {part}")
+        faults = [fault for fault in FAULTS if fault.part == part]
+        bag: list[Fault] = []
+        at = chance.uniform(*GAPS[part])
+        while at < seconds:
+            # Each once before any comes again, so that a short run has seen most.
+            bag = bag or chance.sample(faults, len(faults))
+            fault = bag.pop()
+            planned.append(
+                Injection(at, chance.uniform(*fault.seconds), fault, chance.getrandbits(32))
+            )
+            at += planned[-1].seconds + chance.uniform(*GAPS[part])
+    return sorted(planned, key=lambda each: each.at)
+
+
+class Schedule:
+    """Injects each fault when its time has come, and heals it when that is over.
+
+    To be used from the thread that started the servers: what a thread starts ends with it.
+    """
+
+    def __init__(self, system: System, planned: Sequence[Injection]) -> None:
+        self._system = system
+        self._waiting = list(planned)
+        self._active: list[Injection] = []
+        self.done: list[Injection] = []
+        self.started = time.monotonic()
+
+    def tick(self) -> None:
+        """Do what is due."""
+        now = time.monotonic()
+        for injection in [each for each in self._active if each.begun + each.seconds <= now]:
+            self._heal(injection)
+        for injection in [each for each in self._waiting if self.started + each.at <= now]:
+            if injection.fault.part not in self.broken_parts:
+                self._waiting.remove(injection)
+                self._inject(injection)
+
+    @property
+    def broken_parts(self) -> set[str]:
+        """The parts in which something is wrong now, on purpose."""
+        return {injection.fault.part for injection in self._active}
+
+    def heal_all(self) -> None:
+        """Mend everything; nothing more is injected."""
+        self._waiting.clear()
+        wait_until(self._heal_active, STOPS_WITHIN * 2, "everything to be mended")
+
+    def _heal_active(self) -> bool:
+        for injection in [*self._active]:
+            self._heal(injection)
+        return not self._active
+
+    def _inject(self, injection: Injection) -> None:
+        injection.begun = time.monotonic()
+        injection.heal = injection.fault.inject(self._system, random.Random(injection.seed))
+        self.done.append(injection)
+        if injection.heal:
+            self._active.append(injection)
+        else:
+            injection.ended = time.monotonic()
+
+    def _heal(self, injection: Injection) -> None:
+        assert injection.heal is not None
+        if injection.heal() is not False:
+            self._active.remove(injection)
+            injection.ended = time.monotonic()

@@ -1,0 +1,36 @@
+"""A worker whose idle connections the database has ended goes on with its next task."""
+
+import pytest
+from django.db import connection
+
+from content.models import Article
+from content.tasks import count_views
+from core.models import OutboxCall
+from tests.celery_engine.project import WorkerFactory
+from tests.factories import ArticleFactory
+from tests.wait import wait_for
+
+TIMES = 3
+END_ALL = """
+    SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+    WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+        AND datname = current_database()
+"""
+
+
+def test_connections_ended_while_idle(celery_worker_process: WorkerFactory) -> None:
+    """The process has a new connection before anything of its next task needs one."""
+    if connection.vendor != "postgresql":
+        pytest.skip("there are connections to end on PostgreSQL only")
+    article = ArticleFactory(published=True)
+    worker = celery_worker_process(1)
+
+    def is_counted(views: int) -> bool:
+        counted = Article.objects.get().view_count == views
+        return counted and not OutboxCall.objects.exists()
+
+    for views in range(1, TIMES + 1):
+        count_views.delay_on_commit(article_id=article.pk)
+        wait_for(lambda: is_counted(views), 30, lambda: worker.logs()[-3000:])  # noqa: B023
+        with connection.cursor() as cursor:
+            cursor.execute(END_ALL)
