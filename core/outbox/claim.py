@@ -9,7 +9,16 @@ from itertools import takewhile
 from typing import Any
 
 from django.db import connections, transaction
-from django.db.models import F, QuerySet
+from django.db.models import (
+    BooleanField,
+    DateTimeField,
+    ExpressionWrapper,
+    F,
+    Func,
+    Q,
+    QuerySet,
+    Value,
+)
 from django.db.models.functions import Now
 
 from core.models import OutboxBatch, OutboxCall
@@ -103,6 +112,17 @@ def _load_call(using: str, pk: int, task: str, payload: str, context: str, *rest
     return call
 
 
+def _outlived_server(using: str) -> Any:
+    """Whether a journal is from before the server's start.
+
+    What ended its batch was then the server, and says nothing about the process.
+    """
+    if connections[using].vendor != "postgresql":
+        return Value(False)
+    started = Func(function="pg_postmaster_start_time", output_field=DateTimeField())
+    return ExpressionWrapper(Q(started_at__lt=started), output_field=BooleanField())
+
+
 def recover_crashed(using: str) -> int:
     """Count a crash for each call whose process died while it ran; how many are dead letters now.
 
@@ -115,15 +135,17 @@ def recover_crashed(using: str) -> int:
         grace = 2 if connections[using].features.has_select_for_update_skip_locked else 30
     before = Now() - timedelta(seconds=grace)
     with transaction.atomic(using=using):
-        batches = list(lock_rows(OutboxBatch.objects.using(using).filter(started_at__lt=before)))
+        left = lock_rows(OutboxBatch.objects.using(using).filter(started_at__lt=before))
+        batches = list(left.annotate(outlived=_outlived_server(using)))
         if not batches:
             return 0
         pending = OutboxCall.objects.using(using).filter(status=OutboxCall.Status.PENDING)
         # In company any of them may be the killer, and several processes may have died of it before
         # this is written: it makes them run alone, and only what happens then is counted.
-        company = {pk for batch in batches if len(batch.calls) > 1 for pk in batch.calls}
+        crashed = [batch.calls for batch in batches if not batch.outlived]
+        company = {pk for ids in crashed if len(ids) > 1 for pk in ids}
         pending.filter(pk__in=company, crashes=0).update(crashes=1)
-        alone = {pk for batch in batches if len(batch.calls) == 1 for pk in batch.calls}
+        alone = {pk for ids in crashed if len(ids) == 1 for pk in ids}
         calls = pending.filter(pk__in=alone)
         calls.update(crashes=F("crashes") + 1)
         workers = ", ".join(sorted({batch.worker for batch in batches}))

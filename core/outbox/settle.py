@@ -23,10 +23,11 @@ ERROR_CHARACTERS = 20_000
 # https://www.postgresql.org/docs/current/errcodes-appendix.html: transaction rollback, connection,
 # operator intervention other than a cancelled query, too few resources, lock not available.
 TRANSIENT_SQLSTATES = ("40", "08", "57P", "53", "55P03")
-CONFLICT_SQLSTATES = ("40", "55P03")
+NO_ATTEMPT_SQLSTATES = ("40", "53", "55P03")
 
 # What SQLite, which has no such codes, says of a file that is busy, gone, full or in trouble.
 TRANSIENT_WORDS = ("locked", "closed", "full", "disk I/O", "readonly")
+NO_ATTEMPT_WORDS = ("locked", "full")
 
 
 def is_transient(error: BaseException) -> bool:
@@ -40,13 +41,15 @@ def is_transient(error: BaseException) -> bool:
 
 
 def is_no_attempt(error: BaseException) -> bool:
-    """Whether it says nothing about the call: an outage of the broker, a conflict over a lock."""
+    """Whether it says nothing about the call: no broker, a conflict over a lock, a full disk."""
     if isinstance(error, BrokerError):
         return True
     if not isinstance(error, OperationalError):
         return False
     sqlstate: str | None = getattr(error.__cause__, "sqlstate", None)
-    return (sqlstate or "").startswith(CONFLICT_SQLSTATES) or "locked" in str(error)
+    return (sqlstate or "").startswith(NO_ATTEMPT_SQLSTATES) or any(
+        word in str(error) for word in NO_ATTEMPT_WORDS
+    )
 
 
 def settle_done(using: str, calls: Iterable[Call]) -> int:

@@ -112,12 +112,13 @@ class OutboxTask(_DjangoTask):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Drain, if a wake-up calls; else run the function."""
-        using = (self.request.headers or {}).get(HEADER)
+        headers: Mapping[str, Any] = self.request.headers or {}
+        using = headers.get(HEADER)
         if using is None:
             return super().__call__(*args, **kwargs)
         from core.outbox.drain import Report, drain_task
 
-        if is_overtaken(using, self.name, self.request.headers.get(NUMBER)):
+        if is_overtaken(using, self.name, headers.get(NUMBER)):
             return Report().as_result()
         return drain_task(self, using).as_result()
 

@@ -18,6 +18,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 TASK = effects.make_group.name
 
 
+@pytest.fixture(autouse=True)
+def _short_grace(settings: Any) -> None:
+    """A journal counts after a second, on any database."""
+    settings.OUTBOX_CRASH_GRACE = 1
+
+
 def enqueue(*names: str) -> None:
     """A call for each name, in one transaction."""
     with transaction.atomic():
@@ -33,7 +39,7 @@ def ids() -> list[int]:
 def die(size: int = 10) -> None:
     """As a process killed in a batch: its transaction is gone, its journal is not."""
     assert claim_batch("default", TASK, size)
-    OutboxBatch.objects.update(started_at=F("started_at") - timedelta(minutes=1))
+    OutboxBatch.objects.update(started_at=F("started_at") - timedelta(seconds=2))
 
 
 class TestClaimBatch:
