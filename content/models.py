@@ -114,7 +114,9 @@ class Article(AuditableMixin, models.Model):
     def _save_in_savepoint(self, *args: Any, **kwargs: Any) -> None:
         # The receiver looked for a free slug, and another transaction may commit the same one
         # before this INSERT: the savepoint keeps what the caller did before.
-        with transaction.atomic(using=kwargs.get("using") or router.db_for_write(type(self))):
+        with transaction.atomic(
+            using=kwargs.get("using") or router.db_for_write(type(self), instance=self)
+        ):
             super().save(*args, **kwargs)
 
     def _lost_its_slug(self, using: str | None) -> bool:

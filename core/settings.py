@@ -230,9 +230,6 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "health_check_interval": 5,
 }
 CELERY_DB_REUSE_MAX = 1000
-# A call that never returns would hold its process for good. Shorter than a task's lease.
-CELERY_TASK_SOFT_TIME_LIMIT = 100
-CELERY_TASK_TIME_LIMIT = 110
 
 # --- The outbox -----------------------------------------------------------------------------
 OUTBOX_SWEEP_INTERVAL = env_number("OUTBOX_SWEEP_INTERVAL", 2)

@@ -24,6 +24,9 @@ DATABASES = ("sqlite", "postgres")
 OWN_REDIS = pytest.StashKey[RedisServer]()
 """The Redis-compatible server of the run, for tests that stop it; unset when one was named."""
 
+OWN_POSTGRES = pytest.StashKey[PostgresServer]()
+"""The PostgreSQL server of the run, likewise; unset on another database too."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds ``--database``."""
@@ -59,7 +62,7 @@ def environment(config: pytest.Config, servers: ExitStack, database: str) -> dic
     return {
         "VAR_DIR": folder,
         "REDIS_URL": redis_url(config, servers),
-        "DATABASE_URL": database_url(servers, database, Path(folder)),
+        "DATABASE_URL": database_url(config, servers, database, Path(folder)),
     }
 
 
@@ -71,12 +74,14 @@ def redis_url(config: pytest.Config, servers: ExitStack) -> str:
     return config.stash[OWN_REDIS].url
 
 
-def database_url(servers: ExitStack, database: str, folder: Path) -> str:
+def database_url(config: pytest.Config, servers: ExitStack, database: str, folder: Path) -> str:
     """A file, the server that the environment names, or one of our own."""
     if database == "sqlite":
         return f"sqlite:///{folder / 'db.sqlite3'}"
-    given = os.environ.get("TEST_DATABASE_URL")
-    return given or servers.enter_context(PostgresServer(fsync=False)).url
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        return given
+    config.stash[OWN_POSTGRES] = servers.enter_context(PostgresServer(fsync=False))
+    return config.stash[OWN_POSTGRES].url
 
 
 @pytest.fixture

@@ -1,0 +1,137 @@
+"""Real workers and web processes, each of which a test may stop at a named point."""
+
+import re
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from content.models import Article
+from core.models import OutboxCall
+from tests.celery_engine.broker import Broker
+from tests.celery_engine.process import Program
+from tests.celery_engine.project import (
+    PROJECT,
+    WorkerFactory,
+    WorkerProcess,
+    worker_environment,
+)
+from tests.factories import ArticleFactory
+from tests.integration.outbox.conftest import QUICK, Gate, _no_wake_up_of_another_test, gate
+from tests.reliability.proxy import Proxy
+from tests.wait import wait_for
+
+__all__ = ["Gate", "_no_wake_up_of_another_test", "gate"]  # fixtures: pytest finds them by name
+
+SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.reliability.settings"}
+INCLUDE = "tests.reliability.tasks,tests.reliability.points"
+
+StartWorker = Callable[..., WorkerProcess]
+
+
+def environment(broker: Broker, home: Path, point: str, gate: Gate) -> dict[str, str]:
+    """What a process of the site needs, to be stopped at the point."""
+    return worker_environment(broker, home) | SETTINGS | stopped_at(point, gate)
+
+
+def stopped_at(point: str, gate: Gate) -> dict[str, str]:
+    """The environment of a process that waits at the point for the gate; of any other if ""."""
+    return {"FAULT_POINT": point, "FAULT_GATE": gate.path} if point else {}
+
+
+@pytest.fixture
+def start_worker(celery_worker_process: WorkerFactory, gate: Gate) -> StartWorker:
+    """Start a worker that sweeps often: ``start_worker(2, point="claimed", env={...})``."""
+
+    def start(
+        concurrency: int = 1, *, point: str = "", env: dict[str, str] | None = None
+    ) -> WorkerProcess:
+        env = SETTINGS | QUICK | stopped_at(point, gate) | (env or {})
+        return celery_worker_process(concurrency, env=env, args=["--include", INCLUDE])
+
+    return start
+
+
+class Web(Program):
+    """The site behind its web server: one process that takes requests, and its parent."""
+
+    def wait_ready(self) -> None:
+        """Return once it listens."""
+        wait_for(lambda: self._address() or not self.running, 30, self.logs)
+        assert self.running, self.logs()
+
+    def get(self, path: str, timeout: float = 30) -> int:
+        """The status that a request for the page is answered with."""
+        address = self._address() + path
+        with urllib.request.urlopen(address, timeout=timeout) as response:  # noqa: S310  # ours
+            return int(response.status)
+
+    def _address(self) -> str:
+        found = re.search(r"Listening at: (http://\S+)", self.logs_since_start())
+        return found[1] if found else ""
+
+
+StartWeb = Callable[..., Web]
+
+
+@pytest.fixture
+def start_web(
+    transactional_db: None, broker: Broker, gate: Gate, tmp_path: Path
+) -> Iterator[StartWeb]:
+    """Start the site on the test's database: ``start_web(point="after COMMIT", env={...})``."""
+    sites: list[Web] = []
+
+    def start(*, point: str = "", env: dict[str, str] | None = None) -> Web:
+        serve = [sys.executable, "-m", "gunicorn", "tests.reliability.web:application"]
+        how = ["--bind", "127.0.0.1:0", "--worker-class", "gthread", "--no-control-socket"]
+        env = environment(broker, tmp_path, point, gate) | (env or {})
+        log = tmp_path / f"web{len(sites)}.log"
+        web = Web([*serve, *how], env=env, cwd=PROJECT, log=log)
+        sites.append(web)
+        web.start()
+        web.wait_ready()
+        return web
+
+    yield start
+    for web in sites:
+        if web.running:
+            web.kill()
+
+
+@pytest.fixture
+def proxy(broker: Broker) -> Iterator[Proxy]:
+    """What stands between processes that are given its ``url`` and the broker."""
+    with Proxy(broker.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def start_commit(
+    transactional_db: None, broker: Broker, gate: Gate, tmp_path: Path
+) -> Iterator[Callable[..., Any]]:
+    """Start a process that commits a call and exits: ``start_commit(point="at exit")``."""
+    programs: list[Program] = []
+
+    def start(*, point: str = "", env: dict[str, str] | None = None) -> Program:
+        env = environment(broker, tmp_path, point, gate) | (env or {})
+        command = [sys.executable, "-m", "tests.reliability.commit"]
+        program = Program(command, env=env, cwd=PROJECT, log=tmp_path / "commit.log")
+        programs.append(program)
+        program.start()
+        return program
+
+    yield start
+    for program in programs:
+        if program.running:
+            program.kill()
+
+
+@pytest.fixture
+def article(transactional_db: None) -> Article:
+    """A published article, each view of which is to be counted."""
+    article: Article = ArticleFactory(published=True)
+    OutboxCall.objects.all().delete()
+    return article

@@ -1,0 +1,68 @@
+"""The named points at which a test stops a process; what stops there is killed, or goes on.
+
+A process that is to be stopped imports this module (a worker by ``--include``). ``FAULT_POINT`` in
+its environment names the point, ``FAULT_GATE`` the gate that it waits at there, whoever comes by.
+"""
+
+import os
+from collections.abc import Callable
+from functools import wraps
+from importlib import import_module
+from typing import Any
+
+from django.utils.module_loading import import_string
+
+from tests.integration.outbox.tasks import pass_gate
+
+BEFORE, AFTER = "before", "after"
+
+POINTS = {
+    # A process that commits, in the order of the way.
+    "calls not stored": (BEFORE, "core.db.hook.store_calls"),
+    "before COMMIT": (AFTER, "core.db.hook.store_calls"),
+    "after COMMIT": (BEFORE, "core.db.hook.wake_tasks"),
+    "in the wake thread": (BEFORE, "core.outbox.wake.send_wake_up"),
+    "flag set": (AFTER, "core.outbox.wake._set_flag"),
+    "wake-up sent": (AFTER, "core.outbox.wake.send_wake_up"),
+    "at exit": (BEFORE, "core.outbox.wake.Waker.flush"),
+    # A worker, likewise.
+    "woken": (BEFORE, "core.outbox.drain.drain_task"),
+    "claimed": (AFTER, "core.outbox.drain.claim_batch"),
+    "leased": (AFTER, "core.outbox.drain.lease_call"),
+    "in the effect": (BEFORE, "tests.reliability.tasks.half_done"),
+    "effect had": (BEFORE, "core.outbox.drain.settle_done"),
+    "sent": (AFTER, "core.outbox.task.OutboxTask.run_call"),
+    "settled": (AFTER, "core.outbox.drain.settle_done"),
+    "drained": (AFTER, "core.outbox.drain.drain_task"),
+    "sweeping": (BEFORE, "core.outbox.sweep.recover"),
+    "swept": (BEFORE, "core.outbox.sweep.send_wake_up"),
+}
+"""Each point: whether it is before or after the call of a function, and which."""
+
+
+def stop_at(point: str, gate: str) -> None:
+    """Make this process, and what it forks, wait for the gate at the point."""
+    when, path = POINTS[point]
+    owner, name = path.rsplit(".", 1)
+    function = import_string(path) if owner.rsplit(".", 1)[-1].islower() else None
+    holder: Any = import_module(owner) if function else import_string(owner)
+    setattr(holder, name, gated(getattr(holder, name), when, gate))
+
+
+def gated(function: Callable[..., Any], when: str, gate: str) -> Callable[..., Any]:
+    """The function with a gate before or after it."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if when == BEFORE:
+            pass_gate(gate)
+        value = function(*args, **kwargs)
+        if when == AFTER:
+            pass_gate(gate)
+        return value
+
+    return call
+
+
+if "FAULT_POINT" in os.environ:
+    stop_at(os.environ["FAULT_POINT"], os.environ["FAULT_GATE"])

@@ -1,0 +1,7 @@
+"""The project's settings with shorter times, so that what waits for one of them is soon seen."""
+
+from core.settings import *  # noqa: F403
+from core.settings import LOGGING
+
+OUTBOX_WAKE_TTL = 1
+LOGGING["formatters"]["line"]["format"] = "{asctime} {levelname} {name}: {message}"  # type: ignore[index]

@@ -1,0 +1,36 @@
+"""What the tests look at: the effects that were had, and what is left to do."""
+
+from content.models import Product
+from core.models import OutboxBatch, OutboxCall
+from tests.wait import wait_for
+
+TIMEOUT = 60
+
+
+def written() -> list[str]:
+    """The names that tasks wrote, one for each time that they did."""
+    return sorted(Product.objects.values_list("name", flat=True))
+
+
+def wait_settled() -> None:
+    """Wait until every call is settled, and no journal is left."""
+    wait_for(lambda: not (OutboxCall.objects.exists() or journals()), TIMEOUT, left)
+
+
+def wait_held(status: str) -> OutboxCall:
+    """The one call that is left in the outbox, once it waits for a person with this status."""
+    held = OutboxCall.objects.filter(status=status)
+    wait_for(lambda: held.exists() and not journals(), TIMEOUT, left)
+    return OutboxCall.objects.get()
+
+
+def journals() -> bool:
+    """Whether a batch's journal is left."""
+    return OutboxBatch.objects.exists()
+
+
+def left() -> str:
+    """What is in the outbox, for a message."""
+    rows = OutboxCall.objects.values_list("task", "status", "attempts", "crashes", "error")
+    batches = OutboxBatch.objects.values_list("task", "calls", "worker")
+    return f"an outbox at rest; it has {list(rows)}, and the journals {list(batches)}"

@@ -1,0 +1,46 @@
+"""Tasks whose effects can be counted, so that one that happened twice is seen to have."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from celery import shared_task
+
+from content.models import Product
+from core.outbox.call import Call
+
+
+def half_done() -> None:
+    """Where a task is while it has its effect: the point "in the effect"."""
+
+
+def write(names: Iterable[str]) -> None:
+    """A row for each name, without anything that follows from a row; names may come twice."""
+    Product.objects.bulk_create(Product(name=name, price=0) for name in names)
+
+
+@shared_task
+def write_one(name: str) -> None:
+    """A row."""
+    write([name])
+    half_done()
+
+
+@shared_task(batch=True)
+def write_batch(calls: Sequence[Call]) -> None:
+    """A row for each call."""
+    write(call.kwargs["name"] for call in calls)
+    half_done()
+
+
+@shared_task(atomic=False, lease=2)
+def send(name: str, path: str) -> None:
+    """A line in a file: an effect that no rollback takes back."""
+    with Path(path).open("a") as file:
+        file.write(f"{name}\n")
+    half_done()
+
+
+@shared_task(atomic=False, lease=2, reject_on_worker_lost=True)
+def resend(name: str, path: str) -> None:
+    """The same, had again rather than held when its process dies."""
+    send.run(name, path)

@@ -1,0 +1,165 @@
+"""A deep backlog of one task: claims, memory, and the other tasks' calls."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from django.db import connection, transaction
+from django.db.models import Count
+
+from content.models import Product
+from core.models import OutboxCall
+from core.outbox.claim import due_calls, lock_rows
+from core.outbox.drain import drain_task
+from core.outbox.sweep import PENDING_TASKS, due_ages
+from core.outbox.task import OutboxTask, find_task
+from tests.reliability import tasks
+from tests.reliability.conftest import StartWorker
+from tests.reliability.state import TIMEOUT, left, written
+from tests.wait import wait_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+DEPTH = 100_000
+SIZE = 500
+MEGABYTE = 1024**2
+
+INSERT = """
+    WITH RECURSIVE numbers (number) AS (
+        SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < %s
+    )
+    INSERT INTO core_outboxcall (task, payload, context)
+    SELECT %s, %s, '["", "", "", ""]' FROM numbers
+"""
+
+
+def pile_up(task: Any, padding: int = 0, depth: int = DEPTH) -> None:
+    """So many due calls of the task, with one statement."""
+    payload = json.dumps([[], {"name": "x" * padding}])
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, [depth, task.name, payload])
+        cursor.execute("ANALYZE core_outboxcall")
+
+
+def the_task(proxy: Any) -> OutboxTask:
+    """The task itself."""
+    found = find_task(proxy.name)
+    assert found
+    return found
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The plan's nodes, from the top."""
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+def analyze(sql: str, parameters: Any = None) -> list[dict[str, Any]]:
+    """The nodes of the statement's plan, with what PostgreSQL did."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", parameters)
+        return list(nodes(cursor.fetchone()[0][0]["Plan"]))
+
+
+def rows_read(plan: list[dict[str, Any]]) -> float:
+    """How many rows were fetched from tables, those that were thrown away included."""
+    scans = [node for node in plan if "Scan" in node["Node Type"] and "Relation Name" in node]
+    return sum(
+        (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+        for node in scans
+    )
+
+
+def left_of_each() -> dict[str, int]:
+    """How many calls of each task wait."""
+    return dict(OutboxCall.objects.values_list("task").annotate(Count("pk")))
+
+
+class TestClaims:
+    """What a claim reads."""
+
+    def test_reads_a_batch(self) -> None:
+        """A batch of a deep backlog is read in the order of an index, and no more than it."""
+        pile_up(tasks.write_batch)
+        rows = due_calls("default", tasks.write_batch.name)
+        if connection.vendor == "sqlite":
+            text = rows[:SIZE].explain()
+            assert "USING INDEX outbox_pending" in text
+            assert "B-TREE" not in text
+            return
+        with transaction.atomic():
+            sql, parameters = lock_rows(rows)[:SIZE].query.sql_with_params()
+            plan = analyze(sql, parameters)
+        assert [node["Index Name"] for node in plan if "Index Name" in node] == ["outbox_pending"]
+        assert not [node for node in plan if "Sort" in node["Node Type"]]
+        assert rows_read(plan) <= SIZE
+
+    @pytest.mark.skipif(
+        "config.getoption('--database') == 'sqlite'", reason="SQLite counts no rows that it read"
+    )
+    def test_sweep_reads_a_row_a_task(self) -> None:
+        """What is due in a deep backlog is found by a look at each task."""
+        pile_up(tasks.write_batch)
+        pile_up(tasks.write_one, depth=10)
+        assert set(due_ages("default")) == {tasks.write_batch.name, tasks.write_one.name}
+        assert rows_read(analyze(PENDING_TASKS)) <= 10
+
+
+def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A drain of a deep backlog holds a batch of it in memory, not all."""
+    pile_up(tasks.write_batch, padding=1_000)
+    process = psutil.Process()
+    sizes: list[int] = []
+    monkeypatch.setattr(tasks, "write", lambda names: None)
+    monkeypatch.setattr(tasks, "half_done", lambda: sizes.append(process.memory_info().rss))
+    task = the_task(tasks.write_batch)
+    drain_task(task, "default", seconds=0)  # what the first batch imports and connects to
+    report = drain_task(task, "default", seconds=3)
+    assert report.settled > SIZE
+    assert OutboxCall.objects.exists()
+    assert max(sizes) - sizes[0] < 30 * MEGABYTE
+
+
+class TestOthers:
+    """Calls of other tasks."""
+
+    def test_not_starved(self, start_worker: StartWorker) -> None:
+        """One process alone settles another task's call while the backlog is still deep."""
+        pile_up(tasks.write_one, depth=3 * DEPTH)
+        worker = start_worker()
+        wait_for(Product.objects.exists, TIMEOUT, "a batch to be settled")
+        for name in ("first", "second"):
+            tasks.write_batch.delay_on_commit(name=name)
+            had = Product.objects.filter(name=name)
+            wait_for(had.exists, TIMEOUT, lambda: f"{left_of_each()} {worker.logs()[-5000:]}")
+        assert left_of_each().get(tasks.write_one.name, 0) > DEPTH // 4
+
+    def test_full_queue(self, start_worker: StartWorker, tmp_path: Path) -> None:
+        """A task that wakes up over and over, at the head of the queue, holds up no other."""
+        path = str(tmp_path / "sent")
+        with transaction.atomic():
+            for number in range(5_000):
+                tasks.send.delay_on_commit(name=str(number), path=path)
+        start_worker(2)
+        wait_for(lambda: OutboxCall.objects.count() < 5_000, TIMEOUT, "a call to be settled")
+        tasks.write_one.delay_on_commit(name="other")
+        wait_for(lambda: "other" in written(), TIMEOUT, left)
+        assert OutboxCall.objects.filter(task=tasks.send.name).exists()
+
+    def test_slow_calls(self, settings: Any) -> None:
+        """A drain whose time is up makes room after the call that it runs, not after its batch."""
+        settings.OUTBOX_DRAIN_SECONDS = 1e-9
+        with transaction.atomic():
+            for name in "abc":
+                tasks.write_one.delay_on_commit(name=name)
+        task = the_task(tasks.write_one)
+        assert drain_task(task, "default").settled == 1
+        assert OutboxCall.objects.count() == 2
+        drain_task(task, "default")
+        drain_task(task, "default")
+        assert written() == ["a", "b", "c"]
+        assert not OutboxCall.objects.exists()
