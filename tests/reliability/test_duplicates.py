@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
 from celery import current_app
@@ -94,13 +95,14 @@ def test_sweep_that_is_overtaken_by_a_drain(start_worker: StartWorker, gate: Gat
     assert written() == ["a", "b"]
 
 
-def test_sweeps_at_once(start_worker: StartWorker, gate: Gate) -> None:
+def test_sweeps_at_once(start_worker: StartWorker, gate: Gate, settings: Any) -> None:
     """Of many sweeps that find the journal of a dead process, one counts the crash."""
+    settings.OUTBOX_CRASH_GRACE = 1
     worker = start_worker(point="claimed", env={"OUTBOX_SWEEP_INTERVAL": "600"})
     tasks.write_batch.delay_on_commit(name="a")
     gate.wait_reached()
     worker.kill()
-    OutboxBatch.objects.update(started_at=Now() - timedelta(hours=1))
+    OutboxBatch.objects.update(started_at=Now() - timedelta(seconds=2))
     with ThreadPoolExecutor(TIMES) as pool:
         together = Barrier(TIMES)
         list(pool.map(lambda _: sweep_together(together), range(TIMES)))

@@ -14,6 +14,7 @@ import pytest
 from django.db import OperationalError, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
+from django.db.models.functions import Now
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -25,6 +26,7 @@ from hypothesis.stateful import (
 )
 
 from content.models import Article, Author, Product, Profile
+from core.models import OutboxCall
 from core.outbox.drain import drain_all
 from tests.reliability.choices import (
     LABELS,
@@ -193,13 +195,16 @@ class Histories(RuleBasedStateMachine):
         is_open = any(session.frames for session in self.sessions)
         if is_open and connection.vendor == "sqlite":
             return  # it would wait for the writer
+        OutboxCall.objects.update(available_at=Now())  # also those that were put off, see below
         try:
             report = drain_all()
         except OperationalError:
             assert is_open  # it waited for a lock that a session has
-        else:
-            assert (report.retried, report.dead) == (0, 0)
-            check(self.history)
+            return
+        if is_open and report.retried:
+            return  # put off: a session has a row that they need
+        assert (report.retried, report.dead) == (0, 0)
+        check(self.history)
 
     def teardown(self) -> None:
         """Whatever is open rolls back; the end is as the history says."""
@@ -265,6 +270,9 @@ def test_histories() -> None:
         Histories,
         settings=settings(
             max_examples=EXAMPLES,
+            # The same histories each time, unless others are asked for: who changes something
+            # else is not to be surprised.
+            derandomize="STATEFUL_EXAMPLES" not in os.environ,
             stateful_step_count=40,
             deadline=None,
             print_blob=True,
