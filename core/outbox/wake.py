@@ -162,7 +162,9 @@ def is_overtaken(using: str, task: str, number: int | None) -> bool:
     if number is None:
         return False
     try:
-        return number <= (cache.get(_flag(using, task) + ":drained") or 0)
+        drained = cache.get(_flag(using, task) + ":drained") or 0
+        # A cache may evict the one and keep the other: numbers that begin anew are not overtaken.
+        return bool(number <= drained <= (cache.get(_flag(using, task) + ":sent") or 0))
     except Exception as error:  # noqa: BLE001  # see the module's text
         logger.debug("No record of the drains of %s: %s", task, error)
         return False

@@ -82,6 +82,28 @@ class TestSendWakeUp:
         assert len(sent) == 1
 
 
+class TestIsOvertaken:
+    """``is_overtaken``."""
+
+    def test_by_a_drain(self) -> None:
+        """A wake-up is overtaken by a drain that starts after it was sent, the next one is not."""
+        assert send_wake_up("default", TASK)
+        assert not wake.is_overtaken("default", TASK, 1)
+        wake.note_drain("default", TASK)
+        assert wake.is_overtaken("default", TASK, 1)
+        assert send_wake_up("default", TASK)
+        assert not wake.is_overtaken("default", TASK, 2)
+
+    def test_numbers_that_begin_anew(self) -> None:
+        """A cache that evicts the count of wake-ups keeps none from being heard."""
+        for _ in range(3):
+            assert send_wake_up("default", TASK)
+            wake.note_drain("default", TASK)
+        cache.delete(f"outbox:wake:default:{TASK}:sent")
+        assert send_wake_up("default", TASK)
+        assert not wake.is_overtaken("default", TASK, 1)
+
+
 @pytest.mark.django_db(transaction=True)
 class TestCommit:
     """What a commit wakes."""
