@@ -1,5 +1,7 @@
 """The commit hook: a transaction's calls are written just before its COMMIT."""
 
+from typing import Any
+
 from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -17,8 +19,34 @@ class OutboxMixin(BaseDatabaseWrapper):
 
     has_outbox = True
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._callbacks_before: dict[str, int] = {}
+
+    def savepoint(self) -> str:
+        """Begin a savepoint, and note which callbacks the transaction has by now."""
+        savepoint: str = super().savepoint()
+        self._callbacks_before[savepoint] = len(self.run_on_commit)
+        return savepoint
+
+    def savepoint_rollback(self, sid: str) -> None:
+        """Roll back to a savepoint, and drop the callbacks that were registered since.
+
+        Django does so for the savepoints of ``atomic()``; for those of ``transaction.savepoint()``
+        it would call them, though what they are for is gone.
+        """
+        super().savepoint_rollback(sid)
+        if sid in self._callbacks_before:
+            del self.run_on_commit[self._callbacks_before[sid] :]
+
+    def rollback(self) -> None:
+        """Roll back; the transaction's savepoints are gone."""
+        self._callbacks_before.clear()
+        super().rollback()
+
     def commit(self) -> None:
         """Store the transaction's calls, commit, and wake their tasks."""
+        self._callbacks_before.clear()
         calls = pending_calls(self) if self.connection is not None else []
         if calls:
             try:

@@ -55,6 +55,9 @@ class Operations:
         fails: bool = False,
     ) -> None:
         """Save the instance, with a receiver that fails if it ``fails``."""
+        if instance.pk is None and instance.get_deferred_fields():
+            self.session.let_go(instance)  # Django can't save what was deleted and not loaded whole
+            return
         row = self.rows.get(key_of(instance))
         names = None if names is None else list(names)
         expressions = [n for n, v in vars(instance).items() if hasattr(v, "as_sql")]

@@ -44,6 +44,25 @@ def test_savepoint_rolled_back() -> None:
     assert effects.names() == ["before", "kept"]
 
 
+def test_savepoint_by_hand_rolled_back() -> None:
+    """It is the same for the savepoints of ``transaction.savepoint()``, one in another."""
+    with transaction.atomic():
+        effects.make_group.delay_on_commit("before")
+        outer = transaction.savepoint()
+        effects.make_group.delay_on_commit("within")
+        inner = transaction.savepoint()
+        effects.make_group.delay_on_commit("deep within")
+        transaction.savepoint_rollback(inner)
+        effects.make_group.delay_on_commit("within, again")
+        transaction.savepoint_rollback(outer)
+        effects.make_group.delay_on_commit("after")
+        kept = transaction.savepoint()
+        effects.make_group.delay_on_commit("kept")
+        transaction.savepoint_commit(kept)
+    drain_all()
+    assert effects.names() == ["before", "after", "kept"]
+
+
 def test_one_insert() -> None:
     """Any number of calls of any tasks cost their transaction one statement."""
     with CaptureQueriesContext(connection) as empty, transaction.atomic():
