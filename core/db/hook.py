@@ -23,10 +23,11 @@ class OutboxMixin(BaseDatabaseWrapper):
         super().__init__(*args, **kwargs)
         self._callbacks_before: dict[str, int] = {}
 
-    def savepoint(self) -> str:
+    def savepoint(self) -> str | None:
         """Begin a savepoint, and note which callbacks the transaction has by now."""
-        savepoint: str = super().savepoint()
-        self._callbacks_before[savepoint] = len(self.run_on_commit)
+        savepoint = super().savepoint()
+        if savepoint is not None:
+            self._callbacks_before[savepoint] = len(self.run_on_commit)
         return savepoint
 
     def savepoint_rollback(self, sid: str) -> None:

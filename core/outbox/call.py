@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,8 @@ from django.db import connections
 from kombu.utils import json as celery_json
 
 from core.context import Context, current
+
+_encoder = celery_json.JSONEncoder()  # celery_json.dumps() makes one each time
 
 
 class CallError(Exception):
@@ -106,7 +109,7 @@ class Call:
 def encode_arguments(task: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
     """The arguments as stored; raises TypeError naming the one that JSON can't carry."""
     try:
-        return celery_json.dumps([args, kwargs])
+        return _encoder.encode([args, kwargs])
     except (TypeError, ValueError) as error:
         named = [(f"number {position}", value) for position, value in enumerate(args, start=1)]
         for name, value in [*named, *kwargs.items()]:
@@ -116,7 +119,7 @@ def encode_arguments(task: str, args: Sequence[Any], kwargs: Mapping[str, Any]) 
 
 def _check_argument(task: str, name: str, value: Any) -> None:
     try:
-        celery_json.dumps(value)
+        _encoder.encode(value)
     except (TypeError, ValueError) as error:
         raise TypeError(
             f"{task}: argument {name!r} is or holds what JSON can't carry: {error}. "
@@ -124,6 +127,11 @@ def _check_argument(task: str, name: str, value: Any) -> None:
         ) from error
 
 
+@lru_cache(maxsize=64)  # the calls of a request share theirs
+def _encode_context(context: Context) -> str:
+    return json.dumps(astuple(context))
+
+
 def encode_context(context: Context | None = None) -> str:
     """``context``, or that of the code that runs now, as stored."""
-    return json.dumps(astuple(context or current()))
+    return _encode_context(context or current())
