@@ -29,9 +29,12 @@ NUMBER = "outbox_number"
 # One quick try on a new connection: the pooled one may be to a server that has restarted.
 RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 
+PAUSE = 0.02
+"""Seconds between two rounds of wake-ups. What commits in between shares a round: each costs the
+process as much as a request, in which the interpreter's lock is held."""
+
 REST = 1.0
-"""Seconds between two tries while the broker is down. Each costs the process as much as a request,
-in which the interpreter's lock is held."""
+"""The same while the broker is down."""
 
 Target = tuple[str, str]
 """A database's alias and a task's name."""
@@ -42,9 +45,10 @@ class Waker:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
+        self._wanted = threading.Event()
+        self._hurry = threading.Event()
         self._targets: dict[Target, None] = {}
         self._sending = False
-        self._flushing = False
         self._thread: threading.Thread | None = None
         self._reachable = True
 
@@ -52,19 +56,19 @@ class Waker:
         """Have each task of ``targets`` woken soon; returns at once and never raises."""
         with self._changed:
             self._targets.update(dict.fromkeys(targets))
-            self._changed.notify_all()
             if self._thread is None:
                 self._start()
+        if not self._wanted.is_set():
+            self._wanted.set()
 
     def flush(self, seconds: float) -> bool:
         """Wait until all is sent, ``seconds`` at most; whether it is."""
-        with self._changed:
-            self._flushing = True
-            self._changed.notify_all()
-            try:
+        self._hurry.set()
+        try:
+            with self._changed:
                 return self._changed.wait_for(lambda: not (self._targets or self._sending), seconds)
-            finally:
-                self._flushing = False
+        finally:
+            self._hurry.clear()
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._run, name="outbox-wake", daemon=True)
@@ -75,15 +79,15 @@ class Waker:
         self._thread = thread
 
     def _run(self) -> None:
-        while True:
+        while self._wanted.wait():
+            self._wanted.clear()
+            with self._changed:
+                targets, self._targets, self._sending = self._targets, {}, True
+            self._send(targets)
             with self._changed:
                 self._sending = False
                 self._changed.notify_all()
-                self._changed.wait_for(lambda: self._targets)
-                if not self._reachable:
-                    self._changed.wait_for(lambda: self._flushing, REST)
-                targets, self._targets, self._sending = self._targets, {}, True
-            self._send(targets)
+            self._hurry.wait(PAUSE if self._reachable else REST)
 
     def _send(self, targets: Iterable[Target]) -> None:
         """Send the wake-ups up to one that fails: the others would fail too."""
@@ -172,11 +176,12 @@ def is_overtaken(using: str, task: str, number: int | None) -> bool:
 
 def note_drain(using: str, task: str) -> None:
     """Have the wake-ups that were sent so far be overtaken by the drain that starts now."""
-    clear_flag(using, task)
     try:
         cache.set(_flag(using, task) + ":drained", cache.get(_flag(using, task) + ":sent", 0), None)
     except Exception as error:  # noqa: BLE001  # see the module's text
         logger.debug("The drain of %s not noted: %s", task, error)
+    # Last: one that is sent meanwhile is overtaken, and nobody else would clear its flag.
+    clear_flag(using, task)
 
 
 def _next_number(using: str, task: str) -> int | None:

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -93,6 +94,32 @@ class TestIsOvertaken:
         assert wake.is_overtaken("default", TASK, 1)
         assert send_wake_up("default", TASK)
         assert not wake.is_overtaken("default", TASK, 2)
+
+    @pytest.mark.parametrize("step", range(4))
+    def test_sent_while_a_drain_starts(self, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One that is overtaken at whatever moment holds back no later one."""
+        steps: list[None] = []
+
+        def before_each_step(name: str) -> Any:
+            def do(*args: Any) -> Any:
+                if len(steps) == step:
+                    send_wake_up("default", TASK)
+                steps.append(None)
+                return getattr(cache, name)(*args)
+
+            return do
+
+        watched = SimpleNamespace(
+            add=cache.add,
+            incr=cache.incr,
+            **{name: before_each_step(name) for name in ("get", "set", "delete")},
+        )
+        with monkeypatch.context() as patch:
+            patch.setattr(wake, "cache", watched)
+            wake.note_drain("default", TASK)
+            if step == 3:
+                send_wake_up("default", TASK)
+        assert not wake.is_overtaken("default", TASK, 1) or send_wake_up("default", TASK)
 
     def test_numbers_that_begin_anew(self) -> None:
         """A cache that evicts the count of wake-ups keeps none from being heard."""
@@ -192,6 +219,20 @@ class TestWaker:
             waker.wake([("default", "b"), ("default", "c")])
         assert waker.flush(10)  # what is left is tried once more, without the rest
         assert tries == ["a", "b"]
+
+    def test_shares_a_round(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What commits soon after a round of wake-ups goes with the next."""
+        rounds: list[str] = []
+        monkeypatch.setattr(wake, "PAUSE", 60)
+        monkeypatch.setattr(wake, "send_wake_up", lambda using, task: rounds.append(task))
+        waker = Waker()
+        waker.wake([("default", "a")])
+        wait_for(lambda: rounds, 10, "the first, at once")
+        for _ in range(1_000):
+            waker.wake([("default", "a"), ("default", "b")])
+        assert rounds == ["a"]
+        assert waker.flush(10)
+        assert rounds == ["a", "a", "b"]
 
     def test_nothing_to_flush(self) -> None:
         """A process that woke nobody exits at once."""
