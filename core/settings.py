@@ -4,8 +4,8 @@
 ``CSRF_TRUSTED_ORIGINS``, ``EMAIL_HOST``, ``EMAIL_PORT``, ``EMAIL_HOST_USER``,
 ``EMAIL_HOST_PASSWORD``, ``EMAIL_USE_TLS``, ``DEFAULT_FROM_EMAIL``, ``SITE_URL``, ``VAR_DIR``,
 ``STATIC_ROOT``, ``LOG_LEVEL``, ``NOTIFICATIONS_RESEND_UNCERTAIN``, ``OUTBOX_SWEEP_INTERVAL``,
-``OUTBOX_UNKNOWN_TASK_GRACE``, ``OUTBOX_CRASH_GRACE``, ``OUTBOX_MAX_AGE`` and
-``OUTBOX_STALE_WORKER``; the README's table says what each is for.
+``OUTBOX_UNKNOWN_TASK_GRACE``, ``OUTBOX_CRASH_GRACE``, ``OUTBOX_MAX_AGE``, ``OUTBOX_STALE_WORKER``
+and ``TASK_TIME_LIMIT``; the README's table says what each is for.
 """
 
 import os
@@ -146,7 +146,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "core.cache.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "aftercommit",
         "OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 5},
@@ -214,6 +214,10 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_RESULT_SERIALIZER = "json"
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_TASK_TRACK_STARTED = True
+# When the process of a call that never returns is killed: later than a drain and a lease are over.
+# No soft limit beside it: with one, Celery doesn't begin to time a task's own shorter time_limit
+# before the soft one is over; and amid an outside effect it would call failed what is uncertain.
+CELERY_TASK_TIME_LIMIT = env_number("TASK_TIME_LIMIT", 180)
 CELERY_TASK_SEND_SENT_EVENT = True
 CELERY_WORKER_SEND_TASK_EVENTS = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

@@ -22,7 +22,7 @@ from core.outbox.conf import conf
 from core.outbox.lease import lease_call, rows_of
 from core.outbox.settle import is_transient, settle_done, settle_failed
 from core.outbox.task import OutboxTask, find_task
-from core.outbox.wake import note_drain, wake_task
+from core.outbox.wake import clear_flag, wake_task
 
 TRIES = 3
 """How often a step is tried at once when the database fails."""
@@ -77,7 +77,7 @@ class Drain:
         """Drain until nothing is due or the time is up."""
         self._reconnect()
         _forget(*_left_behind)
-        note_drain(self.using, self.task.name)
+        clear_flag(self.using, self.task.name)
         step = self.run_batch if self.task.atomic else self.run_leased
         while step():
             if self.is_time_up():
@@ -186,7 +186,8 @@ class Drain:
                 with transaction.atomic(using=self.using):
                     self.task.run_call(call)
             except Exception as error:
-                if is_transient(error):
+                # Without a connection nothing can be settled: it is the batch that failed.
+                if is_transient(error) or not connections[self.using].is_usable():
                     raise
                 failed.append((call, error))
             else:

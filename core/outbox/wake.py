@@ -7,8 +7,8 @@ nothing, so nothing here is ever worth failing or delaying a request for.
 import atexit
 import logging
 import os
+import secrets
 import threading
-import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,8 +23,8 @@ logger = logging.getLogger(__name__)
 HEADER = "outbox_using"
 """The message header that makes a task drain; its value is the database's alias."""
 
-NUMBER = "outbox_number"
-"""The message header that says which wake-up of its task it is."""
+TOKEN = "outbox_token"
+"""The message header that says which wake-up of its task it is: the value of the task's flag."""
 
 # One quick try on a new connection: the pooled one may be to a server that has restarted.
 RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
@@ -140,11 +140,12 @@ def send_wake_up(using: str, task: str) -> bool:
 
     Raises what the broker's client raises.
     """
-    if not _set_flag(using, task):
+    token = secrets.randbits(63)
+    if not _set_flag(using, task, token):
         return False
     known: Any = current_app.tasks.get(task)
     options = known._get_exec_options() if known else {}
-    headers = {HEADER: using, NUMBER: _next_number(using, task)}
+    headers = {HEADER: using, TOKEN: token}
     try:
         current_app.send_task(
             task,
@@ -157,41 +158,17 @@ def send_wake_up(using: str, task: str) -> bool:
     return True
 
 
-def is_overtaken(using: str, task: str, number: int | None) -> bool:
-    """Whether a drain has started since the wake-up of this number was sent.
+def is_overtaken(using: str, task: str, token: int | None) -> bool:
+    """Whether a later wake-up is under way, which will find all that this one was for.
 
-    That drain has seen what the wake-up was for. While a task is drained for as long as it may, its
-    flag expires and the sweep sends more; each would take its turn from another task.
+    While a task is drained for as long as it may, its flag expires and the sweep sends more; each
+    would take its turn from another task.
     """
-    if number is None:
+    try:
+        return token is not None and cache.get(_flag(using, task), token) != token
+    except Exception as error:  # noqa: BLE001  # see the module's text
+        logger.debug("No wake-up flag for %s: %s", task, error)
         return False
-    try:
-        drained = cache.get(_flag(using, task) + ":drained") or 0
-        # A cache may evict the one and keep the other: numbers that begin anew are not overtaken.
-        return bool(number <= drained <= (cache.get(_flag(using, task) + ":sent") or 0))
-    except Exception as error:  # noqa: BLE001  # see the module's text
-        logger.debug("No record of the drains of %s: %s", task, error)
-        return False
-
-
-def note_drain(using: str, task: str) -> None:
-    """Have the wake-ups that were sent so far be overtaken by the drain that starts now."""
-    try:
-        cache.set(_flag(using, task) + ":drained", cache.get(_flag(using, task) + ":sent", 0), None)
-    except Exception as error:  # noqa: BLE001  # see the module's text
-        logger.debug("The drain of %s not noted: %s", task, error)
-    # Last: one that is sent meanwhile is overtaken, and nobody else would clear its flag.
-    clear_flag(using, task)
-
-
-def _next_number(using: str, task: str) -> int | None:
-    key = _flag(using, task) + ":sent"
-    try:
-        cache.add(key, 0, None)
-        return int(cache.incr(key))
-    except Exception as error:  # noqa: BLE001  # see the module's text
-        logger.debug("No number for a wake-up of %s: %s", task, error)
-        return None
 
 
 def clear_flag(using: str, task: str) -> None:
@@ -202,9 +179,9 @@ def clear_flag(using: str, task: str) -> None:
         logger.debug("Wake-up flag of %s not cleared, it expires: %s", task, error)
 
 
-def _set_flag(using: str, task: str) -> bool:
+def _set_flag(using: str, task: str, token: int) -> bool:
     try:
-        return bool(cache.add(_flag(using, task), time.time(), conf().WAKE_TTL))
+        return bool(cache.add(_flag(using, task), token, conf().WAKE_TTL))
     except Exception as error:  # noqa: BLE001  # see the module's text
         logger.debug("No wake-up flag for %s: %s", task, error)
         return True  # a duplicate does no harm

@@ -3,7 +3,6 @@
 import logging
 import threading
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from django.core.cache import cache
 from django.db import transaction
 
 from core.outbox import wake
-from core.outbox.wake import HEADER, NUMBER, Waker, clear_flag, flush_wake_ups, send_wake_up
+from core.outbox.wake import HEADER, TOKEN, Waker, clear_flag, flush_wake_ups, send_wake_up
 from tests.unit.core import effects
 from tests.wait import wait_for
 
@@ -41,7 +40,9 @@ class TestSendWakeUp:
     def test_carries_no_data(self, sent: list[Any]) -> None:
         """A wake-up names the task and the database, nothing else."""
         assert send_wake_up("default", TASK)
-        assert sent == [(TASK, {HEADER: "default", NUMBER: 1})]
+        [(name, headers)] = sent
+        assert (name, headers[HEADER]) == (TASK, "default")
+        assert headers.keys() == {HEADER, TOKEN}
 
     def test_one_at_a_time(self, sent: list[Any]) -> None:
         """While one is under way no other is sent, until a drain starts."""
@@ -74,7 +75,7 @@ class TestSendWakeUp:
         """Without the cache a wake-up is sent all the same."""
         settings.CACHES = {
             "default": {
-                "BACKEND": "django.core.cache.backends.redis.RedisCache",
+                "BACKEND": "core.cache.RedisCache",
                 "LOCATION": "redis://127.0.0.1:1",
             }
         }
@@ -86,49 +87,25 @@ class TestSendWakeUp:
 class TestIsOvertaken:
     """``is_overtaken``."""
 
-    def test_by_a_drain(self) -> None:
-        """A wake-up is overtaken by a drain that starts after it was sent, the next one is not."""
+    def test_by_a_later_one(self, sent: list[Any]) -> None:
+        """Once a later wake-up is under way the earlier one is not needed, and that one is."""
         assert send_wake_up("default", TASK)
-        assert not wake.is_overtaken("default", TASK, 1)
-        wake.note_drain("default", TASK)
-        assert wake.is_overtaken("default", TASK, 1)
+        clear_flag("default", TASK)  # a drain starts, or the flag expires
         assert send_wake_up("default", TASK)
-        assert not wake.is_overtaken("default", TASK, 2)
+        first, second = (headers[TOKEN] for _, headers in sent)
+        assert wake.is_overtaken("default", TASK, first)
+        assert not wake.is_overtaken("default", TASK, second)
 
-    @pytest.mark.parametrize("step", range(4))
-    def test_sent_while_a_drain_starts(self, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        """One that is overtaken at whatever moment holds back no later one."""
-        steps: list[None] = []
-
-        def before_each_step(name: str) -> Any:
-            def do(*args: Any) -> Any:
-                if len(steps) == step:
-                    send_wake_up("default", TASK)
-                steps.append(None)
-                return getattr(cache, name)(*args)
-
-            return do
-
-        watched = SimpleNamespace(
-            add=cache.add,
-            incr=cache.incr,
-            **{name: before_each_step(name) for name in ("get", "set", "delete")},
-        )
-        with monkeypatch.context() as patch:
-            patch.setattr(wake, "cache", watched)
-            wake.note_drain("default", TASK)
-            if step == 3:
-                send_wake_up("default", TASK)
-        assert not wake.is_overtaken("default", TASK, 1) or send_wake_up("default", TASK)
-
-    def test_numbers_that_begin_anew(self) -> None:
-        """A cache that evicts the count of wake-ups keeps none from being heard."""
-        for _ in range(3):
-            assert send_wake_up("default", TASK)
-            wake.note_drain("default", TASK)
-        cache.delete(f"outbox:wake:default:{TASK}:sent")
+    def test_not_by_a_drain(self, sent: list[Any]) -> None:
+        """A wake-up whose flag is gone is heard: nobody else may be."""
         assert send_wake_up("default", TASK)
-        assert not wake.is_overtaken("default", TASK, 1)
+        clear_flag("default", TASK)
+        assert not wake.is_overtaken("default", TASK, sent[0][1][TOKEN])
+
+    def test_without_a_token(self) -> None:
+        """One that was sent by hand is heard."""
+        assert send_wake_up("default", TASK)
+        assert not wake.is_overtaken("default", TASK, None)
 
 
 @pytest.mark.django_db(transaction=True)
