@@ -7,6 +7,7 @@ from celery import shared_task
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 
+from core.db.bulk import insert_rows
 from core.outbox.call import Call
 
 from .labels import name_unnamed
@@ -22,7 +23,7 @@ def write_audit_logs(calls: Sequence[Call]) -> None:
     attach_content_types(logs, using)
     detach_deleted_users(logs, using)
     name_unnamed(logs, using)
-    AuditLog.objects.using(using).bulk_create(logs)
+    insert_rows(logs, using)
 
 
 def build_log(

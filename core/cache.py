@@ -1,5 +1,6 @@
 """Django's Redis cache with clients that are kept: ``"BACKEND": "core.cache.RedisCache"``."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.core.cache.backends import redis
@@ -10,6 +11,9 @@ class KeepingClient(redis.RedisCacheClient):
 
     One a connection pool does: its clients hold no connection themselves.
     """
+
+    _client: Any
+    _get_connection_pool: Callable[[bool], Any]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

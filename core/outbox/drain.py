@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -22,7 +23,7 @@ from core.outbox.conf import conf
 from core.outbox.lease import lease_call, rows_of
 from core.outbox.settle import is_transient, settle_done, settle_failed
 from core.outbox.task import OutboxTask, find_task
-from core.outbox.wake import clear_flag, wake_task
+from core.outbox.wake import begin_turn, wake_task
 
 TRIES = 3
 """How often a step is tried at once when the database fails."""
@@ -72,18 +73,21 @@ class Drain:
     seconds: float
     report: Report = field(default_factory=Report)
     started: float = field(default_factory=time.monotonic)
+    guarded: bool = False
+    """Whether each call of a batch has a savepoint, as it has once one failed. Two statements more
+    cost most calls as much as what they do."""
 
     def run(self) -> Report:
         """Drain until nothing is due or the time is up."""
         self._reconnect()
         _forget(*_left_behind)
-        clear_flag(self.using, self.task.name)
+        begin_turn(self.using, self.task.name)
         step = self.run_batch if self.task.atomic else self.run_leased
-        while step():
-            if self.is_time_up():
-                wake_task(self.using, self.task.name)
-                break
-        self.report.oldest_age = sweep.oldest_age(self.using, self.task.name)
+        while step() and not self.is_time_up():
+            pass
+        if self.is_time_up():
+            wake_task(self.using, self.task.name)
+            self.report.oldest_age = sweep.oldest_age(self.using, self.task.name)
         return self.report
 
     def is_time_up(self) -> bool:
@@ -91,18 +95,21 @@ class Drain:
         return time.monotonic() - self.started >= self.seconds
 
     def run_batch(self) -> bool:
-        """Settle one batch; False if there was none."""
+        """Settle one batch; whether there may be another.
+
+        What commits after the claim sends a wake-up of its own: the turn began before.
+        """
         size = self.task.batch_size
         batch = self._insist(lambda: claim_batch(self.using, self.task.name, size))
         if batch is None:
             return False
-        if batch.full:
+        if batch.more:
             wake_task(self.using, self.task.name)  # spreads a backlog over all workers
         self._settle(batch)
-        return True
+        return batch.more
 
     def run_leased(self) -> bool:
-        """Run one call with outside effects, under its lease; False if there was none."""
+        """Run one call with outside effects, under its lease; whether there may be another."""
         seconds = self.task.lease
         call, more = self._insist(lambda: lease_call(self.using, self.task.name, seconds))
         if call is None:
@@ -112,7 +119,7 @@ class Drain:
         error = self._error_of(call)
         # What happened is known: a connection that broke meanwhile must not make it uncertain.
         self._insist(lambda: self._mark(call, error))
-        return True
+        return more
 
     def _error_of(self, call: Call) -> Exception | None:
         try:
@@ -129,18 +136,27 @@ class Drain:
             self.report.count_failed(settle_failed(rows_of(call), call, self.task, error))
 
     def _settle(self, batch: Batch) -> None:
-        """Settle the batch together; if that fails, its calls one by one."""
+        """Settle the batch together; if that fails, so that each call has its own outcome."""
         try:
             try:
-                report = self._insist(lambda: self._run_in_transaction(batch))
+                self._settle_together(batch)
             except Exception as error:  # noqa: BLE001  # whatever it is, it is the calls' outcome
                 self._settle_failed(batch, error)
-            else:
-                self.report.add(report)
         except (Exception, KeyboardInterrupt):
             # No database, or a person: no crash. A call that exits, as one that is killed, is one.
             _forget(batch)
             raise
+
+    def _settle_together(self, batch: Batch) -> None:
+        run = self._run_together if self.task.batch else self._run_each
+        try:
+            self.report.add(self._insist(lambda: self._run_in_transaction(batch, run)))
+        except Exception:
+            if self.task.batch or len(batch.ids) == 1 or self.guarded:
+                raise
+            self.guarded = True
+            self._reconnect()
+            self._settle_together(batch)
 
     def _insist(self, function: Callable[[], Value]) -> Value:
         """The function's value; called again, on a new connection, while the database fails."""
@@ -153,14 +169,12 @@ class Drain:
                 self._reconnect()
         return function()
 
-    def _run_in_transaction(self, batch: Batch) -> Report:
+    def _run_in_transaction(
+        self, batch: Batch, run: Callable[[Sequence[Call]], "Outcome"]
+    ) -> Report:
         report = Report()
         with transaction.atomic(using=self.using):
-            calls = batch.lock()
-            if self.task.batch:
-                done, failed = self._run_together(calls)
-            else:
-                done, failed = self._run_each(calls)
+            done, failed = run(batch.lock())
             report.settled = settle_done(self.using, done)
             for call, error in failed:
                 report.count_failed(settle_failed(rows_of(call), call, self.task, error))
@@ -183,11 +197,11 @@ class Drain:
         done, failed = [], []
         for call in calls:
             try:
-                with transaction.atomic(using=self.using):
+                with transaction.atomic(using=self.using) if self.guarded else nullcontext():
                     self.task.run_call(call)
             except Exception as error:
                 # Without a connection nothing can be settled: it is the batch that failed.
-                if is_transient(error) or not connections[self.using].is_usable():
+                if not self.guarded or is_transient(error) or not self._is_connected():
                     raise
                 failed.append((call, error))
             else:
@@ -195,6 +209,9 @@ class Drain:
             if self.is_time_up():
                 break  # the rest stays as it is, for the next drain
         return done, failed
+
+    def _is_connected(self) -> bool:
+        return connections[self.using].is_usable()
 
     def _settle_failed(self, batch: Batch, error: Exception) -> None:
         """Record the error of a batch of one; of several, run each alone to find whose it is."""

@@ -13,7 +13,7 @@ from django.db import DEFAULT_DB_ALIAS, transaction
 
 from core.context import use
 from core.outbox.call import Call, SignatureError, encode_arguments, encode_context
-from core.outbox.wake import HEADER, TOKEN, is_overtaken
+from core.outbox.wake import HEADER, is_overtaken
 
 if TYPE_CHECKING:
     _DjangoTask = DjangoTask[..., Any]
@@ -118,7 +118,7 @@ class OutboxTask(_DjangoTask):
             return super().__call__(*args, **kwargs)
         from core.outbox.drain import Report, drain_task
 
-        if is_overtaken(using, self.name, headers.get(TOKEN)):
+        if is_overtaken(using, self.name, headers):
             return Report().as_result()
         return drain_task(self, using).as_result()
 

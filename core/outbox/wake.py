@@ -7,9 +7,9 @@ nothing, so nothing here is ever worth failing or delaying a request for.
 import atexit
 import logging
 import os
-import secrets
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from celery import current_app
@@ -23,8 +23,15 @@ logger = logging.getLogger(__name__)
 HEADER = "outbox_using"
 """The message header that makes a task drain; its value is the database's alias."""
 
-TOKEN = "outbox_token"
-"""The message header that says which wake-up of its task it is: the value of the task's flag."""
+TURN = "outbox_turn"
+"""The header that says which drain of the task was the last to start, before it was sent."""
+
+SENT = "outbox_sent"
+"""The header that says when it was sent, by its host's clock."""
+
+FRESH = 1
+"""Seconds for which a wake-up is taken not to be overtaken, which saves a round trip where that
+matters. Hosts whose clocks differ cost a round trip or an empty drain."""
 
 # One quick try on a new connection: the pooled one may be to a server that has restarted.
 RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
@@ -140,52 +147,61 @@ def send_wake_up(using: str, task: str) -> bool:
 
     Raises what the broker's client raises.
     """
-    token = secrets.randbits(63)
-    if not _set_flag(using, task, token):
+    turn, flag = _turn_and_flag(using, task)
+    if flag == turn:
         return False
     known: Any = current_app.tasks.get(task)
-    options = known._get_exec_options() if known else {}
-    headers = {HEADER: using, TOKEN: token}
-    try:
-        current_app.send_task(
-            task,
-            task_type=known,
-            **{**options, "headers": headers, "retry": True, "retry_policy": RETRY_POLICY},
-        )
-    except Exception:
-        clear_flag(using, task)
-        raise
+    options = dict(known._get_exec_options()) if known else {}
+    # How long a drain may take is for the worker that runs it to say, not for whoever wakes it.
+    options.update(time_limit=None, soft_time_limit=None)
+    headers = {HEADER: using, TURN: turn, SENT: time.time()}
+    current_app.send_task(
+        task,
+        task_type=known,
+        **{**options, "headers": headers, "retry": True, "retry_policy": RETRY_POLICY},
+    )
+    _set(using, task, "flag", turn, conf().WAKE_TTL)
     return True
 
 
-def is_overtaken(using: str, task: str, token: int | None) -> bool:
-    """Whether a later wake-up is under way, which will find all that this one was for.
+def is_overtaken(using: str, task: str, headers: Mapping[str, Any]) -> bool:
+    """Whether a drain has started since the wake-up with these headers was sent.
 
-    While a task is drained for as long as it may, its flag expires and the sweep sends more; each
-    would take its turn from another task.
+    That drain has seen what the wake-up was for. While a task is drained for as long as it may,
+    others are sent for it, and each would take its turn from another task. One that was sent just
+    now is not asked about.
     """
-    try:
-        return token is not None and cache.get(_flag(using, task), token) != token
-    except Exception as error:  # noqa: BLE001  # see the module's text
-        logger.debug("No wake-up flag for %s: %s", task, error)
+    if not headers.get(TURN) or 0 <= time.time() - headers.get(SENT, 0) < FRESH:
         return False
+    turn, _ = _turn_and_flag(using, task)
+    return bool(turn) and turn != headers[TURN]
 
 
-def clear_flag(using: str, task: str) -> None:
-    """Allow the next wake-up of the task: a drain starts, or none was sent."""
+def begin_turn(using: str, task: str) -> None:
+    """Have the wake-ups sent so far be overtaken by the drain that starts now, and allow the next.
+
+    To be called before the drain looks what is due.
+    """
+    _set(using, task, "turn", time.time_ns(), None)
+
+
+def _turn_and_flag(using: str, task: str) -> tuple[int, int | None]:
+    """The task's turn, and that in which the last wake-up was sent; 0 and None if not known."""
+    turn, flag = _key(using, task, "turn"), _key(using, task, "flag")
     try:
-        cache.delete(_flag(using, task))
+        found = cache.get_many([turn, flag])
     except Exception as error:  # noqa: BLE001  # see the module's text
-        logger.debug("Wake-up flag of %s not cleared, it expires: %s", task, error)
+        logger.debug("Not known whether %s has been woken: %s", task, error)
+        return 0, None
+    return found.get(turn, 0), found.get(flag)
 
 
-def _set_flag(using: str, task: str, token: int) -> bool:
+def _set(using: str, task: str, what: str, turn: int, seconds: float | None) -> None:
     try:
-        return bool(cache.add(_flag(using, task), token, conf().WAKE_TTL))
+        cache.set(_key(using, task, what), turn, seconds)
     except Exception as error:  # noqa: BLE001  # see the module's text
-        logger.debug("No wake-up flag for %s: %s", task, error)
-        return True  # a duplicate does no harm
+        logger.debug("The %s of %s not set: %s", what, task, error)
 
 
-def _flag(using: str, task: str) -> str:
-    return f"outbox:wake:{using}:{task}"
+def _key(using: str, task: str, what: str) -> str:
+    return f"outbox:{what}:{using}:{task}"

@@ -50,7 +50,7 @@ class TestClaimBatch:
         enqueue("a", "b", "c")
         batch = claim_batch("default", TASK, 2)
         assert batch
-        assert (list(batch.ids), batch.full) == (ids()[:2], True)
+        assert (list(batch.ids), batch.more) == (ids()[:2], True)
 
     def test_due_before_id(self) -> None:
         """Due longest counts, not stored first: a retried call takes its turn."""
@@ -58,7 +58,7 @@ class TestClaimBatch:
         OutboxCall.objects.filter(pk=ids()[0]).update(available_at=Now())
         batch = claim_batch("default", TASK, 10)
         assert batch
-        assert (list(batch.ids), batch.full) == (ids()[::-1], False)
+        assert (list(batch.ids), batch.more) == (ids()[::-1], False)
 
     def test_not_due(self) -> None:
         """What is not due, held or another task's is not claimed."""

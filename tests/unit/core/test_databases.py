@@ -163,7 +163,7 @@ class TestDrain:
         )
         task = effects.make_group.name
         for alias in BOTH:
-            wake.clear_flag(alias, task)
+            wake.begin_turn(alias, task)
         assert [wake.send_wake_up(alias, task) for alias in [*BOTH, *BOTH]] == [
             *[True, True],
             *[False, False],

@@ -3,6 +3,8 @@
 import logging
 import threading
 from collections.abc import Iterator
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from django.core.cache import cache
 from django.db import transaction
 
 from core.outbox import wake
-from core.outbox.wake import HEADER, TOKEN, Waker, clear_flag, flush_wake_ups, send_wake_up
+from core.outbox.wake import HEADER, SENT, TURN, Waker, begin_turn, flush_wake_ups, send_wake_up
 from tests.unit.core import effects
 from tests.wait import wait_for
 
@@ -42,14 +44,14 @@ class TestSendWakeUp:
         assert send_wake_up("default", TASK)
         [(name, headers)] = sent
         assert (name, headers[HEADER]) == (TASK, "default")
-        assert headers.keys() == {HEADER, TOKEN}
+        assert headers.keys() == {HEADER, TURN, SENT}
 
     def test_one_at_a_time(self, sent: list[Any]) -> None:
         """While one is under way no other is sent, until a drain starts."""
         assert send_wake_up("default", TASK)
         assert not send_wake_up("default", TASK)
         assert send_wake_up("default", effects.make_groups.name)
-        clear_flag("default", TASK)
+        begin_turn("default", TASK)
         assert send_wake_up("default", TASK)
         assert len(sent) == 3
 
@@ -79,7 +81,7 @@ class TestSendWakeUp:
                 "LOCATION": "redis://127.0.0.1:1",
             }
         }
-        clear_flag("default", TASK)
+        begin_turn("default", TASK)
         assert send_wake_up("default", TASK)
         assert len(sent) == 1
 
@@ -87,25 +89,70 @@ class TestSendWakeUp:
 class TestIsOvertaken:
     """``is_overtaken``."""
 
-    def test_by_a_later_one(self, sent: list[Any]) -> None:
-        """Once a later wake-up is under way the earlier one is not needed, and that one is."""
-        assert send_wake_up("default", TASK)
-        clear_flag("default", TASK)  # a drain starts, or the flag expires
-        assert send_wake_up("default", TASK)
-        first, second = (headers[TOKEN] for _, headers in sent)
-        assert wake.is_overtaken("default", TASK, first)
-        assert not wake.is_overtaken("default", TASK, second)
+    @pytest.fixture(autouse=True)
+    def _sent_long_ago(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        begin_turn("default", TASK)
+        monkeypatch.setattr(wake, "FRESH", 0)
 
-    def test_not_by_a_drain(self, sent: list[Any]) -> None:
-        """A wake-up whose flag is gone is heard: nobody else may be."""
+    def test_by_a_drain(self, sent: list[Any]) -> None:
+        """A wake-up is overtaken by a drain that starts after it was sent, the next one is not."""
         assert send_wake_up("default", TASK)
-        clear_flag("default", TASK)
-        assert not wake.is_overtaken("default", TASK, sent[0][1][TOKEN])
+        assert not wake.is_overtaken("default", TASK, sent[0][1])
+        begin_turn("default", TASK)
+        assert wake.is_overtaken("default", TASK, sent[0][1])
+        assert send_wake_up("default", TASK)
+        assert not wake.is_overtaken("default", TASK, sent[1][1])
 
-    def test_without_a_token(self) -> None:
+    def test_not_by_a_later_one(self, sent: list[Any]) -> None:
+        """Of those that wait behind other tasks' drains the first is heard, however late it is."""
+        for _ in range(2):
+            assert send_wake_up("default", TASK)
+            cache.delete(f"outbox:flag:default:{TASK}")  # it expires
+        assert not wake.is_overtaken("default", TASK, sent[0][1])
+
+    @pytest.mark.parametrize("step", range(3))
+    def test_sent_while_a_drain_starts(
+        self, step: int, sent: list[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """One that is overtaken at whatever moment holds back no later one."""
+        steps = count()
+
+        def then_drain(name: str) -> Any:
+            def do(*args: Any) -> Any:
+                if next(steps) == step:
+                    cache.set(f"outbox:turn:default:{TASK}", 1, None)
+                return getattr(cache, name)(*args)
+
+            return do
+
+        watched = SimpleNamespace(get_many=then_drain("get_many"), set=then_drain("set"))
+        with monkeypatch.context() as patch:
+            patch.setattr(wake, "cache", watched)
+            assert send_wake_up("default", TASK)
+        if step == 2:
+            begin_turn("default", TASK)
+        overtaken = wake.is_overtaken("default", TASK, sent[0][1])
+        assert overtaken == (step > 0)
+        assert send_wake_up("default", TASK) == overtaken
+
+    def test_fresh(self, sent: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+        """One that was sent just now is heard without asking."""
+        assert send_wake_up("default", TASK)
+        begin_turn("default", TASK)
+        monkeypatch.setattr(wake, "FRESH", 60)
+        assert not wake.is_overtaken("default", TASK, sent[0][1])
+
+    def test_evicted(self, sent: list[Any]) -> None:
+        """A cache that has forgotten the turn keeps none from being heard."""
+        assert send_wake_up("default", TASK)
+        cache.clear()
+        assert not wake.is_overtaken("default", TASK, sent[0][1])
+        assert send_wake_up("default", TASK)
+        assert not wake.is_overtaken("default", TASK, sent[1][1])
+
+    def test_by_hand(self) -> None:
         """One that was sent by hand is heard."""
-        assert send_wake_up("default", TASK)
-        assert not wake.is_overtaken("default", TASK, None)
+        assert not wake.is_overtaken("default", TASK, {HEADER: "default"})
 
 
 @pytest.mark.django_db(transaction=True)
