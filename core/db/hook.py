@@ -19,6 +19,9 @@ class OutboxMixin(BaseDatabaseWrapper):
 
     has_outbox = True
 
+    commit_along = ""
+    """A COMMIT to be sent along with the INSERT; ``super().commit()`` then has nothing to do."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._callbacks_before: dict[str, int] = {}
@@ -51,7 +54,7 @@ class OutboxMixin(BaseDatabaseWrapper):
         calls = pending_calls(self) if self.connection is not None else []
         if calls:
             try:
-                store_calls(self, calls)
+                store_calls(self, calls, self.commit_along)
             except DatabaseError:
                 raise  # Django rolls back
             except BaseException:

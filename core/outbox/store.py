@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Sequence
+from itertools import chain
+from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -9,29 +11,39 @@ from core.outbox.call import Call
 
 # The ORM's bulk_create costs twice as much as a cursor, and the request pays for it. One JSON array
 # as the only parameter is cheap to write on either side, and has no limit on the number of calls.
-INSERT = {
+FROM_JSON = {
     "postgresql": """
-        INSERT INTO core_outboxcall (task, payload, context, available_at)
         SELECT call->>0, call->>1, call->>2, coalesce(
-            to_timestamp((call->>4)::float8),
-            statement_timestamp() + (call->>3)::float8 * interval '1 second'
+            to_timestamp((call->>3)::float8),
+            statement_timestamp() + (call->>4)::float8 * interval '1 second'
         )
         FROM json_array_elements(%s::json) WITH ORDINALITY AS calls (call, position)
         ORDER BY position
     """,
     "sqlite": """
-        INSERT INTO core_outboxcall (task, payload, context, available_at)
         SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'),
             json_extract(value, '$[2]'), strftime('%%Y-%%m-%%d %%H:%%M:%%f',
-                coalesce(json_extract(value, '$[4]'), 'now'),
-                CASE WHEN json_extract(value, '$[4]') IS NULL
-                    THEN printf('%%+f seconds', json_extract(value, '$[3]'))
+                coalesce(json_extract(value, '$[3]'), 'now'),
+                CASE WHEN json_extract(value, '$[3]') IS NULL
+                    THEN printf('%%+f seconds', json_extract(value, '$[4]'))
                     ELSE 'unixepoch' END)
         FROM json_each(%s)
         ORDER BY key
     """,
 }
-"""For each vendor, the statement whose parameter is the calls' columns as JSON."""
+
+# PostgreSQL plans a few rows of values in half the time; MySQL's JSON_TABLE costs twice as much.
+SOON = "(%s, %s, %s, DEFAULT)"
+LATER = {
+    "postgresql": """(%s, %s, %s, coalesce(
+        to_timestamp(%s::float8), statement_timestamp() + %s * interval '1 second'
+    ))""",
+    "mysql": """(%s, %s, %s, coalesce(
+        TIMESTAMP'1970-01-01 00:00:00' + INTERVAL round(%s * 1000000) MICROSECOND,
+        now(6) + INTERVAL round(%s * 1000000) MICROSECOND
+    ))""",
+}
+FEW = 10
 
 
 def pending_calls(connection: BaseDatabaseWrapper) -> list[Call]:
@@ -43,17 +55,36 @@ def pending_calls(connection: BaseDatabaseWrapper) -> list[Call]:
     ]
 
 
-def store_calls(connection: BaseDatabaseWrapper, calls: Sequence[Call]) -> None:
-    """Write ``calls`` with one statement, in the connection's transaction if it is in one."""
-    rows = [
-        (call.task, call.payload, call.raw_context, call.countdown or 0, _epoch(call))
-        for call in calls
-    ]
+def store_calls(connection: BaseDatabaseWrapper, calls: Sequence[Call], ending: str = "") -> None:
+    """Write ``calls`` with one statement, in the connection's transaction if it is in one.
+
+    ``ending`` is sent along with it, if the connection takes more than a statement at a time.
+    """
+    vendor = connection.vendor
+    many = vendor not in LATER or (vendor in FROM_JSON and len(calls) > FEW)
+    source, parameters = _from_json(vendor, calls) if many else _values(vendor, calls)
     with connection.cursor() as cursor:
-        cursor.execute(INSERT[connection.vendor], [json.dumps(rows)])
+        cursor.execute(
+            f"INSERT INTO core_outboxcall (task, payload, context, available_at) {source}{ending}",
+            parameters,
+        )
     for call in calls:
         call.stored = True
 
 
-def _epoch(call: Call) -> float | None:
-    return None if call.eta is None else call.eta.timestamp()
+def _from_json(vendor: str, calls: Sequence[Call]) -> tuple[str, list[Any]]:
+    return FROM_JSON[vendor], [json.dumps([_texts(call) + _time(call) for call in calls])]
+
+
+def _values(vendor: str, calls: Sequence[Call]) -> tuple[str, list[Any]]:
+    rows = ", ".join(SOON if call.is_due else LATER[vendor] for call in calls)
+    values = (_texts(call) if call.is_due else _texts(call) + _time(call) for call in calls)
+    return f"VALUES {rows}", list(chain.from_iterable(values))
+
+
+def _texts(call: Call) -> tuple[Any, ...]:
+    return call.task, call.payload, call.raw_context
+
+
+def _time(call: Call) -> tuple[Any, ...]:
+    return call.eta and call.eta.timestamp(), call.countdown or 0

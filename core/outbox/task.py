@@ -89,7 +89,8 @@ class OutboxTask(_DjangoTask):
                 f"{self.name}: apply_async_on_commit() takes args, kwargs, using, countdown and "
                 f"eta, not {', '.join(sorted(options))}. Route a task by CELERY_TASK_ROUTES."
             )
-        _check_time(self.name, countdown, eta)
+        if countdown is not None or eta is not None:
+            _check_time(self.name, countdown, eta)
         args, kwargs = list(args or ()), dict(kwargs or {})
         self.check_signature(args, kwargs)
         call = Call(
