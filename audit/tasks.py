@@ -1,6 +1,7 @@
 """Writes the audit log."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 from celery import shared_task
@@ -13,6 +14,9 @@ from core.outbox.call import Call
 from .labels import name_unnamed
 from .models import AuditLog
 
+COLUMNS = [field.attname for field in AuditLog._meta.concrete_fields if not field.primary_key]
+"""What an entry consists of."""
+
 
 @shared_task(batch=True)
 def write_audit_logs(calls: Sequence[Call]) -> None:
@@ -23,7 +27,7 @@ def write_audit_logs(calls: Sequence[Call]) -> None:
     attach_content_types(logs, using)
     detach_deleted_users(logs, using)
     name_unnamed(logs, using)
-    insert_rows(logs, using)
+    insert_rows(AuditLog, COLUMNS, list(map(attrgetter(*COLUMNS), logs)), using)
 
 
 def build_log(
