@@ -1,0 +1,51 @@
+"""This project's audit: receivers that hand what changed to its outbox."""
+
+import sys
+
+from benchmarks.auditing import Auditing
+
+
+class This(Auditing):
+    """A model with ``AuditableMixin`` that ``AUDIT_MODELS`` names."""
+
+    label = "Aftercommit audit"
+    durable = True
+    differs = "a worker writes the entry, after the commit; bulk operations are not logged"
+    engine = "core.db.postgresql"
+    apps = ("core", "audit", "benchmarks.audited.by_aftercommit")
+    settings = {
+        "AUDIT_MODELS": {"by_aftercommit.Item": {}},
+        "CELERY_WORKER_PREFETCH_MULTIPLIER": 1,  # as the project's settings say
+    }
+    log = "audit_auditlog"
+
+    def set_up(self) -> None:
+        """The project's Celery application."""
+        import celery_app  # noqa: F401
+
+        super().set_up()
+
+    def left(self, kind: str) -> int:
+        """The calls that have not become entries."""
+        from core.models import OutboxCall
+
+        return OutboxCall.objects.count()
+
+    def clear(self) -> None:
+        """No calls, no wake-ups."""
+        from django.core.cache import cache
+
+        from benchmarks.backlog import truncate
+        from core.models import OutboxBatch, OutboxCall
+
+        truncate(OutboxCall, OutboxBatch)
+        cache.clear()  # FLUSHDB: the broker's messages too
+
+    def workers(self, processes: int) -> list[list[str]]:
+        """One Celery worker."""
+        return [
+            [
+                *(sys.executable, "-m", "celery", "--quiet", "-A", "celery_app", "worker"),
+                *("--concurrency", str(processes), "--loglevel", "ERROR"),
+            ]
+        ]

@@ -1,0 +1,1 @@
+"""The measures, a module for each: its ``measure(bench)`` yields results."""

@@ -1,0 +1,81 @@
+"""What effects cost the request that asks for them: time, statements, CPU, bytes written.
+
+Conditions: ``1 effect``, ``3 effects``, ``10 effects`` on one save; ``1 row``, ``100 rows``,
+``1000 rows`` saved in one transaction with an effect each. The time is the whole transaction's.
+No workers run. Each turn begins with an empty queue: ours sends a wake-up for each task in each.
+"""
+
+import time
+from collections.abc import Iterator
+
+from benchmarks.bench import Bench
+from benchmarks.results import Result, Samples
+from benchmarks.turns import Condition, take_turn
+
+EFFECTS = [
+    Condition("1 effect", "save", {"effects": 1}),
+    Condition("3 effects", "save", {"effects": 3}),
+    Condition("10 effects", "save", {"effects": 10}),
+]
+ROWS = [
+    Condition("1 row", "save_many", {"rows": 1}, times=20),
+    Condition("100 rows", "save_many", {"rows": 100}, times=5, seconds=0.3, least=1, warm_up=1),
+    Condition("1000 rows", "save_many", {"rows": 1000}, times=3, seconds=1, least=1, warm_up=0),
+]
+
+LONGEST = 5
+"""Seconds that one transaction may take, to be measured: the others wait for their turns."""
+
+
+def measure(bench: Bench) -> Iterator[Result]:
+    """Time, CPU and bytes of all contenders in turns; then their statements."""
+    samples, control = Samples(), Samples()
+    take_turns(bench, EFFECTS, 10 if bench.quick else 80, samples, control)
+    take_turns(bench, ROWS, 5 if bench.quick else 60, samples, control)
+    yield from samples.results("request")
+    yield from control.results("control")
+    yield from count_statements(bench, samples)
+
+
+def take_turns(
+    bench: Bench, conditions: list[Condition], seconds: float, samples: Samples, control: Samples
+) -> None:
+    """Rounds in which each contender has its turn, until the time is up."""
+    children = list(bench.start(bench.contenders).values())
+    start, rounds = time.monotonic(), 0
+    while rounds < (1 if bench.quick else 3) or time.monotonic() - start < seconds:
+        rounds += 1
+        bench.progress(f"request: up to {conditions[-1].name}, round {rounds}")
+        for condition in conditions:
+            for child in children:
+                if not takes_too_long(child.name, condition, samples):
+                    child.do("clear")
+                    take_turn(bench.servers, child, condition, samples)
+            for what, values in children[0].run("benchmarks.timing:time_control", times=20).items():
+                control.add("machine", what, "ms", values)
+        children.append(children.pop(0))  # none is always after the same one
+
+
+def takes_too_long(name: str, condition: Condition, samples: Samples) -> bool:
+    """Whether the contender would need longer for so many rows, by what it needs for fewer."""
+    if condition not in ROWS[1:]:
+        return False
+    fewer = ROWS[ROWS.index(condition) - 1]
+    times = condition.kwargs["rows"] / fewer.kwargs["rows"]
+    return samples.least(name, fewer.name, "ms") * times > LONGEST * 1000
+
+
+def count_statements(bench: Bench, samples: Samples) -> Iterator[Result]:
+    """What the server is sent for one transaction, its BEGIN and COMMIT apart."""
+    bench.progress("request: statements")
+    conditions = EFFECTS + (ROWS[:-1] if bench.quick else ROWS)
+    with bench.servers.log_statements():
+        for name in bench.contenders:
+            for condition in conditions:
+                if takes_too_long(name, condition, samples):
+                    continue
+                with bench.servers.logged_statements(name) as statements:
+                    bench.child(name).call(condition.method, **condition.kwargs)
+                count = float(len(statements))
+                yield Result("request", name, condition.name, "statements", [count])
+            bench.child(name).do("clear")

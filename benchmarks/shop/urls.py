@@ -1,0 +1,10 @@
+"""The addresses of the shop."""
+
+from django.urls import path
+
+from benchmarks.shop import views
+
+urlpatterns = [
+    path("publish/<int:effects>", views.publish),
+    path("healthz", views.healthz),
+]

@@ -1,0 +1,57 @@
+"""What a child does to measure: it runs there, and its result goes to the parent."""
+
+import time
+from typing import Any
+
+from benchmarks.contender import Contender
+
+
+def time_calls(
+    contender: Contender,
+    method: str,
+    times: int,
+    kwargs: dict[str, Any],
+    seconds: float = float("inf"),
+    least: int = 1,
+) -> list[float]:
+    """The milliseconds of each call; of fewer, but ``least``, when so many seconds are over."""
+    function = getattr(contender, method)
+    taken = []
+    start = time.perf_counter()
+    for _ in range(times):
+        begin = time.perf_counter()
+        function(**kwargs)
+        end = time.perf_counter()
+        taken.append((end - begin) * 1000)
+        if end - start > seconds and len(taken) >= least:
+            break
+    return taken
+
+
+def time_calls_and_cpu(contender: Contender, **kwargs: Any) -> dict[str, Any]:
+    """As ``time_calls``, with the CPU milliseconds of the process for each call."""
+    begin = time.process_time()
+    taken = time_calls(contender, **kwargs)
+    return {"taken": taken, "cpu": (time.process_time() - begin) * 1000 / len(taken)}
+
+
+def do(contender: Contender, method: str, kwargs: dict[str, Any]) -> Any:
+    """What the contender's method returns."""
+    return getattr(contender, method)(**kwargs)
+
+
+def time_control(contender: Contender, times: int) -> dict[str, list[float]]:
+    """The milliseconds of what depends on the machine alone: a loop, and the database's answer."""
+    from django.db import connection
+
+    loops, answers = [], []
+    with connection.cursor() as cursor:
+        for _ in range(times):
+            begin = time.perf_counter()
+            sum(number * number for number in range(10_000))
+            middle = time.perf_counter()
+            cursor.execute("SELECT 1")
+            cursor.fetchone()
+            loops.append((middle - begin) * 1000)
+            answers.append((time.perf_counter() - middle) * 1000)
+    return {"a loop in Python": loops, "SELECT 1": answers}
