@@ -8,22 +8,30 @@ DEMO_ARGS ?=
 MINUTES ?= 10
 SEED ?=
 CHAOS_ARGS ?=
+BENCH_ARGS ?=
 
 PINNED := >=5.2,<5.3
 label := $(if $(PYTHON),-$(notdir $(PYTHON)))$(if $(filter-out $(PINNED),$(DJANGO)),-django$(DJANGO))
 VENV := .venv$(shell printf %s '$(label)' | tr -cs 'A-Za-z0-9.' -)
 BIN := $(VENV)/bin
 
+# The peers, whose packages nothing else is to see.
+BENCH_VENV := $(patsubst .venv%,.venv-bench%,$(VENV))
+
+# What is run on MySQL too, where there is a server: all but the faults of other servers and systems.
+MYSQL_TESTS := tests/unit tests/integration $(addprefix tests/reliability/test_,\
+    stateful.py duplicates.py idle_worker.py late_commits.py poison.py worker_faults.py)
+
 # A check reads no one's data: the project's own database may not exist, or be in use.
 ALONE := VAR_DIR=$(VENV) DATABASE_URL=sqlite://:memory:
 
 define set_up
 @python=$$(sh requirements/find-python '$(PYTHON)') && \
-    "$$python" requirements/install.py --venv $(VENV) --level $(1) --django '$(DJANGO)'
+    "$$python" requirements/install.py --venv $(or $(2),$(VENV)) --level $(1) --django '$(DJANGO)'
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo chaos test check fmt clean
+.PHONY: help run demo chaos bench bench-quick test check fmt clean
 
 help:
 	@echo 'make run     set everything up and run the system here; Ctrl-C stops it, var/ keeps the data'
@@ -31,7 +39,11 @@ help:
 	@echo '             (DEMO_ARGS="--followers 50 --database postgres" for more of them, elsewhere)'
 	@echo 'make chaos   users at work while parts of the system are killed: is anything lost or doubled?'
 	@echo '             (MINUTES=10 SEED=1 CHAOS_ARGS="--database sqlite")'
-	@echo 'make test    the tests, on SQLite and on PostgreSQL (PYTEST_ARGS="-k name" for some of them)'
+	@echo 'make bench   how fast it is, beside its peers: a table, plots and the marks (15 minutes)'
+	@echo '             (BENCH_ARGS="--only request,drain --out DIR" for some of it, elsewhere)'
+	@echo 'make bench-quick  the same with fewer samples (3 minutes)'
+	@echo 'make test    the tests, on SQLite, on PostgreSQL and, where one is installed, on MySQL or MariaDB'
+	@echo '             (PYTEST_ARGS="-k name" for some of them)'
 	@echo 'make check   lint, format, types, import directions, migrations, compose file, Dockerfile'
 	@echo 'make fmt     format the code'
 	@echo 'make clean   remove what was built; keeps var/'
@@ -51,12 +63,24 @@ chaos:
 	$(call set_up,dev)
 	@exec $(BIN)/python -m tests.reliability.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(CHAOS_ARGS)
 
+bench:
+	$(call set_up,bench,$(BENCH_VENV))
+	@exec $(BENCH_VENV)/bin/python -m benchmarks $(BENCH_ARGS)
+
+bench-quick:
+	$(call set_up,bench,$(BENCH_VENV))
+	@exec $(BENCH_VENV)/bin/python -m benchmarks --quick $(BENCH_ARGS)
+
 test:
 	$(call set_up,dev)
 	@failed=; for database in sqlite postgres; do \
 	    echo "== Tests on $$database"; \
 	    $(BIN)/python -m pytest --database=$$database $(PYTEST_ARGS) || failed="$$failed $$database"; \
 	done; \
+	if $(BIN)/python -m tests.plugins.mysql_server; then \
+	    echo "== Tests on mysql"; \
+	    $(BIN)/python -m pytest --database=mysql $(or $(PYTEST_ARGS),$(MYSQL_TESTS)) || failed="$$failed mysql"; \
+	fi; \
 	if [ -n "$$failed" ]; then echo "Tests failed on:$$failed" >&2; exit 1; fi
 
 check:

@@ -28,8 +28,8 @@ def _without_hook() -> Iterator[CheckMessage]:
         level = Error if alias == DEFAULT_DB_ALIAS else Warning
         yield level(
             f"Database {alias!r} has the ENGINE {engine!r}, which stores no calls before COMMIT.",
-            hint="Set ENGINE to 'core.db.postgresql' or 'core.db.sqlite3'. Without it, a call is "
-            "lost if the process dies just after the commit.",
+            hint="Set ENGINE to 'core.db.postgresql', 'core.db.mysql' or 'core.db.sqlite3'. "
+            "Without it, a call is lost if the process dies just after the commit.",
             id="core.E001" if level is Error else "core.W001",
         )
 

@@ -107,7 +107,7 @@ class Delivery(models.Model):
     class Meta:
         verbose_name_plural = "deliveries"
         ordering = ["-created_at", "-pk"]
-        indexes = [models.Index("created_at", name="delivery_by_time")]
+        indexes = [models.Index(fields=["created_at"], name="delivery_by_time")]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}, to {self.address or 'nobody'}: {self.status}"

@@ -17,8 +17,13 @@ from pathlib import Path
 from typing import NoReturn
 
 HERE = Path(__file__).resolve().parent
-LEVELS = ("base", "stack", "dev")
-"""The requirement files, each of which includes the one before it."""
+LEVELS = {
+    "base": ("base", "stack", "dev", "bench"),
+    "stack": ("stack", "dev", "bench"),
+    "dev": ("dev",),
+    "bench": ("bench",),
+}
+"""The requirement files, each with those that hold all that it does."""
 PINNED_DJANGO = ">=5.2,<5.3"
 """The range that ``django.txt`` pins; any other range is resolved when it is installed."""
 TICK = 1 if sys.stdout.isatty() else 15
@@ -93,7 +98,7 @@ def is_installed(venv: Path, level: str, django: str) -> bool:
 
 def install(venv: Path, level: str, django: str) -> None:
     """Installs the level's packages, unless a stamp says that they are there."""
-    if any(is_installed(venv, each, django) for each in LEVELS[LEVELS.index(level) :]):
+    if any(is_installed(venv, each, django) for each in LEVELS[level]):
         return
     stamp = venv / f"installed-{level}"
     chosen = ["-r", str(HERE / "django.txt")] if django == PINNED_DJANGO else [f"Django{django}"]

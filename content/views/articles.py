@@ -7,6 +7,7 @@ from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.views import redirect_to_login
 from django.contrib.messages.views import SuccessMessageMixin
 from django.core.exceptions import PermissionDenied
+from django.db import connection
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -81,9 +82,11 @@ class ChangeableArticle(LoginRequiredMixin, SingleObjectMixin):
         Both of them would find a draft otherwise, and both would publish it.
         """
         articles = Article.objects.visible_to(self.request.user).with_related()
-        if self.request.method == "POST":
-            return articles.select_for_update(of=("self",))
-        return articles
+        if self.request.method != "POST":
+            return articles
+        # MariaDB can't leave out the rows that are joined.
+        of = ("self",) if connection.features.has_select_for_update_of else ()
+        return articles.select_for_update(of=of)
 
     def get_object(self, queryset: QuerySet[Article] | None = None) -> Article:
         """The article, if the user may change it."""

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from core.models import OutboxCall
 from core.outbox.claim import lock_rows
+from core.outbox.settle import delete_rows
 from core.outbox.sweep import due_ages, outbox_aliases
 from core.outbox.task import find_task
 from core.outbox.wake import wake_task
@@ -90,7 +91,7 @@ def _operate_on(using: str, ids: Sequence[int], operation: Operation) -> int:
 
 
 def _retry(using: str, calls: Sequence[OutboxCall]) -> None:
-    _rows(using, calls).update(
+    OutboxCall.objects.using(using).filter(pk__in=[call.pk for call in calls]).update(
         status=OutboxCall.Status.PENDING,
         attempts=0,
         crashes=0,
@@ -103,9 +104,5 @@ def _retry(using: str, calls: Sequence[OutboxCall]) -> None:
 
 
 def _discard(using: str, calls: Sequence[OutboxCall]) -> None:
-    _rows(using, calls)._raw_delete(using)
+    delete_rows(OutboxCall, using, [call.pk for call in calls])
     calls_discarded.send(OutboxCall, calls=calls, using=using)
-
-
-def _rows(using: str, calls: Sequence[OutboxCall]) -> QuerySet[OutboxCall]:
-    return OutboxCall.objects.using(using).filter(pk__in=[call.pk for call in calls])

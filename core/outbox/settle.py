@@ -1,18 +1,19 @@
 """Settling: a call's end. Done, to be retried, or a dead letter."""
 
+import json
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from celery.exceptions import Reject, Retry
 from celery.utils.time import get_exponential_backoff_interval
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connections
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError as BrokerError
 
-from core.models import OutboxCall
+from core.models import OutboxBatch, OutboxCall
 from core.outbox.call import Call, CallError, SignatureError
 
 if TYPE_CHECKING:
@@ -20,10 +21,40 @@ if TYPE_CHECKING:
 
 ERROR_CHARACTERS = 20_000
 
+# A DELETE of MySQL's waits for each row that it reads, and for an IN it reads the whole of a small
+# table: what other drains have locked, one of which may be waiting for this one.
+DELETE = {
+    "postgresql": "DELETE FROM {table} WHERE id = ANY(%s)",
+    "mysql": """
+        DELETE {table}
+        FROM JSON_TABLE(%s, '$[*]' COLUMNS (id bigint PATH '$')) AS ids
+        STRAIGHT_JOIN {table} FORCE INDEX (PRIMARY) ON {table}.id = ids.id
+    """,
+}
+
 # https://www.postgresql.org/docs/current/errcodes-appendix.html: transaction rollback, connection,
-# operator intervention other than a cancelled query, too few resources, lock not available.
+# operator intervention other than a cancelled query, too few resources, lock not available. What a
+# call took too long for would take too long again: statement_timeout (57014),
+# idle_in_transaction_session_timeout (25P03) and transaction_timeout (25P04) are attempts.
 TRANSIENT_SQLSTATES = ("40", "08", "57P", "53", "55P03")
 NO_ATTEMPT_SQLSTATES = ("40", "53", "55P03")
+
+# https://dev.mysql.com/doc/mysql-errors/8.0/en/, https://mariadb.com/kb/en/mariadb-error-codes/:
+# MySQL's numbers; its SQLSTATE is the general one for most of them.
+NO_ATTEMPT_NUMBERS = frozenset(
+    {
+        *(1020, 1205, 1206, 1213, 3572),  # a conflict over a row or its lock
+        *(1021, 1114),  # a full disk, a full table
+        *(1037, 1041, 1135),  # no memory, no thread
+        *(1040, 1203, 1226),  # too many connections
+    }
+)
+TRANSIENT_NUMBERS = NO_ATTEMPT_NUMBERS | {
+    *(0, 2002, 2003, 2006, 2013, 2055),  # no connection, as the client says
+    *(1053, 1158, 1159, 1160, 1161, 1927, 4031),  # no connection, as the server says
+    *(1030, 1180),  # the storage or a COMMIT in trouble
+    *(1290, 1836),  # read-only, as a server is whose place another has taken
+}
 
 # What SQLite, which has no such codes, says of a file that is busy, gone, full or in trouble.
 TRANSIENT_WORDS = ("locked", "closed", "full", "disk I/O", "readonly")
@@ -34,6 +65,8 @@ def is_transient(error: BaseException) -> bool:
     """Whether the database failed, not the call: a deadlock, a lost connection, a busy file."""
     if not isinstance(error, OperationalError | InterfaceError):
         return False
+    if (number := _mysql_number(error)) is not None:
+        return number in TRANSIENT_NUMBERS
     if not hasattr(error.__cause__, "sqlstate"):
         return any(word in str(error) for word in TRANSIENT_WORDS)
     sqlstate: str | None = getattr(error.__cause__, "sqlstate", None)
@@ -46,18 +79,37 @@ def is_no_attempt(error: BaseException) -> bool:
         return True
     if not isinstance(error, OperationalError):
         return False
+    if (number := _mysql_number(error)) is not None:
+        return number in NO_ATTEMPT_NUMBERS
     sqlstate: str | None = getattr(error.__cause__, "sqlstate", None)
     return (sqlstate or "").startswith(NO_ATTEMPT_SQLSTATES) or any(
         word in str(error) for word in NO_ATTEMPT_WORDS
     )
 
 
+def _mysql_number(error: BaseException) -> int | None:
+    args = error.__cause__.args if error.__cause__ else ()
+    return args[0] if args and isinstance(args[0], int) else None
+
+
 def settle_done(using: str, calls: Iterable[Call]) -> int:
     """Delete the rows of calls that are done; how many they were."""
     ids = [call.id for call in calls]
-    if ids:
-        OutboxCall.objects.using(using).filter(pk__in=ids)._raw_delete(using)
+    delete_rows(OutboxCall, using, ids)
     return len(ids)
+
+
+def delete_rows(model: type[OutboxCall | OutboxBatch], using: str, ids: Sequence[int]) -> None:
+    """Delete the rows with these ids, and wait for a lock on no other."""
+    vendor, table = connections[using].vendor, model._meta.db_table
+    if not ids:
+        return
+    if vendor == "sqlite":
+        model._base_manager.using(using).filter(pk__in=ids)._raw_delete(using)
+        return
+    with connections[using].cursor() as cursor:  # a parameter each costs more than the rows do
+        parameter = json.dumps(ids) if vendor == "mysql" else list(ids)
+        cursor.execute(DELETE[vendor].format(table=table), [parameter])
 
 
 def settle_failed(

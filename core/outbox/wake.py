@@ -36,7 +36,7 @@ matters. Hosts whose clocks differ cost a round trip or an empty drain."""
 # One quick try on a new connection: the pooled one may be to a server that has restarted.
 RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 
-PAUSE = 0.02
+PAUSE = 0.01
 """Seconds between two rounds of wake-ups. What commits in between shares a round: each costs the
 process as much as a request, in which the interpreter's lock is held."""
 

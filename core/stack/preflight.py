@@ -15,7 +15,10 @@ from redis.exceptions import AuthenticationError, RedisError
 from core.stack.config import ConfigError, RunConfig
 from core.stack.ports import LOOPBACK, is_free
 
-POSTGRESQL, SQLITE = "django.db.backends.postgresql", "django.db.backends.sqlite3"
+POSTGRESQL, MYSQL, SQLITE = (
+    f"django.db.backends.{name}" for name in ("postgresql", "mysql", "sqlite3")
+)
+PORTS = {POSTGRESQL: 5432, MYSQL: 3306}
 CONNECT_TIMEOUT = 5
 DJANGO_ONLY = {"pool", "isolation_level", "assume_role", "server_side_binding"}
 
@@ -70,13 +73,18 @@ def check_database(config: RunConfig) -> None:
     parsed = parse_database(config.database_url)
     if parsed.get("ENGINE") == POSTGRESQL:
         check_postgresql(parsed)
+    elif parsed.get("ENGINE") == MYSQL:
+        check_mysql(parsed)
     elif parsed.get("ENGINE") == SQLITE:
         check_sqlite(parsed["NAME"])
     else:
-        raise ConfigError("DATABASE_URL names no PostgreSQL or SQLite database. " + EXPECTED)
+        raise ConfigError("DATABASE_URL names no PostgreSQL, MySQL or SQLite database. " + EXPECTED)
 
 
-EXPECTED = "Expected postgres://USER:PASSWORD@HOST:PORT/NAME or sqlite:///PATH."
+EXPECTED = (
+    "Expected postgres://USER:PASSWORD@HOST:PORT/NAME, mysql://USER:PASSWORD@HOST:PORT/NAME "
+    "or sqlite:///PATH."
+)
 
 
 def parse_database(url: str) -> dict[str, Any]:
@@ -90,31 +98,55 @@ def parse_database(url: str) -> dict[str, Any]:
 
 def check_postgresql(parsed: dict[str, Any]) -> None:
     """The server lets us in."""
+    try:
+        psycopg.connect(**login(parsed), dbname=parsed["NAME"]).close()
+    except psycopg.Error as error:
+        raise unreachable(parsed, error) from None
+
+
+def check_mysql(parsed: dict[str, Any]) -> None:
+    """The server lets us in."""
+    import pymysql  # as any driver, for those who use it
+
+    options = login(parsed)
+    if options.get("host", "").startswith("/"):
+        options["unix_socket"] = options.pop("host")
+    try:
+        pymysql.connect(**options, database=parsed["NAME"]).close()
+    except pymysql.Error as error:
+        raise unreachable(parsed, error) from None
+
+
+def login(parsed: dict[str, Any]) -> dict[str, Any]:
+    """What both drivers are to be given, but the database's name."""
     options = {k: v for k, v in parsed.get("OPTIONS", {}).items() if k not in DJANGO_ONLY}
     names = {"HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password"}
-    login = {ours: parsed[theirs] for theirs, ours in names.items() if parsed.get(theirs)}
-    options = {"connect_timeout": CONNECT_TIMEOUT, **options, **login, "dbname": parsed["NAME"]}
-    try:
-        psycopg.connect(**options).close()
-    except psycopg.Error as error:
-        raise ConfigError(
-            f"DATABASE_URL: the database {describe_database(parsed)} can't be reached "
-            f"({reason(error)}). Start it, or correct DATABASE_URL; without it an SQLite "
-            "database of this project's own is used."
-        ) from None
+    given = {ours: parsed[theirs] for theirs, ours in names.items() if parsed.get(theirs)}
+    return {"connect_timeout": CONNECT_TIMEOUT, **options, **given}
+
+
+def unreachable(parsed: dict[str, Any], error: Exception) -> ConfigError:
+    """The sentence about a server that doesn't let us in."""
+    return ConfigError(
+        f"DATABASE_URL: the database {describe_database(parsed)} can't be reached "
+        f"({reason(error)}). Start it, or correct DATABASE_URL; without it an SQLite "
+        "database of this project's own is used."
+    )
 
 
 def describe_database(parsed: dict[str, Any]) -> str:
     """Which database, for a person to read: no password."""
     if parsed.get("ENGINE") == SQLITE:
         return str(parsed["NAME"])
-    server = f"{parsed.get('HOST') or 'localhost'}:{parsed.get('PORT') or 5432}"
+    port = parsed.get("PORT") or PORTS.get(parsed.get("ENGINE", ""))
+    server = f"{parsed.get('HOST') or 'localhost'}:{port}"
     return f"{parsed['NAME']} on {server}"
 
 
 def reason(error: BaseException) -> str:
     """The part of a driver's message that says what is wrong."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
+    said = str(error.args[-1]) if error.args else ""  # MySQL's have their number before it
+    lines = said.strip().splitlines() or [type(error).__name__]
     reasons = [line for line in lines if "failed: " in line] or lines
     return reasons[-1].split("failed: ")[-1].strip().rstrip(".")
 

@@ -90,7 +90,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name_plural": "deliveries",
                 "ordering": ["-created_at", "-pk"],
-                "indexes": [models.Index(models.F("created_at"), name="delivery_by_time")],
+                "indexes": [models.Index(fields=["created_at"], name="delivery_by_time")],
             },
         ),
         migrations.CreateModel(

@@ -1,8 +1,9 @@
 """The servers that the tests run against, started before Django reads its settings.
 
-``--database=sqlite`` (the default) or ``--database=postgres``. A Redis-compatible server is always
-started, a PostgreSQL server when it is chosen, unless ``TEST_REDIS_URL`` or ``TEST_DATABASE_URL``
-name one; a server that can't be started ends the run with the reason. All ends with the run.
+``--database=sqlite`` (the default), ``postgres`` or ``mysql``. A Redis-compatible server is always
+started, a PostgreSQL or MySQL server when it is chosen, unless ``TEST_REDIS_URL``,
+``TEST_DATABASE_URL`` or ``TEST_MYSQL_URL`` name one; a server that can't be started ends the run
+with the reason. All ends with the run.
 """
 
 import os
@@ -18,8 +19,9 @@ import pytest
 from core.stack.postgres_server import PostgresServer
 from core.stack.redis_server import RedisServer
 from core.stack.servers import ServerError
+from tests.plugins.mysql_server import MySQLServer
 
-DATABASES = ("sqlite", "postgres")
+DATABASES = ("sqlite", "postgres", "mysql")
 
 OWN_REDIS = pytest.StashKey[RedisServer]()
 """The Redis-compatible server of the run, for tests that stop it; unset when one was named."""
@@ -78,6 +80,8 @@ def database_url(config: pytest.Config, servers: ExitStack, database: str, folde
     """A file, the server that the environment names, or one of our own."""
     if database == "sqlite":
         return f"sqlite:///{folder / 'db.sqlite3'}"
+    if database == "mysql":
+        return os.environ.get("TEST_MYSQL_URL") or servers.enter_context(MySQLServer()).url
     if given := os.environ.get("TEST_DATABASE_URL"):
         return given
     config.stash[OWN_POSTGRES] = servers.enter_context(PostgresServer(fsync=False))
@@ -98,4 +102,5 @@ def current_database_url() -> str:
     if connection.vendor == "sqlite":
         return f"sqlite:///{config['NAME']}"
     login = f"{quote(config['USER'])}:{quote(config['PASSWORD'])}"
-    return f"postgres://{login}@{config['HOST']}:{config['PORT']}/{config['NAME']}"
+    scheme = "mysql" if connection.vendor == "mysql" else "postgres"
+    return f"{scheme}://{login}@{config['HOST']}:{config['PORT']}/{config['NAME']}"

@@ -141,7 +141,7 @@ class Operations:
             case OperationalError():
                 assert self.contended, result  # it waited for a lock that the other one has
             case IntegrityError():
-                assert re.search("unique|foreign key", str(result), re.IGNORECASE), result
+                assert re.search("unique|duplicate|foreign key", str(result), re.IGNORECASE), result
             case DatabaseError():
                 assert gone, result  # a save with update_fields
             case _:

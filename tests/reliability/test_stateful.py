@@ -49,6 +49,10 @@ from tests.reliability.operations import COUNTED_BY, Operations
 from tests.reliability.sessions import BLOCKS, Session
 
 HOW = ("whole", "whole, again", "the field", "in vain")
+IMPATIENCE = {
+    "postgresql": "SET lock_timeout = '50ms'",
+    "mysql": "SET innodb_lock_wait_timeout = 0",  # at once in MariaDB; MySQL makes it a second
+}
 EXAMPLES = int(os.environ.get("STATEFUL_EXAMPLES", "100"))
 
 
@@ -252,9 +256,9 @@ def _impatient(transactional_db: None) -> Iterator[None]:
     """A statement that waits for a lock fails at once: nobody is going to release it."""
 
     def limit(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
-        if connection.vendor == "postgresql":
+        if connection.vendor in IMPATIENCE:
             with connection.cursor() as cursor:
-                cursor.execute("SET lock_timeout = '50ms'")
+                cursor.execute(IMPATIENCE[connection.vendor])
 
     connection_created.connect(limit)
     connections.close_all()

@@ -9,7 +9,7 @@ from django.db import connections, models
 from django.db.models.signals import post_save
 from django.test.utils import CaptureQueriesContext
 
-TABLE = re.compile(r'(?:FROM|INTO|UPDATE)\s+"?(\w+)')
+TABLE = re.compile(r'(?:FROM|INTO|UPDATE)\s+["`]?(\w+)')
 
 
 @contextmanager

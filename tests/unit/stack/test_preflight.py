@@ -101,14 +101,15 @@ class TestDatabase:
         assert "postgres://USER:PASSWORD@HOST:PORT/NAME" in said
 
     def test_fail_when_it_names_another_engine(self, config: RunConfig) -> None:
-        """Only PostgreSQL and SQLite have the commit hook."""
-        said = self.check(config, f"mysql://user:{SECRET}@host/name")
-        assert said.startswith("DATABASE_URL names no PostgreSQL or SQLite database.")
+        """Only PostgreSQL, MySQL and SQLite have the commit hook."""
+        said = self.check(config, f"oracle://user:{SECRET}@host/name")
+        assert said.startswith("DATABASE_URL names no PostgreSQL, MySQL or SQLite database.")
 
-    def test_fail_when_no_server_is_there(self, config: RunConfig) -> None:
+    @pytest.mark.parametrize("scheme", ["postgres", "mysql"])
+    def test_fail_when_no_server_is_there(self, config: RunConfig, scheme: str) -> None:
         """The sentence names the database, the server and the reason."""
         port = free_port()
-        said = self.check(config, f"postgres://user:{SECRET}@127.0.0.1:{port}/name")
+        said = self.check(config, f"{scheme}://user:{SECRET}@127.0.0.1:{port}/name")
         assert f"the database name on 127.0.0.1:{port} can't be reached" in said
         assert "refused" in said
 

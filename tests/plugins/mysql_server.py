@@ -1,0 +1,133 @@
+"""A MariaDB or MySQL server of the tests' own: a fresh data folder on the loopback address.
+
+Run as a program, it says whether the tests can be run on one, and if not, why.
+"""
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import ClassVar
+
+from core.stack.ports import LOOPBACK
+from core.stack.servers import Server, ServerError
+from core.stack.tether import tethered
+
+USER, DATABASE = "tests", "aftercommit"
+SEARCHED = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
+"""Distributions put a server where only root's PATH leads."""
+
+
+def find_program(*names: str) -> str:
+    """The first of the programs that is there."""
+    for name in names:
+        if found := shutil.which(name, path=SEARCHED):
+            return found
+    raise ServerError(
+        f"{names[0]} was not found. Install MariaDB's server (on Debian, mariadb-server-core), or "
+        "name a server of your own with TEST_MYSQL_URL=mysql://USER:PASSWORD@HOST:PORT/NAME."
+    )
+
+
+def find_server() -> str:
+    """The server's program."""
+    return find_program("mariadbd", "mysqld")
+
+
+class MySQLServer(Server):
+    """A server of our own; ``url`` is what ``DATABASE_URL`` is to be.
+
+    What has committed survives the server's own death, but not the machine's.
+    """
+
+    name: ClassVar[str] = "MySQL"
+    stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
+
+    def __init__(self, port: int | None = None) -> None:
+        super().__init__(port)
+        self.password = secrets.token_urlsafe(16)
+        self.program = find_server()
+
+    @property
+    def url(self) -> str:
+        return f"mysql://{USER}:{self.password}@{LOOPBACK}:{self.port}/{DATABASE}"
+
+    @property
+    def data(self) -> Path:
+        """What it stores."""
+        return self.directory / "data"
+
+    def prepare(self) -> None:
+        """Makes the data, and the statements that leave no user but one with a password."""
+        made = subprocess.run(
+            tethered(self._command_that_makes_data()),
+            capture_output=True,
+            text=True,
+            cwd=self.directory,
+            env={"PATH": SEARCHED, "LC_ALL": "C"},
+            check=False,
+        )
+        if made.returncode:
+            raise ServerError(f"MySQL's data can't be made:\n{made.stdout}{made.stderr}".strip())
+        first = self.directory / "first.sql"
+        first.touch(mode=0o600)
+        first.write_text(
+            f"CREATE DATABASE IF NOT EXISTS {DATABASE};\n"
+            f"CREATE USER IF NOT EXISTS {USER}@'%' IDENTIFIED BY '{self.password}';\n"
+            f"GRANT ALL ON *.* TO {USER}@'%';\n"
+            "DROP USER IF EXISTS root@localhost;\n"
+        )
+
+    def _command_that_makes_data(self) -> list[str]:
+        data = f"--datadir={self.data}"
+        if self._is_mariadb():
+            install = find_program("mariadb-install-db", "mysql_install_db")
+            return [install, "--no-defaults", data, "--skip-test-db", *self._user()]
+        return [self.program, "--no-defaults", "--initialize-insecure", data, *self._user()]
+
+    def _is_mariadb(self) -> bool:
+        command = [self.program, "--version"]
+        said = subprocess.run(command, capture_output=True, text=True, check=False)
+        return "MariaDB" in said.stdout
+
+    def _user(self) -> list[str]:
+        return [] if os.getuid() else ["--user=root"]
+
+    def command(self) -> list[str | Path]:
+        settings = {
+            "datadir": self.data,
+            "bind-address": LOOPBACK,
+            "port": self.port,
+            "socket": self.directory / "server.sock",
+            "pid-file": self.directory / "server.pid",
+            "init-file": self.directory / "first.sql",
+            "character-set-server": "utf8mb4",
+            "default-time-zone": "+05:30",  # in which nothing is to be stored
+            "innodb-flush-log-at-trx-commit": 0,
+            "skip-log-bin": 1,
+        }
+        options = [f"--{name}={value}" for name, value in settings.items()]
+        return [self.program, "--no-defaults", *self._user(), *options]
+
+    def answers(self) -> bool:
+        """Whether it lets the tests' user in, whose password no other server knows."""
+        import pymysql  # as any driver, for those who use it
+
+        try:
+            pymysql.connect(
+                host=LOOPBACK, port=self.port, user=USER, password=self.password, database=DATABASE
+            ).close()
+        except pymysql.Error:
+            return False
+        return True
+
+
+if __name__ == "__main__":
+    try:
+        if not os.environ.get("TEST_MYSQL_URL"):
+            find_server()
+    except ServerError as error:
+        sys.exit(f"== No tests on mysql: {error}")
