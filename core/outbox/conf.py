@@ -27,8 +27,9 @@ class Conf:
 
     CRASH_GRACE: float | None = None
     """How old a batch's journal is before it may be a dead process's. It must be longer than a
-    process waits for the database between claiming a batch and locking it. If None, 2, or 30 on a
-    database without SKIP LOCKED, where that wait is for all other writers."""
+    process waits for the database between claiming a batch and locking it. If None, 2, or 90 on a
+    database without SKIP LOCKED, where that wait is for all other writers: three times 20 seconds.
+    A call that kills its process runs on, in company, until then."""
 
     MAX_CRASHES: int = 3
     """How many processes a call may take down, before it is a dead letter."""

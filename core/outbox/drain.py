@@ -73,9 +73,13 @@ class Drain:
     seconds: float
     report: Report = field(default_factory=Report)
     started: float = field(default_factory=time.monotonic)
-    guarded: bool = False
+    guarded: bool = field(init=False)
     """Whether each call of a batch has a savepoint, as it has once one failed. Two statements more
     cost most calls as much as what they do."""
+
+    def __post_init__(self) -> None:
+        # A soft time limit is told once: a call that ran again after it would hang unheard.
+        self.guarded = bool(self.task.soft_time_limit)
 
     def run(self) -> Report:
         """Drain until nothing is due or the time is up."""

@@ -64,7 +64,7 @@ class Stack:
         self._running().watch()
 
     def check(self) -> None:
-        """Starts again what has ended since the last look; StackError when that is too often."""
+        """Starts again what has ended since the last look."""
         self._running().check()
 
     def stop(self) -> None:

@@ -1,7 +1,7 @@
 """Starts programs as soon as what they need answers, watches them, and stops them warm."""
 
 import time
-from collections import defaultdict, deque
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from core.stack.console import Console
@@ -12,7 +12,10 @@ from core.stack.waiting import wait_until
 POLL = 0.1
 PROGRESS_EVERY = 5
 KILLED_WITHIN = 10
-RESTARTS, RESTARTS_WITHIN = 3, 60
+PAUSES = (0, 1, 2, 4, 8, 16, 30)
+"""Seconds before a program is started again: for the first time, the second, and so on."""
+STEADY = 60
+"""Seconds that a program has run after which its end counts as the first again."""
 
 
 class StackError(Exception):
@@ -26,8 +29,9 @@ class Interrupted(Exception):
 class Supervisor:
     """Runs programs together.
 
-    A program that ends before everything answers ends the start with StackError. Later it is
-    started again, at most three times in a minute; after that ``watch`` raises StackError.
+    A program that ends before everything answers ends the start with StackError. Later it has shown
+    that it can run: it is started again, however often, since what it needs may come and go for
+    minutes; each time after a longer pause.
     """
 
     def __init__(
@@ -45,7 +49,8 @@ class Supervisor:
         self.stop_order = stop_order or [*reversed(self.programs)]
         self.processes: dict[str, Process] = {}
         self.ready: set[str] = set()
-        self._restarts: dict[str, deque[float]] = defaultdict(deque)
+        self._ends: Counter[str] = Counter()
+        self._due: dict[str, float] = {}
 
     def start(self) -> None:
         """Starts what needs nothing."""
@@ -73,7 +78,7 @@ class Supervisor:
             time.sleep(POLL)
 
     def check(self) -> None:
-        """One look at every process; what has ended is started again, within bounds."""
+        """One look at every process; what has ended is started again, if its pause is over."""
         for name, process in [*self.processes.items()]:
             if not self.programs[name].once and process.ended() is not None:
                 self._start_again(name, process)
@@ -116,18 +121,21 @@ class Supervisor:
             raise StackError(process.ending())
 
     def _start_again(self, name: str, process: Process) -> None:
-        recent = self._restarts[name]
-        now = time.monotonic()
-        while recent and now - recent[0] > RESTARTS_WITHIN:
-            recent.popleft()
-        if len(recent) == RESTARTS:
-            raise StackError(
-                f"{process.ending()}\nIt was started again {RESTARTS} times within "
-                f"{RESTARTS_WITHIN} s, which is enough: everything stops."
-            )
-        recent.append(now)
-        self.console.complain(f"{process.ending()}\nStarting it again ({len(recent)}/{RESTARTS}).")
-        self._spawn(self.programs[name])
+        if name not in self._due:
+            pause = self._pause(name, process)
+            when = f" in {pause:g} s" if pause else ""
+            self.console.complain(f"{process.ending()}\nStarting it again{when}.")
+            self._due[name] = time.monotonic() + pause
+        if time.monotonic() >= self._due[name]:
+            del self._due[name]
+            self._spawn(self.programs[name])
+
+    def _pause(self, name: str, process: Process) -> float:
+        if process.age > STEADY:
+            self._ends[name] = 0
+        pause = PAUSES[min(self._ends[name], len(PAUSES) - 1)]
+        self._ends[name] += 1
+        return pause
 
     def _stop(self, process: Process) -> None:
         program = process.program

@@ -3,7 +3,7 @@
 import re
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,23 @@ from tests.celery_engine.project import (
 from tests.factories import ArticleFactory
 from tests.integration.outbox.conftest import QUICK, Gate, _no_wake_up_of_another_test, gate
 from tests.reliability.proxy import Proxy
+from tests.reliability.settings import OUTBOX_DRAIN_SECONDS, OUTBOX_WAKE_TTL
 from tests.wait import wait_for
 
 __all__ = ["Gate", "_no_wake_up_of_another_test", "gate"]  # fixtures: pytest finds them by name
 
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.reliability.settings"}
-INCLUDE = "tests.reliability.tasks,tests.reliability.points"
+INCLUDE = ["tests.reliability.tasks", "tests.reliability.points", "tests.reliability.quick_pool"]
+POISON = "tests.reliability.poison_tasks"
 
 StartWorker = Callable[..., WorkerProcess]
+
+
+@pytest.fixture(autouse=True)
+def _short_times(settings: Any) -> None:
+    """The test's own process has the times that the others have."""
+    settings.OUTBOX_WAKE_TTL = OUTBOX_WAKE_TTL
+    settings.OUTBOX_DRAIN_SECONDS = OUTBOX_DRAIN_SECONDS
 
 
 def environment(broker: Broker, home: Path, point: str, gate: Gate) -> dict[str, str]:
@@ -44,13 +53,21 @@ def stopped_at(point: str, gate: Gate) -> dict[str, str]:
 
 @pytest.fixture
 def start_worker(celery_worker_process: WorkerFactory, gate: Gate) -> StartWorker:
-    """Start a worker that sweeps often: ``start_worker(2, point="claimed", env={...})``."""
+    """Start a worker that sweeps often: ``start_worker(2, point="claimed", env={...})``.
+
+    It has this folder's tasks, and the modules that ``include`` names.
+    """
 
     def start(
-        concurrency: int = 1, *, point: str = "", env: dict[str, str] | None = None
+        concurrency: int = 1,
+        *,
+        point: str = "",
+        env: dict[str, str] | None = None,
+        include: Sequence[str] = (),
     ) -> WorkerProcess:
         env = SETTINGS | QUICK | stopped_at(point, gate) | (env or {})
-        return celery_worker_process(concurrency, env=env, args=["--include", INCLUDE])
+        args = ["--include", ",".join([*INCLUDE, *include])]
+        return celery_worker_process(concurrency, env=env, args=args)
 
     return start
 

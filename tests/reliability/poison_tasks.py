@@ -74,7 +74,7 @@ def one(name: str) -> None:
     take([name])
 
 
-@shared_task(batch=True, max_retries=1, retry_backoff=False, default_retry_delay=0)
+@shared_task(batch=True, batch_size=40, max_retries=1, retry_backoff=False, default_retry_delay=0)
 def batch(calls: Sequence[Call]) -> None:
     """All calls of a batch."""
     take(call.kwargs["name"] for call in calls)
@@ -88,19 +88,19 @@ def third_try(self: "third_try", name: str) -> None:  # type: ignore[valid-type]
         fail()
 
 
-@shared_task(max_retries=0, soft_time_limit=2, time_limit=60)
+@shared_task(max_retries=0, soft_time_limit=1, time_limit=60)
 def softly_limited(name: str) -> None:
     """One call alone, which is told that its time is up."""
     take([name])
 
 
-@shared_task(max_retries=0, time_limit=2)
+@shared_task(max_retries=0, time_limit=1)
 def limited(name: str) -> None:
     """One call alone, whose process is killed when its time is up."""
     take([name])
 
 
-@shared_task(batch=True, max_retries=0, time_limit=2)
+@shared_task(batch=True, max_retries=0, time_limit=1)
 def limited_batch(calls: Sequence[Call]) -> None:
     """All calls of a batch, whose process is killed when its time is up."""
     take(call.kwargs["name"] for call in calls)
@@ -132,7 +132,7 @@ def resend(name: str, path: str) -> None:
     send_line(name, path)
 
 
-@shared_task(atomic=False, lease=4, time_limit=2)
+@shared_task(atomic=False, lease=2, time_limit=1)
 def send_limited(name: str, path: str) -> None:
     """The same as ``send``, killed when its time is up."""
     send_line(name, path)

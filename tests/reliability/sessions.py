@@ -23,14 +23,14 @@ class Savepoint:
     """Django's own savepoint functions, with the face of ``atomic()``."""
 
     def __enter__(self) -> None:
-        self._id = transaction.savepoint()
+        self._id = str(connection.savepoint())
 
     def __exit__(self, kind: Any, *args: object) -> None:
         if kind is None and not transaction.get_rollback():
-            transaction.savepoint_commit(self._id)
+            connection.savepoint_commit(self._id)
         else:
             transaction.set_rollback(False)
-            transaction.savepoint_rollback(self._id)
+            connection.savepoint_rollback(self._id)
 
 
 BLOCKS: dict[str, Callable[[], AbstractContextManager[Any]]] = {

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from celery import shared_task
 
 from content.models import Product
 from core.outbox.call import Call
+from core.outbox.task import OutboxTask, find_task
 
 
 def half_done() -> None:
@@ -44,3 +46,10 @@ def send(name: str, path: str) -> None:
 def resend(name: str, path: str) -> None:
     """The same, had again rather than held when its process dies."""
     send.run(name, path)
+
+
+def the_task(proxy: Any) -> OutboxTask:
+    """The task itself, of what ``@shared_task`` made."""
+    found = find_task(proxy.name)
+    assert found
+    return found

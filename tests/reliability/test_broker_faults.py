@@ -64,7 +64,7 @@ def test_at_work(
     outside, wake_gate = tmp_path / "outside", Gate(tmp_path / "wake gate")
     through = {"REDIS_URL": proxy.url}
     worker = start_worker(point="in the effect", env=through)
-    web = start_web(env=through | stopped_at("flag set", wake_gate))
+    web = start_web(env=through | stopped_at("flag read", wake_gate))
     tasks.send.delay_on_commit(name="a", path=str(outside))
     gate.wait_reached()
     assert web.get(article.get_absolute_url()) == 200

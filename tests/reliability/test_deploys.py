@@ -10,12 +10,10 @@ from django.db import transaction
 
 from core.models import OutboxCall
 from core.outbox.drain import drain_all
-from core.outbox.task import OutboxTask, find_task
-from tests.celery_engine.project import WorkerFactory
-from tests.integration.outbox.conftest import QUICK
 from tests.reliability import poison_tasks as poison
+from tests.reliability.conftest import POISON, StartWorker
 from tests.reliability.state import TIMEOUT, left, wait_settled, written
-from tests.reliability.tasks import write, write_one
+from tests.reliability.tasks import the_task, write, write_one
 from tests.wait import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -23,13 +21,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 DEAD = OutboxCall.Status.DEAD
 
 Deploy = Callable[[Callable[..., None]], None]
-
-
-def the_task(proxy: Any) -> OutboxTask:
-    """The task itself."""
-    found = find_task(proxy.name)
-    assert found
-    return found
 
 
 @pytest.fixture
@@ -115,14 +106,14 @@ def test_neighbours(deploy: Deploy) -> None:
     assert written() == ["new today"]
 
 
-def test_worker_without_the_task(celery_worker_process: WorkerFactory) -> None:
+def test_worker_without_the_task(start_worker: StartWorker) -> None:
     """It leaves the row as it is, for a worker that has the task, also while both run."""
-    old = celery_worker_process(env=QUICK)
+    old = start_worker()
     poison.one.delay_on_commit(name="a")
     old.wait_for_log("unregistered task", TIMEOUT)
     rows = OutboxCall.objects.values_list("status", "attempts", "crashes", "error")
     assert list(rows) == [(OutboxCall.Status.PENDING, 0, 0, "")]
-    celery_worker_process(env=QUICK, args=["--include", "tests.reliability.poison_tasks"])
+    start_worker(include=[POISON])
     wait_for(lambda: written() == ["a"], TIMEOUT, lambda: left() + old.logs())
     for name in "bcd":
         poison.one.delay_on_commit(name=name)

@@ -1,37 +1,40 @@
 """Calls that raise, hang or kill their process: each ends where it should, its neighbours too."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from django.db import transaction
 
 from core.models import OutboxCall
-from tests.celery_engine.project import WorkerFactory, WorkerProcess
-from tests.integration.outbox.conftest import QUICK
+from tests.celery_engine.project import WorkerProcess
 from tests.reliability import poison_tasks as poison
-from tests.reliability.state import journals, left, written
+from tests.reliability.conftest import POISON, StartWorker
+from tests.reliability.state import TIMEOUT, journals, left, written
 from tests.wait import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 DEAD, UNCERTAIN = OutboxCall.Status.DEAD, OutboxCall.Status.UNCERTAIN
 HELD = (DEAD, UNCERTAIN)
-TIMEOUT = 60
 DIED = "Its process died 3 times"
-
-StartWorker = Callable[..., WorkerProcess]
+GRACE = {"OUTBOX_CRASH_GRACE": "0.4"}  # many processes die here, one after the other
 
 either = pytest.mark.parametrize("task", ["one", "batch"])
 
+# The worker records the failure before it kills: on SQLite it waits for the lock of the very
+# transaction that hangs, a minute or more.
+killed_late_on_sqlite = pytest.mark.skipif(
+    "config.getoption('--database') == 'sqlite'", reason="the kill waits for the only writer"
+)
+
 
 @pytest.fixture
-def start_worker(celery_worker_process: WorkerFactory) -> StartWorker:
+def start_worker(start_worker: StartWorker) -> StartWorker:
     """Start a worker that has the poisonous tasks."""
 
     def start(concurrency: int = 1, **env: str) -> WorkerProcess:
-        args = ["--include", "tests.reliability.poison_tasks"]
-        return celery_worker_process(concurrency, env=QUICK | env, args=args)
+        return start_worker(concurrency, env=GRACE | env, include=[POISON])
 
     return start
 
@@ -87,23 +90,28 @@ class TestKillers:
         assert written() == ["a", "b", "c", "d"]
 
     def test_in_a_full_batch(self, start_worker: StartWorker) -> None:
-        """One among five hundred dies alone."""
+        """One among several full batches, which two processes run, dies alone."""
         worker = start_worker(concurrency=2)
-        names = [str(number) for number in range(500)]
-        call_each("batch", [*names[:250], "killed", *names[250:]])
+        names = [str(number) for number in range(poison.batch.batch_size * 3)]
+        call_each("batch", [*names[:60], "killed", *names[60:]])
         assert set(wait_held(1, worker)) == {"killed"}
         assert written() == sorted(names)
 
-    # The worker records the failure before it kills: on SQLite it waits for the lock of the very
-    # transaction that hangs, a minute or more.
-    @pytest.mark.skipif(
-        "config.getoption('--database') == 'sqlite'", reason="the kill waits for the only writer"
-    )
+    @killed_late_on_sqlite
     @pytest.mark.parametrize("task", ["limited", "limited_batch"])
     def test_hangs(self, start_worker: StartWorker, task: str) -> None:
         """One that never returns, killed at its time limit each time, is a dead letter."""
         worker = start_worker()
         call_each(task, ["a", "hangs", "b"])
+        held = wait_held(1, worker)
+        assert DIED in held["hangs"]
+        assert written() == ["a", "b"]
+
+    @killed_late_on_sqlite
+    def test_hangs_without_a_limit(self, start_worker: StartWorker) -> None:
+        """So is one of a task that has no limit of its own: the worker's default ends it."""
+        worker = start_worker(TASK_TIME_LIMIT="1")
+        call_each("one", ["a", "hangs", "b"])
         held = wait_held(1, worker)
         assert DIED in held["hangs"]
         assert written() == ["a", "b"]

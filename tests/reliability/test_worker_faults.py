@@ -23,6 +23,8 @@ BEFORE_COMMIT = ["woken", "claimed", "in the effect", "effect had", "settled"]
 
 Kill = Callable[[WorkerProcess], None]
 
+WorkerAt = Callable[[str, Callable[[], object]], WorkerProcess]
+
 
 def kill_child(worker: WorkerProcess) -> None:
     """End the process that runs the task; the worker starts another."""
@@ -42,6 +44,46 @@ def commit(task: str, names: list[str] = NAMES) -> None:
             TASKS[task].delay_on_commit(name=name)
 
 
+@pytest.fixture
+def worker_at(start_worker: StartWorker, gate: Gate) -> WorkerAt:
+    """Have a worker come to the point by what is committed then: ``worker_at("woken", commit)``."""
+
+    def start(point: str, commit: Callable[[], object]) -> WorkerProcess:
+        worker = start_worker(point=point)
+        commit()
+        gate.wait_reached()
+        return worker
+
+    return start
+
+
+class Outside:
+    """A file to which a call adds its line: an effect that no rollback takes back."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.touch()
+
+    def send(self, name: str = "a") -> None:
+        """Commit a call whose effect is had at most once."""
+        tasks.send.delay_on_commit(name=name, path=str(self._path))
+
+    def resend(self) -> None:
+        """Commit one whose effect may be had again."""
+        tasks.resend.delay_on_commit(name="a", path=str(self._path))
+
+    @property
+    def lines(self) -> list[str]:
+        """The effects so far."""
+        return self._path.read_text().split()
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Outside:
+    """An empty file."""
+    return Outside(tmp_path / "outside")
+
+
 class TestEffectInDatabase:
     """Had exactly once, wherever its process dies."""
 
@@ -50,13 +92,10 @@ class TestEffectInDatabase:
         ("task", "kill"), [("single", kill_worker), ("batch", kill_worker), ("batch", kill_child)]
     )
     def test_killed_before_commit(
-        self, start_worker: StartWorker, gate: Gate, task: str, point: str, kill: Kill
+        self, worker_at: WorkerAt, gate: Gate, task: str, point: str, kill: Kill
     ) -> None:
         """What didn't commit is undone with the process; another one has each effect."""
-        worker = start_worker(point=point)
-        commit(task)
-        gate.wait_reached()
-        kill(worker)
+        kill(worker_at(point, lambda: commit(task)))
         assert written() == []
         assert OutboxCall.objects.count() == len(NAMES)
         gate.open()
@@ -66,13 +105,10 @@ class TestEffectInDatabase:
     @pytest.mark.parametrize("kill", [kill_worker, kill_child])
     @pytest.mark.parametrize("task", TASKS)
     def test_killed_after_commit(
-        self, start_worker: StartWorker, gate: Gate, task: str, kill: Kill
+        self, worker_at: WorkerAt, gate: Gate, task: str, kill: Kill
     ) -> None:
         """What committed stays, though the task never returned, and isn't had again."""
-        worker = start_worker(point="drained")
-        commit(task)
-        gate.wait_reached()
-        kill(worker)
+        kill(worker_at("drained", lambda: commit(task)))
         assert written() == NAMES
         gate.open()
         commit(task, ["d"])
@@ -83,114 +119,81 @@ class TestEffectInDatabase:
 class TestEffectOutside:
     """Had at most once, and held as uncertain where nobody can know."""
 
-    @pytest.fixture
-    def outside(self, tmp_path: Path) -> Path:
-        """Where the effect is seen."""
-        path = tmp_path / "outside"
-        path.touch()
-        return path
-
     @pytest.mark.parametrize(
         ("point", "kill", "lines"),
         [
-            ("leased", kill_worker, ""),
-            ("in the effect", kill_worker, "a\n"),
-            ("in the effect", kill_child, "a\n"),
-            ("sent", kill_worker, "a\n"),
+            ("leased", kill_worker, []),
+            ("in the effect", kill_worker, ["a"]),
+            ("in the effect", kill_child, ["a"]),
+            ("sent", kill_worker, ["a"]),
         ],
     )
     def test_killed_before_marked(
         self,
-        start_worker: StartWorker,
+        worker_at: WorkerAt,
         gate: Gate,
-        outside: Path,
+        outside: Outside,
         point: str,
         kill: Kill,
-        lines: str,
+        lines: list[str],
     ) -> None:
         """A call that was leased and not marked is uncertain, and isn't run again."""
-        worker = start_worker(point=point)
-        tasks.send.delay_on_commit(name="a", path=str(outside))
-        gate.wait_reached()
-        kill(worker)
+        kill(worker_at(point, outside.send))
         gate.open()
         assert "the process that ran it was lost" in wait_held("uncertain").error
-        assert outside.read_text() == lines
+        assert outside.lines == lines
 
-    def test_killed_before_leased(
-        self, start_worker: StartWorker, gate: Gate, outside: Path
-    ) -> None:
+    def test_killed_before_leased(self, worker_at: WorkerAt, gate: Gate, outside: Outside) -> None:
         """A call that was not leased yet is run by another process."""
-        worker = start_worker(point="woken")
-        tasks.send.delay_on_commit(name="a", path=str(outside))
-        gate.wait_reached()
-        kill_worker(worker)
+        kill_worker(worker_at("woken", outside.send))
         gate.open()
         wait_settled()
-        assert outside.read_text() == "a\n"
+        assert outside.lines == ["a"]
 
-    def test_killed_after_marked(
-        self, start_worker: StartWorker, gate: Gate, outside: Path
-    ) -> None:
+    def test_killed_after_marked(self, worker_at: WorkerAt, gate: Gate, outside: Outside) -> None:
         """A call that was marked is settled, though the task never returned."""
-        worker = start_worker(point="drained")
-        tasks.send.delay_on_commit(name="a", path=str(outside))
-        gate.wait_reached()
-        kill_worker(worker)
+        kill_worker(worker_at("drained", outside.send))
         gate.open()
-        tasks.send.delay_on_commit(name="b", path=str(outside))
+        outside.send("b")
         wait_settled()
-        assert outside.read_text() == "a\nb\n"
+        assert outside.lines == ["a", "b"]
 
-    def test_resend(self, start_worker: StartWorker, gate: Gate, outside: Path) -> None:
+    def test_resend(self, worker_at: WorkerAt, gate: Gate, outside: Outside) -> None:
         """A task that asks for it has its effect again when its process was lost in it."""
-        worker = start_worker(point="in the effect")
-        tasks.resend.delay_on_commit(name="a", path=str(outside))
-        gate.wait_reached()
-        kill_worker(worker)
+        kill_worker(worker_at("in the effect", outside.resend))
         gate.open()
         wait_settled()
-        assert outside.read_text() == "a\na\n"
+        assert outside.lines == ["a", "a"]
 
     def test_frozen_longer_than_the_lease(
-        self, start_worker: StartWorker, gate: Gate, outside: Path
+        self, worker_at: WorkerAt, start_worker: StartWorker, gate: Gate, outside: Outside
     ) -> None:
         """A process that was only slow settles its call, which was uncertain meanwhile."""
-        slow = start_worker(point="in the effect")
-        tasks.send.delay_on_commit(name="a", path=str(outside))
-        gate.wait_reached()
+        slow = worker_at("in the effect", outside.send)
         slow.pause()
         start_worker()
         wait_held("uncertain")
         gate.open()
         slow.resume()
         wait_settled()
-        assert outside.read_text() == "a\n"
+        assert outside.lines == ["a"]
 
 
 class TestToldToStop:
     """SIGTERM while a task runs."""
 
     @pytest.mark.parametrize("task", TASKS)
-    def test_in_the_effect(self, start_worker: StartWorker, gate: Gate, task: str) -> None:
+    def test_in_the_effect(self, worker_at: WorkerAt, gate: Gate, task: str) -> None:
         """The drain that runs finishes, and the worker ends."""
-        worker = start_worker(point="in the effect")
-        commit(task)
-        gate.wait_reached()
-        self.stop(worker, gate)
+        self.stop(worker_at("in the effect", lambda: commit(task)), gate)
         assert not OutboxCall.objects.exists()
         assert written() == NAMES
 
-    def test_in_an_outside_effect(
-        self, start_worker: StartWorker, gate: Gate, tmp_path: Path
-    ) -> None:
+    def test_in_an_outside_effect(self, worker_at: WorkerAt, gate: Gate, outside: Outside) -> None:
         """So does a call outside any transaction: it is marked, not uncertain."""
-        worker = start_worker(point="in the effect")
-        tasks.send.delay_on_commit(name="a", path=str(tmp_path / "outside"))
-        gate.wait_reached()
-        self.stop(worker, gate)
+        self.stop(worker_at("in the effect", outside.send), gate)
         assert not OutboxCall.objects.exists()
-        assert (tmp_path / "outside").read_text() == "a\n"
+        assert outside.lines == ["a"]
 
     def stop(self, worker: WorkerProcess, gate: Gate) -> None:
         """Tell it to stop, let the task go on once it knows, and wait for the worker's end."""

@@ -48,17 +48,17 @@ def test_savepoint_by_hand_rolled_back() -> None:
     """It is the same for the savepoints of ``transaction.savepoint()``, one in another."""
     with transaction.atomic():
         effects.make_group.delay_on_commit("before")
-        outer = transaction.savepoint()
+        outer = str(connection.savepoint())
         effects.make_group.delay_on_commit("within")
-        inner = transaction.savepoint()
+        inner = str(connection.savepoint())
         effects.make_group.delay_on_commit("deep within")
-        transaction.savepoint_rollback(inner)
+        connection.savepoint_rollback(inner)
         effects.make_group.delay_on_commit("within, again")
-        transaction.savepoint_rollback(outer)
+        connection.savepoint_rollback(outer)
         effects.make_group.delay_on_commit("after")
-        kept = transaction.savepoint()
+        kept = str(connection.savepoint())
         effects.make_group.delay_on_commit("kept")
-        transaction.savepoint_commit(kept)
+        connection.savepoint_commit(kept)
     drain_all()
     assert effects.names() == ["before", "after", "kept"]
 

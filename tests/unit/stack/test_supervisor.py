@@ -1,6 +1,7 @@
 """The supervisor with tiny programs: order of start, warm stop, second signal, sudden ends."""
 
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Generator
@@ -8,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from core.stack import supervisor as module
 from core.stack.interrupt import Interrupt
 from core.stack.process import Program
-from core.stack.supervisor import RESTARTS, Interrupted, StackError, Supervisor
+from core.stack.supervisor import Interrupted, StackError, Supervisor
 from core.stack.waiting import wait_until
 from tests.unit.stack.fakes import READY_WITHIN, Screen, lines_of, python, serving
 from tests.unit.stack.test_process import is_running
@@ -215,7 +217,7 @@ class TestWatch:
         supervisor.check()
         wait_until(lambda: len(lines_of(journal)) == 2, READY_WITHIN, "the second start")
         assert "web ended by SIGKILL. Its last lines:\n    serving" in screen.text
-        assert f"Starting it again (1/{RESTARTS})." in screen.text
+        assert "Starting it again." in screen.text
 
     def test_a_step_that_is_done_is_not_started_again(
         self, supervise: Supervise, journal: Path
@@ -226,12 +228,66 @@ class TestWatch:
         started(supervise(step)).check()
         assert lines_of(journal) == ["x"]
 
-    def test_fail_when_it_ends_again_and_again(self, supervise: Supervise, journal: Path) -> None:
-        """After three starts in a minute it is given up, with its last lines."""
-        code = "open(__import__('sys').argv[1], 'a').write('run\\n'); print('out of memory')"
-        flaky = Program("web", python(code, journal), answers=lambda: True)
+    @pytest.fixture
+    def flaky(self, journal: Path) -> Program:
+        """A program that ends as soon as it has started."""
+        code = "open(__import__('sys').argv[1], 'a').write('run\\n'); print('no broker')"
+        return Program("worker", python(code, journal))
+
+    def test_what_ends_again_and_again_is_never_given_up(
+        self,
+        supervise: Supervise,
+        flaky: Program,
+        journal: Path,
+        screen: Screen,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """What it needs may be gone for minutes: the pauses grow to the longest and no further."""
+        monkeypatch.setattr(module, "PAUSES", (0, 0.01, 0.02))
         supervisor = supervise(flaky)
         supervisor.start()
-        with pytest.raises(StackError, match=r"(?s)out of memory.*started again 3 times"):
-            supervisor.watch()
-        assert lines_of(journal) == ["run"] * (RESTARTS + 1)
+
+        def seven_starts() -> bool:
+            supervisor.check()
+            return len(lines_of(journal)) >= 7
+
+        wait_until(seven_starts, READY_WITHIN, "the seventh start")
+        pauses = re.findall(r"Starting it again(.*)\.", screen.text)
+        assert pauses[:4] == ["", " in 0.01 s", " in 0.02 s", " in 0.02 s"]
+        assert "no broker" in screen.text
+
+    def test_it_waits_for_its_pause(
+        self,
+        supervise: Supervise,
+        flaky: Program,
+        journal: Path,
+        screen: Screen,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """Until then it isn't started, and the screen says so once."""
+        monkeypatch.setattr(module, "PAUSES", (3600,))
+        supervisor = supervise(flaky)
+        supervisor.start()
+        self.wait_ended(supervisor)
+        supervisor.check()
+        supervisor.check()
+        assert screen.text.count("Starting it again in 3600 s.") == 1
+        assert lines_of(journal) == ["run"]
+
+    def test_one_that_ran_for_long_is_started_at_once(
+        self, supervise: Supervise, flaky: Program, screen: Screen, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its ends are counted anew."""
+        monkeypatch.setattr(module, "PAUSES", (0, 3600))
+        monkeypatch.setattr(module, "STEADY", 0)
+        supervisor = supervise(flaky)
+        supervisor.start()
+        for _ in range(3):
+            self.wait_ended(supervisor)
+            supervisor.check()
+        assert screen.text.count("Starting it again.") == 3
+
+    def wait_ended(self, supervisor: Supervisor) -> None:
+        """Wait until the flaky program has ended."""
+        process = supervisor.processes["worker"]
+        wait_until(lambda: process.ended() is not None, READY_WITHIN, "its end")
