@@ -9,7 +9,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 from celery import current_app
@@ -45,6 +46,9 @@ REST = 1.0
 
 Target = tuple[str, str]
 """A database's alias and a task's name."""
+
+Turn = tuple[int, int | None]
+"""Which drain of a task was the last to start, and which one was when a wake-up was last sent."""
 
 
 class Waker:
@@ -96,11 +100,12 @@ class Waker:
                 self._changed.notify_all()
             self._hurry.wait(PAUSE if self._reachable else REST)
 
-    def _send(self, targets: Iterable[Target]) -> None:
+    def _send(self, targets: Collection[Target]) -> None:
         """Send the wake-ups up to one that fails: the others would fail too."""
+        known = turns(targets)
         try:
-            for using, task in targets:
-                send_wake_up(using, task)
+            for target in targets:
+                send_wake_up(*target, known[target])
         except Exception as error:  # noqa: BLE001  # see the module's text
             # Once an outage, not once a request.
             level = logging.WARNING if self._reachable else logging.DEBUG
@@ -142,22 +147,22 @@ def wake_task(using: str, task: str) -> None:
     _waker.wake([(using, task)])
 
 
-def send_wake_up(using: str, task: str) -> bool:
+def send_wake_up(using: str, task: str, known: Turn | None = None) -> bool:
     """Send the task a wake-up, unless one is under way; whether it was sent.
 
-    Raises what the broker's client raises.
+    ``known`` is what ``turns`` said of it just now. Raises what the broker's client raises.
     """
-    turn, flag = _turn_and_flag(using, task)
+    turn, flag = known or turns([(using, task)])[using, task]
     if flag == turn:
         return False
-    known: Any = current_app.tasks.get(task)
-    options = dict(known._get_exec_options()) if known else {}
+    known_task: Any = current_app.tasks.get(task)
+    options = dict(known_task._get_exec_options()) if known_task else {}
     # How long a drain may take is for the worker that runs it to say, not for whoever wakes it.
     options.update(time_limit=None, soft_time_limit=None)
     headers = {HEADER: using, TURN: turn, SENT: time.time()}
     current_app.send_task(
         task,
-        task_type=known,
+        task_type=known_task,
         **{**options, "headers": headers, "retry": True, "retry_policy": RETRY_POLICY},
     )
     _set(using, task, "flag", turn, conf().WAKE_TTL)
@@ -173,7 +178,7 @@ def is_overtaken(using: str, task: str, headers: Mapping[str, Any]) -> bool:
     """
     if not headers.get(TURN) or 0 <= time.time() - headers.get(SENT, 0) < FRESH:
         return False
-    turn, _ = _turn_and_flag(using, task)
+    turn, _ = turns([(using, task)])[using, task]
     return bool(turn) and turn != headers[TURN]
 
 
@@ -185,15 +190,15 @@ def begin_turn(using: str, task: str) -> None:
     _set(using, task, "turn", time.time_ns(), None)
 
 
-def _turn_and_flag(using: str, task: str) -> tuple[int, int | None]:
-    """The task's turn, and that in which the last wake-up was sent; 0 and None if not known."""
-    turn, flag = _key(using, task, "turn"), _key(using, task, "flag")
+def turns(targets: Iterable[Target]) -> dict[Target, Turn]:
+    """Each task's turn, and that in which the last wake-up was sent; 0 and None if not known."""
+    keys = {each: (_key(*each, "turn"), _key(*each, "flag")) for each in targets}
     try:
-        found = cache.get_many([turn, flag])
+        found = cache.get_many(chain.from_iterable(keys.values()))
     except Exception as error:  # noqa: BLE001  # see the module's text
-        logger.debug("Not known whether %s has been woken: %s", task, error)
-        return 0, None
-    return found.get(turn, 0), found.get(flag)
+        logger.debug("Not known which tasks have been woken: %s", error)
+        found = {}
+    return {each: (found.get(turn, 0), found.get(flag)) for each, (turn, flag) in keys.items()}
 
 
 def _set(using: str, task: str, what: str, turn: int, seconds: float | None) -> None:

@@ -22,7 +22,7 @@ POINTS = {
     "before COMMIT": (AFTER, "core.db.hook.store_calls"),
     "after COMMIT": (BEFORE, "core.db.hook.wake_tasks"),
     "in the wake thread": (BEFORE, "core.outbox.wake.send_wake_up"),
-    "flag read": (AFTER, "core.outbox.wake._turn_and_flag"),
+    "flag read": (AFTER, "core.outbox.wake.turns"),
     "wake-up sent": (AFTER, "core.outbox.wake.send_wake_up"),
     "at exit": (BEFORE, "core.outbox.wake.Waker.flush"),
     # A worker, likewise.

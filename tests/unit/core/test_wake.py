@@ -193,7 +193,7 @@ class TestWaker:
         answer = threading.Event()
         asked: list[str] = []
 
-        def black_hole(using: str, task: str) -> None:
+        def black_hole(using: str, task: str, *known: Any) -> None:
             asked.append(task)
             answer.wait(30)
 
@@ -213,7 +213,7 @@ class TestWaker:
     ) -> None:
         """An outage is one warning, and the thread goes on."""
 
-        def fail(using: str, task: str) -> None:
+        def fail(using: str, task: str, *known: Any) -> None:
             raise ConnectionError("no broker")
 
         monkeypatch.setattr(wake, "send_wake_up", fail)
@@ -230,7 +230,7 @@ class TestWaker:
         """While the broker is down it is not tried again with each commit."""
         tries: list[str] = []
 
-        def fail(using: str, task: str) -> None:
+        def fail(using: str, task: str, *known: Any) -> None:
             tries.append(task)
             raise ConnectionError("no broker")
 
@@ -248,7 +248,7 @@ class TestWaker:
         """What commits soon after a round of wake-ups goes with the next."""
         rounds: list[str] = []
         monkeypatch.setattr(wake, "PAUSE", 60)
-        monkeypatch.setattr(wake, "send_wake_up", lambda using, task: rounds.append(task))
+        monkeypatch.setattr(wake, "send_wake_up", lambda using, task, *known: rounds.append(task))
         waker = Waker()
         waker.wake([("default", "a")])
         wait_for(lambda: rounds, 10, "the first, at once")
@@ -257,6 +257,24 @@ class TestWaker:
         assert rounds == ["a"]
         assert waker.flush(10)
         assert rounds == ["a", "a", "b"]
+
+    def test_looks_once_a_round(self, sent: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+        """Tasks that have been woken cost one look at the cache, however many they are."""
+        looks: list[list[str]] = []
+        waker = Waker()
+        targets = [("default", TASK), ("default", effects.make_groups.name)]
+        waker.wake(targets)
+        assert waker.flush(10)
+
+        def get_many(keys: Any) -> Any:
+            looks.append(list(keys))
+            return cache.get_many(looks[-1])
+
+        monkeypatch.setattr(wake, "cache", SimpleNamespace(get_many=get_many))
+        waker.wake(targets)
+        assert waker.flush(10)
+        assert len(looks) == 1
+        assert len(sent) == 2
 
     def test_nothing_to_flush(self) -> None:
         """A process that woke nobody exits at once."""
