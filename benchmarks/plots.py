@@ -11,6 +11,7 @@ mpl.use("svg")
 from matplotlib import pyplot as plt
 
 from benchmarks.bench import available
+from benchmarks.marks import OURS
 from benchmarks.report import CONTROL, label
 from benchmarks.results import Result, Results
 
@@ -35,15 +36,17 @@ def draw(group: Sequence[Result], folder: Path) -> Path:
     """The plot of one measure's results in one unit."""
     first = group[0]
     series = [each for each in group if each.condition.startswith(SERIES)]
-    figure, axes = plt.subplots(figsize=(9, 5), layout="constrained")
+    height = 5 if series else 1 + 0.2 * len(group)
+    figure, axes = plt.subplots(figsize=(9, max(3, height)), layout="constrained")
     if series:
         draw_lines(axes, series)
+        axes.set_ylabel(first.unit)
     else:
         draw_bars(axes, group)
+        axes.set_xlabel(first.unit)
     axes.set_title(f"{first.measure}: {first.unit}")
-    axes.set_ylabel(first.unit)
-    axes.legend(fontsize=8)
-    axes.grid(axis="y", alpha=0.3)
+    axes.grid(axis="y" if series else "x", alpha=0.3)
+    figure.legend(fontsize=8, loc="outside right upper")
     name = f"{first.measure}-{first.unit}".replace(" ", "-").replace("/", "-per-")
     path = folder / f"{name}.svg"
     figure.savefig(path, metadata={"Date": None})
@@ -52,8 +55,10 @@ def draw(group: Sequence[Result], folder: Path) -> Path:
 
 
 def color(contender: str) -> Any:
-    """The same in each plot."""
-    names = available()
+    """The same in each plot; ours stands out."""
+    names = [each for each in available() if each != OURS]
+    if contender == OURS:
+        return "black"
     return plt.get_cmap("tab20")(names.index(contender) % 20 if contender in names else 19)
 
 
@@ -66,26 +71,27 @@ def draw_lines(axes: plt.Axes, series: Sequence[Result]) -> None:
 
 
 def draw_bars(axes: plt.Axes, group: Sequence[Result]) -> None:
-    """A group of bars for each condition, a bar for each contender, with its interval."""
-    conditions = list(dict.fromkeys(each.condition for each in group))
-    contenders = list(dict.fromkeys(each.contender for each in group))
-    width = 0.8 / len(contenders)
-    for place, contender in enumerate(contenders):
-        own = [each for each in group if each.contender == contender]
-        middles = [conditions.index(each.condition) - 0.4 + width * (place + 0.5) for each in own]
-        heights = [each.median for each in own]
-        below = [each.median - each.interval[0] for each in own]
-        above = [each.interval[1] - each.median for each in own]
-        axes.bar(
-            middles,
-            heights,
-            width,
-            yerr=[below, above],
-            label=label(contender),
-            color=color(contender),
-            error_kw={"linewidth": 0.8},
-        )
-    axes.set_xticks(range(len(conditions)), conditions, rotation=15, ha="right")
-    heights = [each.median for each in group if each.median > 0]
-    if heights and max(heights) / min(heights) > WIDE:
-        axes.set_yscale("log")
+    """A group of bars for each condition, a bar for each contender in it, with its interval."""
+    ticks, place = {}, 0.0
+    named: set[str] = set()
+    for condition in dict.fromkeys(each.condition for each in group):
+        members = [each for each in group if each.condition == condition]
+        ticks[condition] = place + (len(members) - 1) / 2
+        for each in members:
+            axes.barh(
+                place,
+                each.median,
+                0.9,
+                xerr=[[each.median - each.interval[0]], [each.interval[1] - each.median]],
+                label=None if each.contender in named else label(each.contender),
+                color=color(each.contender),
+                error_kw={"linewidth": 0.8},
+            )
+            named.add(each.contender)
+            place += 1
+        place += 1
+    axes.set_yticks(list(ticks.values()), list(ticks))
+    axes.invert_yaxis()
+    lengths = [each.median for each in group if each.median > 0]
+    if lengths and max(lengths) / min(lengths) > WIDE:
+        axes.set_xscale("log")
