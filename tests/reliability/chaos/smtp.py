@@ -3,6 +3,7 @@
 from collections import Counter
 from email.parser import BytesHeaderParser
 from typing import Any, cast
+from weakref import WeakSet
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -70,6 +71,32 @@ class MailServer:
 
 
 class _Controller(Controller):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._servers: WeakSet[SMTP] = WeakSet()
+
+    def factory(self) -> SMTP:
+        """The server of one connection."""
+        server = super().factory()
+        self._servers.add(server)
+        return server
+
+    def cancel_tasks(self, stop_loop: bool = True) -> None:
+        """Stop, once the connections have ended that are open, which aiosmtpd would leave so."""
+        self._turns_left = 3  # a connection that was just accepted is open after one or two
+        self.loop.call_soon(self._hang_up_and_stop, stop_loop)
+
+    def _hang_up_and_stop(self, stop_loop: bool) -> None:
+        cast(Any, self.server).close()
+        for server in self._servers:
+            if server.transport is not None:
+                _hang_up(server)
+        self._turns_left -= 1
+        if self._turns_left:
+            self.loop.call_soon(self._hang_up_and_stop, stop_loop)
+        else:
+            super().cancel_tasks(stop_loop)
+
     def _trigger_server(self) -> None:
         # Port 0 let the system choose: from here on it is known which one that is.
         self.port = cast(Any, self.server).sockets[0].getsockname()[1]
