@@ -125,7 +125,7 @@ def settle_failed(
     rows.update(
         status=OutboxCall.Status.PENDING,
         attempts=F("attempts") + counts,
-        available_at=when if isinstance(when, datetime) else Now() + timedelta(seconds=when),
+        available_at=when if isinstance(when, datetime) else _from_now(when),
         error=_clean(text),
         lease=None,
     )
@@ -162,6 +162,11 @@ def _next_time(call: Call, task: "OutboxTask", error: BaseException) -> datetime
         full_jitter=task.retry_jitter,
     )
     return seconds
+
+
+def _from_now(seconds: float) -> Any:
+    # SQLite writes a sum with more digits, which its comparison takes for later than the same time.
+    return Now() + timedelta(seconds=seconds) if seconds else Now()
 
 
 def _clean(text: str) -> str:

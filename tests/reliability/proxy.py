@@ -41,7 +41,9 @@ class Connection:
                     time.sleep(self._proxy.delay)
                 if not self.silent:
                     target.sendall(data)
-            if not self.silent:
+        # Also after an error: a server that was stopped with requests unread resets connections.
+        if not self.silent:
+            with suppress(OSError):
                 target.shutdown(socket.SHUT_RDWR)
 
 
