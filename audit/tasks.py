@@ -20,7 +20,7 @@ COLUMNS = [field.attname for field in AuditLog._meta.concrete_fields if not fiel
 
 @shared_task(batch=True)
 def write_audit_logs(calls: Sequence[Call]) -> None:
-    """Write an entry for each call, all with one INSERT."""
+    """Write an entry for each call, all with one statement."""
     # In the database of the calls: their rows and the entries commit together.
     using = calls[0].using
     logs = [build_log(call, **call.kwargs) for call in calls]

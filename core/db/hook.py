@@ -13,8 +13,8 @@ from core.outbox.wake import wake_tasks
 class OutboxMixin(BaseDatabaseWrapper):
     """A database backend whose ``commit()`` stores the calls of its transaction first.
 
-    The calls are on Django's own on_commit list, from which Django has already dropped those of a
-    savepoint that rolled back. If they can't be stored, the transaction doesn't commit.
+    The calls are on Django's own on_commit list, from which those of a savepoint that rolled back
+    have been dropped. If they can't be stored, the transaction doesn't commit.
     """
 
     has_outbox = True
