@@ -202,7 +202,7 @@ class Drain:
         for call in calls:
             try:
                 with transaction.atomic(using=self.using) if self.guarded else nullcontext():
-                    self.task.run_call(call)
+                    self._run_one(call)
             except Exception as error:
                 # Without a connection nothing can be settled: it is the batch that failed.
                 if not self.guarded or is_transient(error) or not self._is_connected():
@@ -213,6 +213,16 @@ class Drain:
             if self.is_time_up():
                 break  # the rest stays as it is, for the next drain
         return done, failed
+
+    def _run_one(self, call: Call) -> None:
+        self.task.run_call(call)
+        if transaction.get_rollback(using=self.using):
+            # Django would roll back without a word, and the call would count as done.
+            raise transaction.TransactionManagementError(
+                f"{call}: the function returned, but has its transaction roll back: by "
+                "set_rollback(), or by an error that it caught outside a block of its own. Put "
+                "what may fail into transaction.atomic()."
+            )
 
     def _is_connected(self) -> bool:
         return connections[self.using].is_usable()

@@ -93,6 +93,18 @@ class TestSingle:
         assert (report.settled, report.dead) == (2, 1)
         assert effects.names() == ["taken", "a", "b"]
 
+    @pytest.mark.parametrize("names", [["spoiled"], ["a", "spoiled", "b"]])
+    def test_rolls_back_quietly(self, names: list[str]) -> None:
+        """A call whose effects roll back has failed, even if its function returns as if not."""
+        effects.act("spoiled", lambda name: transaction.set_rollback(True))
+        with transaction.atomic():
+            for name in names:
+                effects.make_group.delay_on_commit(name)
+        report = drain_all()
+        assert (report.settled, report.dead) == (len(names) - 1, 1)
+        assert effects.names() == names[:1] * (len(names) > 1) + names[2:]
+        assert "TransactionManagementError" in OutboxCall.objects.get().error
+
     def test_constraint_checked_at_commit(self) -> None:
         """A foreign key that only COMMIT finds broken is its call's failure too."""
         effects.act("bad", lambda _: Permission.objects.create(content_type_id=10**6, codename="x"))
