@@ -19,8 +19,8 @@ class OutboxMixin(BaseDatabaseWrapper):
 
     has_outbox = True
 
-    commit_along = ""
-    """A COMMIT to be sent along with the INSERT; ``super().commit()`` then has nothing to do."""
+    several_statements = False
+    """Whether one message to the server may hold several statements, and their parameters."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -54,7 +54,8 @@ class OutboxMixin(BaseDatabaseWrapper):
         calls = pending_calls(self) if self.connection is not None else []
         if calls:
             try:
-                store_calls(self, calls, self.commit_along)
+                # With COMMIT a transaction with calls takes no round trip more than one without.
+                store_calls(self, calls, "; COMMIT" if self.several_statements else "")
             except DatabaseError:
                 raise  # Django rolls back
             except BaseException:

@@ -1,5 +1,6 @@
 """Draining: one run of a task claims its calls, runs them and settles them, until none is due."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -22,8 +23,11 @@ from core.outbox.claim import Batch, claim_batch, journal_batch
 from core.outbox.conf import conf
 from core.outbox.lease import lease_call, rows_of
 from core.outbox.settle import is_transient, settle_done, settle_failed
+from core.outbox.statement import settle_by_statement, takes_statements
 from core.outbox.task import OutboxTask, find_task
 from core.outbox.wake import begin_turn, wake_task
+
+logger = logging.getLogger(__name__)
 
 TRIES = 3
 """How often a step is tried at once when the database fails."""
@@ -86,7 +90,7 @@ class Drain:
         self._reconnect()
         _forget(*_left_behind)
         begin_turn(self.using, self.task.name)
-        step = self.run_batch if self.task.atomic else self.run_leased
+        step = self._step()
         while step() and not self.is_time_up():
             pass
         if self.is_time_up():
@@ -94,9 +98,31 @@ class Drain:
             self.report.oldest_age = sweep.oldest_age(self.using, self.task.name)
         return self.report
 
+    def _step(self) -> Callable[[], bool]:
+        if not self.task.atomic:
+            return self.run_leased
+        by_statement = self.task.sql and takes_statements(self.using)
+        return self.run_statement if by_statement else self.run_batch
+
     def is_time_up(self) -> bool:
         """Whether other tasks should have their turn."""
         return time.monotonic() - self.started >= self.seconds
+
+    def run_statement(self) -> bool:
+        """Settle one batch by the task's statement, or as any other if it fails; as run_batch."""
+        task = self.task
+        try:
+            settled = self._insist(
+                lambda: settle_by_statement(self.using, task.name, task.sql, task.batch_size)
+            )
+        except DatabaseError as error:
+            logger.warning("%s: its statement failed, its function runs: %s", task.name, error)
+            self._reconnect()
+            return self.run_batch()  # finds out whose fault it is
+        if settled.more:
+            wake_task(self.using, task.name)
+        self.report.settled += settled.calls
+        return settled.more
 
     def run_batch(self) -> bool:
         """Settle one batch; whether there may be another.

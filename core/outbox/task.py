@@ -41,6 +41,12 @@ class OutboxTask(_DjangoTask):
     """Whether a call's effects are in the database, so that they commit with its settlement. If
     not, it runs outside any transaction, under a lease."""
 
+    sql = ""
+    """What the function does, as one INSERT, UPDATE or DELETE for PostgreSQL, which settles a batch
+    by it, ten times as fast. It reads ``calls (id, created_at, args, kwargs, actor_id, actor,
+    request_id, address)``; ``args`` and ``kwargs`` are jsonb. The function runs where the statement
+    fails, so that each call has its own outcome, and on other databases."""
+
     batch_size = 500
     """How many calls one transaction settles."""
 
@@ -63,6 +69,12 @@ class OutboxTask(_DjangoTask):
             raise TypeError(
                 f"{cls.__name__}: batch=True and atomic=False exclude each other. Outside effects "
                 "are settled one by one; drop one of the two options."
+            )
+
+        if cls.sql and not cls.atomic:
+            raise TypeError(
+                f"{cls.__name__}: sql={cls.sql!r} and atomic=False exclude each other. "
+                "A statement's effects are in the database; drop one of the two options."
             )
 
     def delay_on_commit(self, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]  # as Celery: it returns None

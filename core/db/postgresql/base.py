@@ -11,11 +11,9 @@ class DatabaseWrapper(OutboxMixin, base.DatabaseWrapper):
     """A PostgreSQL connection that stores its calls before COMMIT."""
 
     @cached_property
-    def commit_along(self) -> str:  # type: ignore[override]  # a constant elsewhere
-        """A COMMIT in the INSERT's round trip: a transaction with calls takes no more of them.
+    def several_statements(self) -> bool:  # type: ignore[override]  # a constant elsewhere
+        """True, unless parameters are bound by the server; psycopg 3 knows if one was a COMMIT.
 
-        https://www.psycopg.org/psycopg3/docs/advanced/cursors.html#client-side-binding-cursors:
-        several statements at a time are for those; and psycopg 3 knows that it has committed.
+        https://www.psycopg.org/psycopg3/docs/advanced/cursors.html#client-side-binding-cursors
         """
-        several = is_psycopg3 and not self.features.uses_server_side_binding
-        return "; COMMIT" if several else ""
+        return is_psycopg3 and not self.features.uses_server_side_binding

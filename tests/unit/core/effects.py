@@ -70,6 +70,25 @@ def make_groups(calls: Sequence[Call]) -> None:
         _do(call.kwargs["name"])
 
 
+NAME_GROUPS = """
+    INSERT INTO auth_group (name)
+    SELECT concat_ws(' ', kwargs ->> 'name', nullif(actor, ''), nullif(address, '')) FROM calls
+    WHERE kwargs ->> 'name' NOT LIKE 'nothing%'
+"""
+
+
+@shared_task(
+    sql=NAME_GROUPS, batch_size=5, max_retries=2, retry_backoff=False, default_retry_delay=0
+)
+def name_group(name: str) -> None:
+    """A row with the call's context, by a statement where the database takes one."""
+    received.append(name)
+    context = current()
+    if not name.startswith("nothing"):
+        named = filter(None, (name, context.actor, context.address))
+        Group.objects.create(name=" ".join(named))
+
+
 @shared_task(atomic=False, max_retries=2, retry_backoff=False, default_retry_delay=0)
 def send_outside(name: str) -> None:
     """An effect that no rollback takes back."""
@@ -96,6 +115,7 @@ TASKS = [
         make_group_bound,
         make_group_patiently,
         make_groups,
+        name_group,
         send_outside,
         send_again,
         take_values,

@@ -174,6 +174,11 @@ class TestDefinition:
         with pytest.raises(TypeError, match="batch=True and atomic=False exclude each other"):
             type("bad", (OutboxTask,), {"batch": True, "atomic": False})
 
+    def test_fail_statement_outside(self) -> None:
+        """A statement's effects are in the database, so a task of others has none."""
+        with pytest.raises(TypeError, match="sql='UPDATE' and atomic=False exclude each other"):
+            type("bad", (OutboxTask,), {"sql": "UPDATE", "atomic": False})
+
     def test_find_task(self) -> None:
         """Only a task that can drain is found by its name."""
 
