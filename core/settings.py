@@ -224,7 +224,6 @@ CELERY_TASK_TRACK_STARTED = True
 # No soft limit beside it: with one, Celery doesn't begin to time a task's own shorter time_limit
 # before the soft one is over; and amid an outside effect it would call failed what is uncertain.
 CELERY_TASK_TIME_LIMIT = env_number("TASK_TIME_LIMIT", 180)
-CELERY_TASK_SEND_SENT_EVENT = True
 CELERY_WORKER_SEND_TASK_EVENTS = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

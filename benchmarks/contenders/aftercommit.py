@@ -19,7 +19,7 @@ class This(Contender):
     apps = ("core",)
 
     def read_settings(self) -> Mapping[str, Any]:
-        """The project's own, but for results: those of all contenders are off."""
+        """The project's own, but for results and events, which no contender has."""
         from core import settings as project
 
         names = [name for name in dir(project) if name.startswith(("CACHES", "CELERY_", "OUTBOX_"))]
@@ -27,6 +27,7 @@ class This(Contender):
             "CELERY_IMPORTS": ["benchmarks.shop.outbox_tasks"],
             "CELERY_TASK_IGNORE_RESULT": True,
             "CELERY_RESULT_BACKEND": None,
+            "CELERY_WORKER_SEND_TASK_EVENTS": False,
         }
 
     def set_up(self) -> None:
