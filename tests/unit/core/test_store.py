@@ -1,9 +1,11 @@
 """What of a transaction's calls is stored, when, and with how many statements."""
 
+import json
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from core.models import OutboxCall
@@ -63,19 +65,28 @@ def test_savepoint_by_hand_rolled_back() -> None:
     assert effects.names() == ["before", "after", "kept"]
 
 
-def test_one_insert() -> None:
+@pytest.mark.parametrize("countdown", [None, 60])
+@pytest.mark.parametrize("pairs", [1, 10, 2_000])
+def test_one_statement(pairs: int, countdown: int | None) -> None:
     """Any number of calls of any tasks cost their transaction one statement."""
+    single, batch = effects.make_group, effects.make_groups
     with CaptureQueriesContext(connection) as empty, transaction.atomic():
         pass
     with CaptureQueriesContext(connection) as full, transaction.atomic():
-        for number in range(2_000):
-            effects.make_group.delay_on_commit(f"a{number}")
-            effects.make_groups.delay_on_commit(name=f"b{number}")
+        for number in range(pairs):
+            single.apply_async_on_commit([f"a{number}\t\\N"], countdown=countdown)
+            batch.apply_async_on_commit(kwargs={"name": f"b{number}"}, countdown=countdown)
     assert len(full) - len(empty) == 1
-    insert, commit = (query["sql"].strip() for query in full.captured_queries[-2:])
-    assert insert.startswith("INSERT INTO core_outboxcall")
+    statement, commit = (query["sql"].strip() for query in full.captured_queries[-2:])
+    copied = connection.vendor == "postgresql" and pairs > 10 and not countdown
+    assert statement.startswith(f"{'COPY' if copied else 'INSERT INTO'} core_outboxcall (task, ")
     assert commit == "COMMIT"
-    assert OutboxCall.objects.count() == 4_000
+    assert OutboxCall.objects.count() == 2 * pairs
+    later = OutboxCall.objects.filter(available_at__gt=Now()).count()
+    assert later == (2 * pairs if countdown else 0)
+    first, second = OutboxCall.objects.order_by("pk")[:2]
+    assert json.loads(first.payload) == [["a0\t\\N"], {}]
+    assert json.loads(second.payload) == [[], {"name": "b0"}]
 
 
 def test_without_calls() -> None:
