@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Collection, Iterable, Mapping
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from celery import current_app
 from django.core.cache import cache
@@ -47,8 +47,17 @@ REST = 1.0
 Target = tuple[str, str]
 """A database's alias and a task's name."""
 
-Turn = tuple[int, int | None]
-"""Which drain of a task was the last to start, and which one was when a wake-up was last sent."""
+
+class Turn(NamedTuple):
+    """Which drain of a task was the last to start, and which one was when a wake-up was last sent.
+
+    0 and None if not known.
+    """
+
+    begun: int
+    woken: int | None
+    is_old: bool = False
+    """Whether drains may have started since this was looked up."""
 
 
 class Waker:
@@ -62,6 +71,7 @@ class Waker:
         self._sending = False
         self._thread: threading.Thread | None = None
         self._reachable = True
+        self._seen: dict[Target, Turn] = {}
 
     def wake(self, targets: Iterable[Target]) -> None:
         """Have each task of ``targets`` woken soon; returns at once and never raises."""
@@ -94,18 +104,23 @@ class Waker:
             self._wanted.clear()
             with self._changed:
                 targets, self._targets, self._sending = self._targets, {}, True
-            self._send(targets)
+            sent = self._send(targets)
             with self._changed:
                 self._sending = False
                 self._changed.notify_all()
             self._hurry.wait(PAUSE if self._reachable else REST)
+            if self._reachable:
+                self._look_ahead(sent)
 
-    def _send(self, targets: Collection[Target]) -> None:
-        """Send the wake-ups up to one that fails: the others would fail too."""
-        known = turns(targets)
+    def _send(self, targets: Collection[Target]) -> list[Target]:
+        """Send the wake-ups up to one that fails: the others would fail too. Which were sent."""
+        sent: list[Target] = []
+        known = {each: self._seen.pop(each) for each in targets if each in self._seen}
+        known.update(turns([each for each in targets if each not in known]))
         try:
             for target in targets:
-                send_wake_up(*target, known[target])
+                if send_wake_up(*target, known[target]):
+                    sent.append(target)
         except Exception as error:  # noqa: BLE001  # see the module's text
             # Once an outage, not once a request.
             level = logging.WARNING if self._reachable else logging.DEBUG
@@ -113,6 +128,16 @@ class Waker:
             self._reachable = False
         else:
             self._reachable = True
+        return sent
+
+    def _look_ahead(self, targets: Collection[Target]) -> None:
+        """Look up now what allows the next wake-ups, which then go out a round trip sooner.
+
+        What forbids them would be no use: it may have changed by then.
+        """
+        for target, turn in turns(targets).items():
+            if turn.woken != turn.begun:
+                self._seen[target] = turn._replace(is_old=True)
 
 
 _waker = Waker()
@@ -150,22 +175,23 @@ def wake_task(using: str, task: str) -> None:
 def send_wake_up(using: str, task: str, known: Turn | None = None) -> bool:
     """Send the task a wake-up, unless one is under way; whether it was sent.
 
-    ``known`` is what ``turns`` said of it just now. Raises what the broker's client raises.
+    ``known`` is what ``turns`` said of it. Raises what the broker's client raises.
     """
-    turn, flag = known or turns([(using, task)])[using, task]
-    if flag == turn:
+    turn = known or turns([(using, task)])[using, task]
+    if turn.woken == turn.begun:
         return False
     known_task: Any = current_app.tasks.get(task)
     options = dict(known_task._get_exec_options()) if known_task else {}
     # How long a drain may take is for the worker that runs it to say, not for whoever wakes it.
     options.update(time_limit=None, soft_time_limit=None)
-    headers = {HEADER: using, TURN: turn, SENT: time.time()}
+    # By an old turn it would be overtaken by a drain that had started before it was sent.
+    headers = {HEADER: using, TURN: 0 if turn.is_old else turn.begun, SENT: time.time()}
     current_app.send_task(
         task,
         task_type=known_task,
         **{**options, "headers": headers, "retry": True, "retry_policy": RETRY_POLICY},
     )
-    _set(using, task, "flag", turn, conf().WAKE_TTL)
+    _set(using, task, "flag", turn.begun, conf().WAKE_TTL)
     return True
 
 
@@ -178,8 +204,8 @@ def is_overtaken(using: str, task: str, headers: Mapping[str, Any]) -> bool:
     """
     if not headers.get(TURN) or 0 <= time.time() - headers.get(SENT, 0) < FRESH:
         return False
-    turn, _ = turns([(using, task)])[using, task]
-    return bool(turn) and turn != headers[TURN]
+    begun = turns([(using, task)])[using, task].begun
+    return bool(begun) and begun != headers[TURN]
 
 
 def begin_turn(using: str, task: str) -> None:
@@ -191,14 +217,14 @@ def begin_turn(using: str, task: str) -> None:
 
 
 def turns(targets: Iterable[Target]) -> dict[Target, Turn]:
-    """Each task's turn, and that in which the last wake-up was sent; 0 and None if not known."""
+    """Each task's turn. Asks the cache once, or not at all for no tasks."""
     keys = {each: (_key(*each, "turn"), _key(*each, "flag")) for each in targets}
     try:
-        found = cache.get_many(chain.from_iterable(keys.values()))
+        found = cache.get_many(chain.from_iterable(keys.values())) if keys else {}
     except Exception as error:  # noqa: BLE001  # see the module's text
         logger.debug("Not known which tasks have been woken: %s", error)
         found = {}
-    return {each: (found.get(turn, 0), found.get(flag)) for each, (turn, flag) in keys.items()}
+    return {each: Turn(found.get(turn, 0), found.get(flag)) for each, (turn, flag) in keys.items()}
 
 
 def _set(using: str, task: str, what: str, turn: int, seconds: float | None) -> None:

@@ -248,7 +248,12 @@ class TestWaker:
         """What commits soon after a round of wake-ups goes with the next."""
         rounds: list[str] = []
         monkeypatch.setattr(wake, "PAUSE", 60)
-        monkeypatch.setattr(wake, "send_wake_up", lambda using, task, *known: rounds.append(task))
+
+        def note(using: str, task: str, *known: Any) -> bool:
+            rounds.append(task)
+            return False
+
+        monkeypatch.setattr(wake, "send_wake_up", note)
         waker = Waker()
         waker.wake([("default", "a")])
         wait_for(lambda: rounds, 10, "the first, at once")
@@ -274,6 +279,47 @@ class TestWaker:
         waker.wake(targets)
         assert waker.flush(10)
         assert len(looks) == 1
+        assert len(sent) == 2
+
+    def test_looks_ahead(self, sent: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+        """Of a task that is drained at once the next wake-up goes out before anything is asked."""
+        done: list[str] = []
+
+        def publish(name: str, **options: Any) -> None:
+            done.append("publish")
+            sent.append((name, options["headers"]))
+            begin_turn("default", TASK)
+
+        def get_many(keys: Any) -> Any:
+            done.append("ask")
+            return cache.get_many(list(keys))
+
+        monkeypatch.setattr(current_app._get_current_object(), "send_task", publish)
+        monkeypatch.setattr(wake, "cache", SimpleNamespace(get_many=get_many, set=cache.set))
+        begin_turn("default", TASK)
+        waker = Waker()
+        for _ in range(2):
+            waker.wake([("default", TASK)])
+            wait_for(lambda: done[-1:] == ["ask"] and "publish" in done, 10, "the look ahead")
+            done.append("next")
+        assert done == ["ask", "publish", "ask", "next", "publish", "ask", "next"]
+        # A drain that started before it was sent must not have overtaken it.
+        assert sent[0][1][TURN]
+        assert not sent[1][1][TURN]
+        monkeypatch.setattr(wake, "FRESH", 0)
+        assert not wake.is_overtaken("default", TASK, sent[1][1])
+
+    def test_asks_again_what_forbids(self, sent: list[Any]) -> None:
+        """A wake-up that seemed to be under way is no reason not to send another later."""
+        waker = Waker()
+        waker.wake([("default", TASK)])
+        assert waker.flush(10)
+        waker.wake([("default", TASK)])
+        assert waker.flush(10)
+        assert len(sent) == 1
+        begin_turn("default", TASK)
+        waker.wake([("default", TASK)])
+        assert waker.flush(10)
         assert len(sent) == 2
 
     def test_nothing_to_flush(self) -> None:
