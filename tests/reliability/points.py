@@ -33,6 +33,7 @@ POINTS = {
     "effect had": (BEFORE, "core.outbox.drain.settle_done"),
     "sent": (AFTER, "core.outbox.task.OutboxTask.run_call"),
     "settled": (AFTER, "core.outbox.drain.settle_done"),
+    "settled by statement": (AFTER, "core.outbox.drain.settle_by_statement"),
     "drained": (AFTER, "core.outbox.drain.drain_task"),
     "sweeping": (BEFORE, "core.outbox.sweep.recover"),
     "swept": (BEFORE, "core.outbox.sweep.send_wake_up"),

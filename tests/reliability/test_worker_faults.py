@@ -1,10 +1,11 @@
 """A worker is killed at each step of a drain, or told to stop: no effect is lost or doubled."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from core.models import OutboxCall
 from tests.celery_engine.project import WorkerProcess
@@ -17,7 +18,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 NAMES = ["a", "b", "c"]
 
-TASKS = {"single": tasks.write_one, "batch": tasks.write_batch}
+TASKS = {
+    "single": tasks.write_one,
+    "batch": tasks.write_batch,
+    "statement": tasks.write_by_statement,
+}
 
 BEFORE_COMMIT = ["woken", "claimed", "in the effect", "effect had", "settled"]
 
@@ -103,7 +108,7 @@ class TestEffectInDatabase:
         assert written() == NAMES
 
     @pytest.mark.parametrize("kill", [kill_worker, kill_child])
-    @pytest.mark.parametrize("task", TASKS)
+    @pytest.mark.parametrize("task", ["single", "batch"])
     def test_killed_after_commit(
         self, worker_at: WorkerAt, gate: Gate, task: str, kill: Kill
     ) -> None:
@@ -114,6 +119,61 @@ class TestEffectInDatabase:
         commit(task, ["d"])
         wait_settled()
         assert written() == [*NAMES, "d"]
+
+
+class TestStatement:
+    """A batch that the server settles by itself, whoever asked for it."""
+
+    @pytest.fixture(autouse=True)
+    def _takes_statements(self) -> None:
+        if connection.vendor != "postgresql":
+            pytest.skip("elsewhere the task's function runs")
+
+    @pytest.mark.parametrize("kill", [kill_worker, kill_child])
+    def test_killed_in_it(self, start_worker: StartWorker, kill: Kill) -> None:
+        """A server that learns too late that its client is dead has the effects, but once."""
+        worker = start_worker()
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("LOCK content_product")
+            other_connection(lambda: commit("statement"))
+            wait_for(is_waiting, TIMEOUT, "the statement to wait for the table")
+            kill(worker)
+        wait_settled()
+        assert written() == NAMES
+
+    @pytest.mark.parametrize("kill", [kill_worker, kill_child])
+    def test_killed_after_it(self, worker_at: WorkerAt, gate: Gate, kill: Kill) -> None:
+        """What it settled stays, though the drain never ended."""
+        kill(worker_at("settled by statement", lambda: commit("statement")))
+        assert written() == NAMES
+        gate.open()
+        commit("statement", ["d"])
+        wait_settled()
+        assert written() == [*NAMES, "d"]
+
+
+def other_connection(function: Callable[[], object]) -> None:
+    """Call the function on a connection of its own."""
+
+    def call() -> None:
+        try:
+            function()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join(TIMEOUT)
+
+
+def is_waiting() -> bool:
+    """Whether a statement that settles calls waits for a lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # else a transaction sees no news
+        cursor.execute(
+            "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%settled%'"
+        )
+        return cursor.fetchone() is not None
 
 
 class TestEffectOutside:
@@ -182,7 +242,7 @@ class TestEffectOutside:
 class TestToldToStop:
     """SIGTERM while a task runs."""
 
-    @pytest.mark.parametrize("task", TASKS)
+    @pytest.mark.parametrize("task", ["single", "batch"])
     def test_in_the_effect(self, worker_at: WorkerAt, gate: Gate, task: str) -> None:
         """The drain that runs finishes, and the worker ends."""
         self.stop(worker_at("in the effect", lambda: commit(task)), gate)

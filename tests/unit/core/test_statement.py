@@ -103,7 +103,7 @@ def test_takes_too_long(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_settings_do_not_last(task: Any) -> None:
     """What holds for the statement holds for no other of its connection."""
     if by_function():
-        return
+        pytest.skip("there are none")
     settings = "SELECT current_setting('synchronous_commit'), current_setting('statement_timeout')"
     task.sql = f"INSERT INTO auth_group (name) SELECT concat(s.*) FROM calls, ({settings}) AS s"  # noqa: S608
     call("a")
@@ -129,7 +129,7 @@ def test_in_a_transaction() -> None:
 def test_leaves_what_is_locked() -> None:
     """A call that somebody else has locked stays, and holds up none of the others."""
     if not connection.features.has_select_for_update_skip_locked:
-        return
+        pytest.skip("one writer at a time: it waits for the other")
     call("a", "b", "c")
     locked, done = threading.Event(), threading.Event()
 
