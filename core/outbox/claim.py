@@ -96,7 +96,7 @@ class Batch:
             rows = cursor.fetchall()
         if not rows[0][0]:
             return None
-        return [_load_call(self.using, *columns) for _, *columns in rows if columns[0] is not None]
+        return [load_call(self.using, *columns) for _, *columns in rows if columns[0] is not None]
 
     def forget(self) -> None:
         """Delete the journal row: the calls are settled, or nobody runs them any more."""
@@ -169,10 +169,11 @@ def lock_rows(rows: QuerySet[Any]) -> QuerySet[Any]:
 def load_calls(using: str, rows: QuerySet[OutboxCall]) -> list[Call]:
     """The rows as calls, their arguments not decoded yet."""
     columns = ("id", "task", "payload", "context", "attempts", "crashes", "created_at")
-    return [_load_call(using, *values) for values in rows.values_list(*columns)]
+    return [load_call(using, *values) for values in rows.values_list(*columns)]
 
 
-def _load_call(using: str, pk: int, task: str, payload: str, context: str, *rest: Any) -> Call:
+def load_call(using: str, pk: int, task: str, payload: str, context: str, *rest: Any) -> Call:
+    """The row with these columns, those of ``load_calls``, as a call."""
     call = Call(task, payload, context, using=using)
     call.id, call.stored = pk, True
     call.attempts, call.crashes, call.created_at = rest

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from django.db import (
@@ -21,7 +22,7 @@ from core.outbox import sweep
 from core.outbox.call import Call, CallError
 from core.outbox.claim import Batch, claim_batch, journal_batch
 from core.outbox.conf import conf
-from core.outbox.lease import lease_call, rows_of
+from core.outbox.lease import Lease, Taken, rows_of
 from core.outbox.settle import is_transient, settle_done, settle_failed
 from core.outbox.statement import settle_by_statement, takes_statements
 from core.outbox.task import OutboxTask, find_task
@@ -139,17 +140,29 @@ class Drain:
         return batch.more
 
     def run_leased(self) -> bool:
-        """Run one call with outside effects, under its lease; whether there may be another."""
-        seconds = self.task.lease
-        call, more = self._insist(lambda: lease_call(self.using, self.task.name, seconds))
-        if call is None:
-            return False
+        """Run calls with outside effects, each under its lease; whether there may be others."""
+        call, more = self._lease()
+        while call is not None:
+            error = self._error_of(call)
+            if error or self.is_time_up():
+                # What happened is known: a connection that broke must not make it uncertain.
+                self._insist(partial(self._mark, call, error))
+                return more
+            call, more = self._lease(done=call)
+        return False
+
+    def _lease(self, done: Call | None = None) -> Taken:
+        """Lease the next call and, with the same commit, mark ``done``, the one before it."""
+        lease = Lease(self.using, self.task.name, self.task.lease, done)
+        try:
+            call, more = self._insist(lease.take)
+        except BaseException:
+            _forget(lease)
+            raise
+        self.report.settled += done is not None
         if more:
             wake_task(self.using, self.task.name)
-        error = self._error_of(call)
-        # What happened is known: a connection that broke meanwhile must not make it uncertain.
-        self._insist(lambda: self._mark(call, error))
-        return more
+        return call, more
 
     def _error_of(self, call: Call) -> Exception | None:
         try:
@@ -279,12 +292,12 @@ Outcome = tuple[Sequence[Call], Sequence[tuple[Call, Exception]]]
 """The calls that are done, and those that failed with their errors."""
 
 
-_left_behind: list[Batch] = []
-"""The batches that this process gave up without being able to say so in the database."""
+_left_behind: list[Batch | Lease] = []
+"""What this process gave up without being able to say so in the database."""
 
 
-def _forget(*batches: Batch) -> None:
-    """Give up batches, now or, without a database, with the next drain."""
+def _forget(*batches: Batch | Lease) -> None:
+    """Give up batches or leases, now or, without a database, with the next drain."""
     for batch in batches:
         try:
             batch.forget()

@@ -1,15 +1,16 @@
 """Leases: how calls with effects outside the database are run, and what a lost process leaves."""
 
+from dataclasses import dataclass, field
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
-from django.db import transaction
+from django.db import connections, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from core.models import OutboxCall
 from core.outbox.call import Call
-from core.outbox.claim import due_calls, load_calls, lock_rows
+from core.outbox.claim import due_calls, load_call, load_calls, lock_rows
 from core.outbox.settle import bury
 from core.outbox.task import find_task
 
@@ -19,20 +20,121 @@ LOST = (
 )
 
 
-def lease_call(using: str, task: str, seconds: float) -> tuple[Call | None, bool]:
-    """The task's oldest due call, now leased to this process, and whether more are due."""
-    with transaction.atomic(using=using):
-        calls = load_calls(using, lock_rows(due_calls(using, task))[:2])
-        if not calls:
-            return None, False
-        call, *more = calls
-        call.lease = uuid4()
-        OutboxCall.objects.using(using).filter(pk=call.id).update(
+Taken = tuple[Call | None, bool]
+"""The call that was leased, if any was due, and whether more are."""
+
+# The same as the ORM does below, in one round trip. Its COMMIT waits for the disk: a lease that a
+# crash of the server undid would let a call run twice.
+EXCHANGE = """
+    WITH done AS (
+        DELETE FROM core_outboxcall WHERE id = %(done)s AND lease = %(ended)s RETURNING id
+    ), due AS (
+        SELECT id, available_at FROM core_outboxcall
+        WHERE task = %(task)s AND status = 'pending' AND available_at <= statement_timestamp()
+            AND (%(done)s IS NULL OR EXISTS (SELECT FROM done))
+        ORDER BY available_at, id LIMIT 2 FOR UPDATE SKIP LOCKED
+    ), leased AS (
+        UPDATE core_outboxcall SET status = 'running', lease = %(lease)s,
+            available_at = statement_timestamp() + %(seconds)s * interval '1 second'
+        WHERE id = (SELECT id FROM due ORDER BY available_at, id LIMIT 1)
+        RETURNING id, task, payload, context, attempts, crashes, created_at
+    )
+    SELECT (SELECT count(*) FROM done), (SELECT count(*) FROM due), leased.*
+    FROM (SELECT) AS one LEFT JOIN leased ON true
+"""
+
+
+@dataclass
+class Lease:
+    """A lease of the task's oldest due call. ``done``, which ran before it, ends as it begins.
+
+    Its id is chosen here: a call that was leased while the database's answer was lost is known by
+    it.
+    """
+
+    using: str
+    task: str
+    seconds: float
+    done: Call | None = None
+    id: UUID = field(default_factory=uuid4)
+    tried: bool = field(default=False, init=False)
+
+    def take(self) -> Taken:
+        """Settle ``done`` and lease the next call, with one commit.
+
+        May be called again after the database failed: what it then had done is not done twice.
+        """
+        again, self.tried = self.tried, True
+        if self.done is not None:
+            settled, taken = self._exchange(self.done)
+            if settled:
+                return taken
+        # Another process has settled it, its lease being over, or this one has, unheard.
+        if again and (call := self._find()):
+            return call, True
+        return self._exchange(None)[1]
+
+    def forget(self) -> None:
+        """Settle ``done``, which did run, and let go of what was leased unheard, which didn't."""
+        if self.done is not None:
+            rows_of(self.done)._raw_delete(self.using)
+        self._rows().update(status=OutboxCall.Status.PENDING, lease=None, available_at=Now())
+
+    def _exchange(self, done: Call | None) -> tuple[bool, Taken]:
+        """Whether ``done`` was this process's to settle, and the next call, which needs that.
+
+        So a statement that the server still runs, or runs late, after its connection broke, leases
+        nothing beside the one that is sent in its place.
+        """
+        if connections[self.using].vendor == "postgresql":
+            return self._exchange_at_once(done)
+        with transaction.atomic(using=self.using):
+            if done is not None and not rows_of(done)._raw_delete(self.using):
+                return False, (None, False)
+            calls = load_calls(self.using, lock_rows(due_calls(self.using, self.task))[:2])
+            for call in calls[:1]:
+                self._begin(OutboxCall.objects.using(self.using).filter(pk=call.id))
+                call.lease = self.id
+        return True, (calls[0] if calls else None, len(calls) > 1)
+
+    def _exchange_at_once(self, done: Call | None) -> tuple[bool, Taken]:
+        parameters = {
+            "done": done.id if done else None,
+            "ended": done.lease if done else None,
+            "task": self.task,
+            "lease": self.id,
+            "seconds": self.seconds,
+        }
+        with connections[self.using].cursor() as cursor:
+            cursor.execute(EXCHANGE, parameters)
+            settled, due, *columns = cursor.fetchone()
+        if not due:
+            return bool(settled), (None, False)
+        call = load_call(self.using, *columns)
+        call.lease = self.id
+        return bool(settled), (call, due > 1)
+
+    def _find(self) -> Call | None:
+        """The call that has this lease, which begins anew."""
+        if not self._begin(self._rows()):
+            return None
+        call, *_ = load_calls(self.using, self._rows())
+        call.lease = self.id
+        return call
+
+    def _begin(self, rows: QuerySet[OutboxCall]) -> int:
+        return rows.update(
             status=OutboxCall.Status.RUNNING,
-            lease=call.lease,
-            available_at=Now() + timedelta(seconds=seconds),
+            lease=self.id,
+            available_at=Now() + timedelta(seconds=self.seconds),
         )
-    return call, bool(more)
+
+    def _rows(self) -> QuerySet[OutboxCall]:
+        """What has this lease, by way of an index: running, or uncertain if the lease is over."""
+        status = OutboxCall.Status
+        return OutboxCall.objects.using(self.using).filter(
+            status__in=(status.RUNNING, status.UNCERTAIN), lease=self.id
+        )
 
 
 def rows_of(call: Call) -> QuerySet[OutboxCall]:

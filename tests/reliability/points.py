@@ -28,7 +28,7 @@ POINTS = {
     # A worker, likewise.
     "woken": (BEFORE, "core.outbox.drain.drain_task"),
     "claimed": (AFTER, "core.outbox.drain.claim_batch"),
-    "leased": (AFTER, "core.outbox.drain.lease_call"),
+    "leased": (AFTER, "core.outbox.lease.Lease.take"),
     "in the effect": (BEFORE, "tests.reliability.tasks.half_done"),
     "effect had": (BEFORE, "core.outbox.drain.settle_done"),
     "sent": (AFTER, "core.outbox.task.OutboxTask.run_call"),

@@ -9,7 +9,9 @@ from django.db import OperationalError, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from core.models import OutboxCall
+from core.outbox.call import Call
 from core.outbox.drain import drain_all
+from core.outbox.lease import Lease
 from tests.reliability.database.calls import DEAD, NAMES, call_each, drain_once, either
 from tests.reliability.database.faults import around, once, postgres_only, run
 from tests.reliability.state import journals
@@ -122,10 +124,34 @@ class TestCut:
         if step == "in the effect":
             effects.act("a", lambda name: cut())
         else:
-            around(monkeypatch, "core.outbox.drain.rows_of", "before", once(cut))()
+            arm = around(monkeypatch, "core.outbox.drain.Lease", "before", once(cut))
+            effects.act("a", lambda name: arm())
         effects.send_outside.delay_on_commit("a")
         report = drain_all()
         assert (report.settled, effects.received) == (1, ["a"])
+        assert not OutboxCall.objects.exists()
+
+    def test_outside_answer_lost(
+        self, monkeypatch: pytest.MonkeyPatch, cut: Callable[[], None]
+    ) -> None:
+        """A mail that was leased when the connection broke is sent, once, and so are the others."""
+        exchange = Lease._exchange_at_once
+        effects.act("a", lambda name: lost.append(True))
+        lost: list[bool] = []
+
+        def exchange_and_cut(self: Lease, done: Call | None) -> object:
+            answer = exchange(self, done)
+            if lost:
+                lost.clear()
+                cut()
+                run(connection, "SELECT 1")
+            return answer
+
+        monkeypatch.setattr(Lease, "_exchange_at_once", exchange_and_cut)
+        for name in NAMES:
+            effects.send_outside.delay_on_commit(name)
+        assert drain_all().settled == 3
+        assert effects.received == NAMES
         assert not OutboxCall.objects.exists()
 
     def test_outside_effect_fails(self, cut: Callable[[], None]) -> None:

@@ -1,28 +1,74 @@
 """Calls with effects outside the database: their leases, and what a lost process leaves."""
 
+import threading
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 
 from core.models import OutboxCall
+from core.outbox import drain
 from core.outbox.call import Call
-from core.outbox.drain import drain_all
-from core.outbox.lease import expire_leases, lease_call, rows_of
+from core.outbox.drain import TRIES, drain_all, drain_task
+from core.outbox.lease import Lease, expire_leases, rows_of
+from core.outbox.task import find_task
 from tests.unit.core import effects
+from tests.wait import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PENDING, RUNNING, UNCERTAIN, DEAD = OutboxCall.Status
 
+NAMES = ["a", "b", "c"]
+
+postgres_only = pytest.mark.skipif(
+    "'postgres' not in config.getoption('--database')", reason="only there it is one statement"
+)
+
+
+def call_each() -> None:
+    """Commit a call for each name, to run in this order."""
+    with transaction.atomic():
+        for name in NAMES:
+            effects.send_outside.delay_on_commit(name)
+
+
+def drain_for(seconds: float) -> drain.Report:
+    """One drain of the task."""
+    task = find_task(effects.send_outside.name)
+    assert task
+    return drain_task(task, "default", seconds)
+
+
+def lease(done: Call | None = None) -> Lease:
+    """A lease for the task."""
+    return Lease("default", effects.send_outside.name, 60, done)
+
+
+def taken(lease: Lease) -> Call:
+    """The call that the lease gets; there is one."""
+    call, _ = lease.take()
+    assert call
+    return call
+
+
+def left() -> dict[str, str]:
+    """The name and the status of each row that is left."""
+    rows = OutboxCall.objects.order_by("pk").values_list("payload", "status")
+    return {payload[3]: status for payload, status in rows}
+
 
 def lose(task: Any) -> Call:
     """A call that a process leased and, its lease over, never marked."""
     task.delay_on_commit("a")
-    call, _ = lease_call("default", task.name, 60)
+    call, _ = Lease("default", task.name, 60).take()
     assert call
     OutboxCall.objects.update(available_at=Now() - timedelta(seconds=1))
     return call
@@ -76,7 +122,222 @@ class TestRunning:
         effects.send_outside.delay_on_commit("a")
         effects.send_outside.delay_on_commit("b")
         name = effects.send_outside.name
-        assert [lease_call("default", name, 60)[1] for _ in range(3)] == [True, False, False]
+        assert [Lease("default", name, 60).take()[1] for _ in range(3)] == [True, False, False]
+
+
+class TestOneAfterAnother:
+    """A call is marked as done with the commit that leases the next."""
+
+    def test_settled_first(self) -> None:
+        """Each has a lease of its own, and the row of the one before is gone when it runs."""
+        leases = set()
+
+        def act(name: str) -> None:
+            assert left() == {name: RUNNING} | dict.fromkeys(
+                NAMES[NAMES.index(name) + 1 :], PENDING
+            )
+            leases.add(OutboxCall.objects.get(status=RUNNING).lease)
+
+        for name in NAMES:
+            effects.act(name, act)
+        call_each()
+        assert drain_for(60).settled == 3
+        assert len(leases) == 3
+        assert left() == {}
+
+    @postgres_only
+    def test_one_statement(self) -> None:
+        """Nothing else is asked of the database, nor committed."""
+        call_each()
+        with CaptureQueriesContext(connection) as queries:
+            assert drain_for(60).settled == 3
+        assert len(queries) == 4
+
+    def test_time_is_up(self) -> None:
+        """The last call of a drain is marked, and none is leased that nobody would run."""
+        call_each()
+        assert drain_for(0).settled == 1
+        assert left() == {"b": PENDING, "c": PENDING}
+        assert not OutboxCall.objects.exclude(lease=None).exists()
+
+    def test_wakes_others(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Others are woken as long as there is more than this process has at hand."""
+        at = []
+        monkeypatch.setattr(drain, "wake_task", lambda *_: at.append(len(effects.received)))
+        call_each()
+        drain_for(60)
+        assert at == [0, 1]
+
+    @pytest.mark.parametrize(
+        ("meanwhile", "rows"),
+        [
+            (lambda row: row.delete(), {}),
+            (lambda row: row.update(lease=uuid4()), {"a": RUNNING}),
+            (lambda row: row.update(lease=uuid4(), status=UNCERTAIN), {"a": UNCERTAIN}),
+            (lambda row: row.update(status=UNCERTAIN), {}),
+        ],
+        ids=["settled", "running", "uncertain", "ours"],
+    )
+    def test_lease_was_over(self, meanwhile: Callable[[Any], object], rows: Any) -> None:
+        """What is another process's by now is left to it, what is ours is settled; so is the rest.
+
+        One that is only uncertain is still ours.
+        """
+        effects.act("a", lambda name: meanwhile(OutboxCall.objects.filter(payload__contains=name)))
+        call_each()
+        drain_for(60)
+        assert effects.received == NAMES
+        assert left() == rows
+
+    @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
+    def test_exits(self, error: type[BaseException]) -> None:
+        """A call that ends its process stays leased; the one before is settled, the next is not."""
+
+        def act(name: str) -> None:
+            raise error
+
+        effects.act("b", act)
+        call_each()
+        with pytest.raises(error):
+            drain_for(60)
+        assert left() == {"b": RUNNING, "c": PENDING}
+
+
+class TestAnswerLost:
+    """The database leases a call, and its answer is lost."""
+
+    @pytest.fixture
+    def lose_answers(self, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+        """Have the answers of those takes fail that have these numbers, from 1."""
+        take = Lease.take
+
+        def lose(*numbers: int, error: type[BaseException] = OperationalError) -> None:
+            count = 0
+
+            def take_and_lose(self: Lease) -> Any:
+                nonlocal count
+                answer = take(self)
+                count += 1
+                if count in numbers:
+                    raise error("the connection is closed")
+                return answer
+
+            monkeypatch.setattr(Lease, "take", take_and_lose)
+
+        return lose
+
+    @pytest.mark.parametrize("number", [1, 2, 4])
+    def test_runs(self, lose_answers: Callable[..., None], number: int) -> None:
+        """The call is found again and runs, as if nothing had been."""
+        lose_answers(number)
+        call_each()
+        assert drain_for(60).settled == 3
+        assert effects.received == NAMES
+        assert left() == {}
+
+    def test_lease_was_over_too(self, lose_answers: Callable[..., None]) -> None:
+        """Also if the call before was another process's by then."""
+        effects.act("a", lambda name: OutboxCall.objects.filter(lease__isnull=False).delete())
+        lose_answers(2)
+        call_each()
+        drain_for(60)
+        assert effects.received == NAMES
+        assert left() == {}
+
+    def test_not_again(self, lose_answers: Callable[..., None]) -> None:
+        """A database that goes on failing: the call that ran is settled, the other is due again."""
+        lose_answers(*range(2, 2 + TRIES))
+        call_each()
+        with pytest.raises(OperationalError):
+            drain_for(60)
+        assert left() == {"b": PENDING, "c": PENDING}
+        drain_all()
+        assert sorted(effects.received) == NAMES
+
+    def test_no_database(
+        self, monkeypatch: pytest.MonkeyPatch, lose_answers: Callable[..., None]
+    ) -> None:
+        """If that can't be written either, the process's next drain does."""
+        forget = Lease.forget
+
+        def fail(self: Lease) -> None:
+            raise OperationalError("the connection is closed")
+
+        monkeypatch.setattr(Lease, "forget", fail)
+        lose_answers(*range(2, 2 + TRIES))
+        call_each()
+        with pytest.raises(OperationalError):
+            drain_for(60)
+        assert left() == {"b": RUNNING, "c": PENDING}
+        monkeypatch.setattr(Lease, "forget", forget)
+        OutboxCall.objects.filter(status=RUNNING).update(status=UNCERTAIN)  # its lease is over
+        drain_all()
+        assert sorted(effects.received) == NAMES
+        assert left() == {}
+
+    def test_interrupted(self, lose_answers: Callable[..., None]) -> None:
+        """So it is if the process is asked to stop just then."""
+        lose_answers(2, error=KeyboardInterrupt)
+        call_each()
+        with pytest.raises(KeyboardInterrupt):
+            drain_for(60)
+        assert left() == {"b": PENDING, "c": PENDING}
+
+    def test_uncertain_by_now(self) -> None:
+        """A lease that was over before it was known of begins anew."""
+        call_each()
+        one = lease()
+        call = taken(one)
+        OutboxCall.objects.filter(pk=call.id).update(available_at=Now() - timedelta(seconds=1))
+        expire_leases("default")
+        assert taken(one).id == call.id
+        assert OutboxCall.objects.get(pk=call.id).status == RUNNING
+        expire_leases("default")
+        assert OutboxCall.objects.get(pk=call.id).status == RUNNING
+        assert rows_of(call).exists()
+
+    def test_arrives_late(self) -> None:
+        """What the server does for a lost connection after another did the same leases nothing."""
+        call_each()
+        done = taken(lease())
+        late = lease(done)
+        taken(replace(late))
+        assert late._exchange(done) == (False, (None, False))
+        assert left() == {"b": RUNNING, "c": PENDING}
+
+    @postgres_only
+    def test_under_way(self) -> None:
+        """What the server is still about to commit for a lost connection is waited for."""
+        call_each()
+        done = taken(lease())
+        first = lease(done)
+        again = replace(first)
+        again.tried = True
+        has_leased = threading.Event()
+
+        def commit_when_waited_for() -> None:
+            try:
+                with transaction.atomic():
+                    first.take()
+                    has_leased.set()
+                    wait_for(somebody_waits, 10, "the other to wait")
+            finally:
+                connection.close()
+
+        thread = threading.Thread(target=commit_when_waited_for)
+        thread.start()
+        assert has_leased.wait(10)
+        call = taken(again)
+        thread.join(10)
+        assert left() == {"b": RUNNING, "c": PENDING}
+        assert rows_of(call).exists()
+
+
+def somebody_waits() -> bool:
+    """Whether a transaction waits for another's lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
 
 
 class TestExpireLeases:
@@ -85,7 +346,7 @@ class TestExpireLeases:
     def test_running(self) -> None:
         """A lease that lasts is left alone."""
         effects.send_outside.delay_on_commit("a")
-        lease_call("default", effects.send_outside.name, 60)
+        Lease("default", effects.send_outside.name, 60).take()
         expire_leases("default")
         assert OutboxCall.objects.get().status == RUNNING
 
