@@ -254,6 +254,21 @@ class TestAnswerLost:
         drain_all()
         assert sorted(effects.received) == NAMES
 
+    def test_not_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A call that ran is settled though the next can't be leased at all."""
+
+        def act(name: str) -> None:
+            monkeypatch.setattr(Lease, "_exchange", fail)
+
+        def fail(*_: object) -> None:
+            raise OperationalError("the connection is closed")
+
+        effects.act("a", act)
+        call_each()
+        with pytest.raises(OperationalError):
+            drain_for(60)
+        assert left() == {"b": PENDING, "c": PENDING}
+
     def test_no_database(
         self, monkeypatch: pytest.MonkeyPatch, lose_answers: Callable[..., None]
     ) -> None:
