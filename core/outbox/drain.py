@@ -1,6 +1,7 @@
 """Draining: one run of a task claims its calls, runs them and settles them, until none is due."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -32,6 +33,10 @@ logger = logging.getLogger(__name__)
 
 TRIES = 3
 """How often a step is tried at once when the database fails."""
+
+SPREAD = 0.1
+"""Seconds before a drain that runs its calls one by one wakes others again. To ask whether a
+wake-up is under way costs as much as a tenth of a mail."""
 
 Value = TypeVar("Value")
 
@@ -81,6 +86,8 @@ class Drain:
     guarded: bool = field(init=False)
     """Whether each call of a batch has a savepoint, as it has once one failed. Two statements more
     cost most calls as much as what they do."""
+    spread: float = field(init=False, default=-math.inf)
+    """When it last woke others to run what is due beside the call that it leased."""
 
     def __post_init__(self) -> None:
         # A soft time limit is told once: a call that ran again after it would hang unheard.
@@ -160,7 +167,8 @@ class Drain:
             _forget(lease)
             raise
         self.report.settled += done is not None
-        if more:
+        if more and time.monotonic() - self.spread >= SPREAD:
+            self.spread = time.monotonic()
             wake_task(self.using, self.task.name)
         return call, more
 

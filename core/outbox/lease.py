@@ -58,12 +58,14 @@ class Lease:
     done: Call | None = None
     id: UUID = field(default_factory=uuid4)
     tried: bool = field(default=False, init=False)
+    """Whether a server was asked for it, and may have leased a call unheard."""
 
     def take(self) -> Taken:
         """Settle ``done`` and lease the next call, with one commit.
 
         May be called again after the database failed: what it then had done is not done twice.
         """
+        connections[self.using].ensure_connection()
         again, self.tried = self.tried, True
         if self.done is not None:
             settled, taken = self._exchange(self.done)
@@ -78,7 +80,8 @@ class Lease:
         """Settle ``done``, which did run, and let go of what was leased unheard, which didn't."""
         if self.done is not None:
             rows_of(self.done)._raw_delete(self.using)
-        self._rows().update(status=OutboxCall.Status.PENDING, lease=None, available_at=Now())
+        if self.tried:
+            self._rows().update(status=OutboxCall.Status.PENDING, lease=None, available_at=Now())
 
     def _exchange(self, done: Call | None) -> tuple[bool, Taken]:
         """Whether ``done`` was this process's to settle, and the next call, which needs that.

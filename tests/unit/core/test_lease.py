@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, connection, connections, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
@@ -160,13 +160,33 @@ class TestOneAfterAnother:
         assert left() == {"b": PENDING, "c": PENDING}
         assert not OutboxCall.objects.exclude(lease=None).exists()
 
-    def test_wakes_others(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Others are woken as long as there is more than this process has at hand."""
+    @pytest.mark.parametrize(("seconds", "times"), [(0, [0, 1]), (60, [0])])
+    def test_wakes_others(
+        self, monkeypatch: pytest.MonkeyPatch, seconds: float, times: list[int]
+    ) -> None:
+        """Others are woken while there is more than this process has at hand, but not at each."""
         at = []
+        monkeypatch.setattr(drain, "SPREAD", seconds)
         monkeypatch.setattr(drain, "wake_task", lambda *_: at.append(len(effects.received)))
         call_each()
         drain_for(60)
-        assert at == [0, 1]
+        assert at == times
+
+    @postgres_only
+    def test_beside_another(self) -> None:
+        """What another process is about to lease is passed over, not waited for."""
+        call_each()
+        other = connection.copy()
+        try:
+            other.set_autocommit(False)
+            with other.cursor() as cursor, connection.cursor() as own:
+                cursor.execute("SELECT FROM core_outboxcall ORDER BY id LIMIT 1 FOR UPDATE")
+                own.execute("SET lock_timeout = 100")
+            taken(lease())
+            assert left() == {"a": PENDING, "b": RUNNING, "c": PENDING}
+        finally:
+            other.close()
+            connection.close()
 
     @pytest.mark.parametrize(
         ("meanwhile", "rows"),
@@ -289,6 +309,22 @@ class TestAnswerLost:
         drain_all()
         assert sorted(effects.received) == NAMES
         assert left() == {}
+
+    def test_no_server(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Drains that don't even reach the server leave no work for the next ones."""
+
+        def fail(*_: object) -> None:
+            raise OperationalError("connection refused, the port is closed")
+
+        call_each()
+        with monkeypatch.context() as patch:
+            patch.setattr(type(connections["default"]), "ensure_connection", fail)
+            for _ in range(3):
+                connection.close()
+                with pytest.raises(OperationalError):
+                    drain_for(60)
+        assert drain._left_behind == []
+        assert drain_for(60).settled == 3
 
     def test_interrupted(self, lose_answers: Callable[..., None]) -> None:
         """So it is if the process is asked to stop just then."""
