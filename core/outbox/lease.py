@@ -87,7 +87,8 @@ class Lease:
         """Whether ``done`` was this process's to settle, and the next call, which needs that.
 
         So a statement that the server still runs, or runs late, after its connection broke, leases
-        nothing beside the one that is sent in its place.
+        nothing beside the one that is sent in its place. Only the first of a drain may: it has no
+        ``done``, and what it leased unheard then waits for the end of the lease.
         """
         if connections[self.using].vendor == "postgresql":
             return self._exchange_at_once(done)
