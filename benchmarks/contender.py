@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -109,22 +109,24 @@ class Contender:
 
     def next_item(self) -> "Item":
         """The next item in turn with a new text, loaded beforehand."""
-        number = next(_numbers)
-        items = _items()
-        item = items[number % len(items)]
-        # Of this process alone: a text that is there already would be no change.
-        item.text = f"{os.getpid()} {number}".ljust(500, "x")
+        item = next(_items())
+        item.text = new_text()
         return item
 
 
 _numbers = itertools.count()
 
 
+def new_text() -> str:
+    """A text for an item, of this process alone: one that is there already would be no change."""
+    return f"{os.getpid()} {next(_numbers)}".ljust(500, "x")
+
+
 @cache
-def _items() -> "list[Item]":
+def _items() -> "Iterator[Item]":
     from benchmarks.shop.models import Item
 
-    return list(Item.objects.order_by("pk"))
+    return itertools.cycle(list(Item.objects.order_by("pk")))
 
 
 def load(name: str) -> Contender:

@@ -1,4 +1,4 @@
-"""A client of a site, in a process of its own: ``python -m benchmarks.load HOST PORT PATH``.
+"""Clients of a site, in a process of their own: ``… benchmarks.load HOST PORT PATH COOKIES``.
 
 Reads lines ``CLIENTS SECONDS`` from standard input; for each it has that many clients ask at once,
 each over a connection that it keeps, and prints a line of JSON: the milliseconds of each request.
@@ -6,13 +6,17 @@ Raw sockets, because an HTTP library would use more of the processor than the si
 """
 
 import json
+import re
 import socket
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-EXPECTED = b"HTTP/1.1 204"
-"""How an answer begins."""
+EXPECTED = b"HTTP/1.1 20"
+"""How an answer begins: not with a redirection, and not with an error."""
+
+HEAD_ENDS = b"\r\n\r\n"
+LENGTH = re.compile(rb"\r\nContent-Length: (\d+)", re.IGNORECASE)
 
 TIMEOUT = 30
 """Seconds that an answer may take."""
@@ -21,22 +25,24 @@ TIMEOUT = 30
 class Client:
     """One client and its connection."""
 
-    def __init__(self, host: str, port: int, path: str) -> None:
-        self._request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+    def __init__(self, host: str, port: int, path: str, cookies: str) -> None:
+        cookie = f"Cookie: {cookies}\r\n" if cookies else ""
+        self._request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{cookie}\r\n".encode()
         self._socket = socket.create_connection((host, port), TIMEOUT)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def ask(self) -> None:
-        """One request; its answer is to be 204, which has no body."""
+        """One request, and its whole answer, which is to be a success."""
         self._socket.sendall(self._request)
-        answer = b""
-        while not answer.endswith(b"\r\n\r\n"):
-            part = self._socket.recv(4096)
+        answer, whole = b"", None
+        while whole is None or len(answer) < whole:
+            part = self._socket.recv(65536)
             if not part:
                 raise ConnectionError("The site closed the connection.")
             answer += part
             if not answer.startswith(EXPECTED[: len(answer)]):
-                raise ValueError(f"Not {EXPECTED.decode()}: {answer.decode(errors='replace')}")
+                raise ValueError(f"Not {EXPECTED.decode()}…: {answer.decode(errors='replace')}")
+            whole = whole or length_of(answer)
 
     def ask_until(self, deadline: float) -> list[float]:
         """One request after the other; the milliseconds of each."""
@@ -51,10 +57,19 @@ class Client:
         self._socket.close()
 
 
+def length_of(beginning: bytes) -> int | None:
+    """How many bytes an answer has that begins so; None while its head isn't complete."""
+    head, end, _ = beginning.partition(HEAD_ENDS)
+    if not end:
+        return None
+    body = LENGTH.search(head)
+    return len(head) + len(end) + (int(body[1]) if body else 0)
+
+
 def ask_together(clients: int, seconds: float, *address: str) -> list[float]:
     """The milliseconds of all requests of so many clients, after one of each that doesn't count."""
-    host, port, path = address
-    made = [Client(host, int(port), path) for _ in range(clients)]
+    host, port, path, cookies = address
+    made = [Client(host, int(port), path, cookies) for _ in range(clients)]
     with ThreadPoolExecutor(clients) as pool:
         list(pool.map(Client.ask, made))
         deadline = time.perf_counter() + seconds

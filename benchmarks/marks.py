@@ -143,14 +143,23 @@ def added_statements(results: Results) -> Figure:
 
 
 # --- 1: whole HTTP requests -----------------------------------------------------------------
-def requests_of(peer: str) -> Callable[[Results], Figure]:
+def requests_of(peer: str, view: str) -> Callable[[Results], Figure]:
     """The requests a second with three effects, of another contender's."""
 
     def figure(results: Results) -> Figure:
-        found = [results.find("http", name, "3 effects, 8 clients", "1/s") for name in (OURS, peer)]
+        found = [results.find("http", name, f"{view}, 8 clients", "1/s") for name in (OURS, peer)]
         return figure_of(ratio, *found)
 
     return figure
+
+
+def requests_marks(shown: str, view: str) -> list[Mark]:
+    """Those of a view."""
+    name = f"HTTP requests/s of the {shown} with 3 effects, of"
+    return [
+        Mark(f"{name} no effects", requests_of(BARE, view), at_least=0.9),
+        Mark(f"{name} Celery on_commit's", requests_of(CELERY, view), at_least=2),
+    ]
 
 
 # --- 1: a broker that fails -----------------------------------------------------------------
@@ -257,8 +266,8 @@ MARKS = [
     ),
     Mark("statements added, any number of effects and rows", added_statements, 1),
     Mark("1,000 saves in a transaction: added time, of the bare", added_of_bare("1000 rows"), 0.10),
-    Mark("HTTP requests/s with 3 effects, of no effects", requests_of(BARE), at_least=0.9),
-    Mark("HTTP requests/s with 3 effects, of Celery on_commit's", requests_of(CELERY), at_least=2),
+    *requests_marks("bare view", "3 effects"),
+    *requests_marks("page", "3 effects, page"),
     Mark("broker dead: added to the median", outage_median("dead"), below=1, unit=" ms"),
     Mark("broker dead: added to the p99", outage_p99("dead"), below=5, unit=" ms"),
     Mark(

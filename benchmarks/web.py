@@ -62,8 +62,8 @@ def site(
 class Clients:
     """The clients of one path of a site, in a process of their own; a context manager."""
 
-    def __init__(self, running: Site, path: str) -> None:
-        address = [LOOPBACK, str(running.port), path]
+    def __init__(self, running: Site, path: str, cookies: str = "") -> None:
+        address = [LOOPBACK, str(running.port), path, cookies]
         self._process = subprocess.Popen(
             tethered([sys.executable, "-m", "benchmarks.load", *address]),
             stdin=subprocess.PIPE,

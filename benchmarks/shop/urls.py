@@ -6,5 +6,6 @@ from benchmarks.shop import views
 
 urlpatterns = [
     path("publish/<int:effects>", views.publish),
+    path("page/<int:effects>", views.page),
     path("healthz", views.healthz),
 ]

@@ -95,6 +95,21 @@ class TestFigures:
         )
         assert found.met is False
 
+    @pytest.mark.parametrize(
+        ("shown", "view"), [("bare view", "3 effects"), ("page", "3 effects, page")]
+    )
+    def test_each_view_is_compared_with_itself(self, shown: str, view: str) -> None:
+        """With eight clients, of the view that the mark names."""
+        rates = {"bare": 1000.0, "aftercommit": 900.0, "celery_on_commit": 500.0}
+        results = [
+            Result("http", who, f"{view}, 8 clients", "1/s", [rate]) for who, rate in rates.items()
+        ]
+        others = [outcome.mark.name for outcome in judge(Results(results)) if outcome.met is None]
+        for peer, met in (("no effects", True), ("Celery", False)):
+            name = f"HTTP requests/s of the {shown} with 3 effects, of {peer}"
+            assert outcome(name, *results).met is met
+        assert len(others) == len(MARKS) - 2
+
     def test_statements_are_the_most_of_all_conditions(self) -> None:
         """One condition with two added is too many."""
         conditions = {"3 effects": (1, 2), "1000 rows": (1000, 1002)}
