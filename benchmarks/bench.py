@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks.child import Child
 from benchmarks.contender import load
+from benchmarks.marks import BARE, FLOOR, OURS
 from benchmarks.servers import Servers
 from core.stack.tether import tethered
 from core.stack.waiting import wait_until
@@ -112,7 +113,9 @@ def worker(
 
 
 def available() -> list[str]:
-    """The names of all contenders, ours and the floor first."""
+    """The names of all contenders, ours and the floors first."""
     folder = Path(__file__).parent / "contenders"
     names = sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
-    return sorted(names, key=lambda name: (name != "bare", not name.startswith("aftercommit")))
+    return sorted(
+        names, key=lambda name: (name not in (BARE, FLOOR), not name.startswith(OURS), name)
+    )

@@ -8,6 +8,9 @@ from benchmarks.results import Interval, NotMeasured, Result, Results, bootstrap
 
 OURS, CELERY, BARE = "aftercommit", "celery_on_commit", "bare"
 
+FLOOR = "one_insert"
+"""The least that an outbox can do: no peer, but a wall."""
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -73,6 +76,11 @@ def judge(results: Results) -> list[Outcome]:
     return [_outcome(mark, results) for mark in MARKS]
 
 
+def find_walls(results: Results) -> list[Outcome]:
+    """What no outbox can do better, as far as it was measured."""
+    return [found for wall in WALLS if (found := _outcome(wall, results)).figure]
+
+
 def _outcome(mark: Mark, results: Results) -> Outcome:
     try:
         return Outcome(mark, mark.figure(results))
@@ -92,20 +100,20 @@ def figure_of(function: Callable[..., float], *results: Result, note: str = "") 
 
 
 # --- 1: the cost of a request ---------------------------------------------------------------
-def added_of_bare(condition: str) -> Callable[[Results], Figure]:
+def added_of_bare(condition: str, name: str = OURS) -> Callable[[Results], Figure]:
     """The time that the effects add, of the save's without any."""
 
     def figure(results: Results) -> Figure:
-        ours = results.find("request", OURS, condition, "ms")
+        whole = results.find("request", name, condition, "ms")
         bare = results.find("request", BARE, condition, "ms")
-        return figure_of(lambda ours, bare: ratio(ours - bare, bare), ours, bare)
+        return figure_of(lambda whole, bare: ratio(whole - bare, bare), whole, bare)
 
     return figure
 
 
-def added_of_celery(results: Results) -> Figure:
-    """The time that the effects add, of what Celery's own on_commit adds."""
-    return _added_of(results, results.find("request", CELERY, "3 effects", "ms"))
+def added_of(peer: str) -> Callable[[Results], Figure]:
+    """The time that the effects add, of what they add with another contender."""
+    return lambda results: _added_of(results, results.find("request", peer, "3 effects", "ms"))
 
 
 def added_of_best_durable(results: Results) -> Figure:
@@ -143,11 +151,11 @@ def added_statements(results: Results) -> Figure:
 
 
 # --- 1: whole HTTP requests -----------------------------------------------------------------
-def requests_of(peer: str, view: str) -> Callable[[Results], Figure]:
+def requests_of(peer: str, view: str, name: str = OURS) -> Callable[[Results], Figure]:
     """The requests a second with three effects, of another contender's."""
 
     def figure(results: Results) -> Figure:
-        found = [results.find("http", name, f"{view}, 8 clients", "1/s") for name in (OURS, peer)]
+        found = [results.find("http", each, f"{view}, 8 clients", "1/s") for each in (name, peer)]
         return figure_of(ratio, *found)
 
     return figure
@@ -260,7 +268,7 @@ def memory_growth(process: str) -> Callable[[Results], Figure]:
 
 MARKS = [
     Mark("3 effects on a save: added time, of the bare save", added_of_bare("3 effects"), 0.30),
-    Mark("3 effects on a save: added time, of Celery on_commit's", added_of_celery, 0.10),
+    Mark("3 effects on a save: added time, of Celery on_commit's", added_of(CELERY), 0.10),
     Mark(
         "3 effects on a save: added time, of the best durable peer's", added_of_best_durable, 0.20
     ),
@@ -282,3 +290,21 @@ MARKS = [
     Mark("memory of the web process, growth", memory_growth("web process"), 0.05),
     Mark("memory of the worker, growth", memory_growth("worker"), 0.05),
 ]
+
+WALLS = [
+    Mark("3 effects on a save: added time, of what one INSERT adds", added_of(FLOOR)),
+    Mark("one INSERT of 3 rows: added time, of the bare save", added_of_bare("3 effects", FLOOR)),
+    Mark(
+        "one INSERT of 1,000 rows: added time, of 1,000 bare saves",
+        added_of_bare("1000 rows", FLOOR),
+    ),
+    Mark(
+        "one INSERT of 3 rows: HTTP requests/s of the bare view, of no effects",
+        requests_of(BARE, "3 effects", FLOOR),
+    ),
+    Mark(
+        "one INSERT of 3 rows: HTTP requests/s of the page, of no effects",
+        requests_of(BARE, "3 effects, page", FLOOR),
+    ),
+]
+"""Figures without a limit: what an outbox costs at least, and how near to it ours is."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.contender import load
-from benchmarks.marks import BARE, Outcome
+from benchmarks.marks import BARE, FLOOR, Figure, Outcome, find_walls
 from benchmarks.results import NotMeasured, Result, Results, percentile
 
 Table = list[list[str]]
@@ -26,7 +26,8 @@ def build(results: Results, outcomes: Sequence[Outcome], run: dict[str, Any]) ->
     for measure in dict.fromkeys(each.measure for each in results.all):
         if measure != CONTROL:
             parts += [f"## {measure}", *tables_of(results, measure)]
-    parts += ["## How the work differs", differences(results), "## Marks", marks_table(outcomes)]
+    parts += ["## How the work differs", differences(results), *walls(results)]
+    parts += ["## Marks", marks_table(outcomes)]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -132,6 +133,20 @@ def _differs(contender: str) -> str:
         return ""
 
 
+def walls(results: Results) -> list[str]:
+    """What an outbox costs at least, and how near to it ours is; nothing where it isn't known."""
+    found = [(each.mark.name, each.figure) for each in find_walls(results) if each.figure]
+    if not found:
+        return []
+    rows = [["", "figure"], *([name, figure_cell(figure)] for name, figure in found)]
+    return ["## Walls", f"{label(FLOOR)}: {_differs(FLOOR)}.", markdown(rows)]
+
+
+def figure_cell(figure: Figure, unit: str = "") -> str:
+    """A figure with its interval, if it has one."""
+    return with_interval(figure.value, figure.interval or (figure.value, figure.value)) + unit
+
+
 def marks_table(outcomes: Iterable[Outcome]) -> str:
     """Each mark, its figure, and whether it is met."""
     rows = [["mark", "limit", "figure", "", ""]]
@@ -140,8 +155,7 @@ def marks_table(outcomes: Iterable[Outcome]) -> str:
         if figure is None:
             shown, note = "-", outcome.missing
         else:
-            interval = figure.interval or (figure.value, figure.value)
-            shown, note = with_interval(figure.value, interval) + mark.unit, figure.note
+            shown, note = figure_cell(figure, mark.unit), figure.note
         rows.append([mark.name, mark.limit, shown, outcome.verdict, note])
     return markdown(rows)
 

@@ -20,7 +20,7 @@ from itertools import product
 
 from benchmarks.bench import Bench
 from benchmarks.contender import load
-from benchmarks.marks import BARE, CELERY, OURS
+from benchmarks.marks import BARE, CELERY, FLOOR, OURS
 from benchmarks.results import Result, Samples
 from benchmarks.shop.reader import COOKIES
 from benchmarks.web import Clients, Site, site
@@ -29,8 +29,8 @@ VIEWS = {"3 effects": ("/publish/3", ""), "3 effects, page": ("/page/3", COOKIES
 """The path of each view, and the cookies that its clients send."""
 
 CLIENTS = {"1 client": 1, "8 clients": 8}
-JUDGED = (BARE, OURS, CELERY)
-"""The contenders that marks compare. The others have their turn in every fourth round only."""
+JUDGED = (BARE, FLOOR, OURS, CELERY)
+"""The contenders that marks and walls compare. The others take part in every fourth round."""
 
 
 @dataclass(frozen=True)

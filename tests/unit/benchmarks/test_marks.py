@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.marks import MARKS, Mark, Outcome, judge
+from benchmarks.marks import MARKS, Mark, Outcome, find_walls, judge
 from benchmarks.results import Result, Results
 
 
@@ -158,3 +158,31 @@ class TestFigures:
         """None is met by anything."""
         assert all(mark.limit for mark in MARKS)
         assert len({mark.name for mark in MARKS}) == len(MARKS)
+
+
+class TestWalls:
+    """What no outbox can do better."""
+
+    TIMES = (
+        request("bare", 1.0),
+        request("one_insert", 1.25),
+        request("aftercommit", 1.5),
+        request("procrastinate_django", 3.0),
+    )
+
+    def test_what_was_measured(self) -> None:
+        """Ours is compared with the wall, and the wall with the bare save."""
+        found = {
+            each.mark.name: each.figure and each.figure.value
+            for each in find_walls(Results(self.TIMES))
+        }
+        assert found == {
+            "3 effects on a save: added time, of what one INSERT adds": 2.0,
+            "one INSERT of 3 rows: added time, of the bare save": 0.25,
+        }
+
+    def test_a_wall_is_no_peer(self) -> None:
+        """The best durable peer is one that has the effects happen."""
+        found = outcome("3 effects on a save: added time, of the best durable", *self.TIMES)
+        assert found.figure is not None
+        assert (found.figure.value, found.figure.note) == (0.25, "that is procrastinate")

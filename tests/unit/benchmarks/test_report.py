@@ -45,6 +45,18 @@ class TestBuild:
         """From the control's rounds."""
         assert "- SELECT 1: 0.1 ms, p99 0.1" in self.TEXT
 
+    def test_there_are_no_walls_where_none_was_measured(self) -> None:
+        """Not even a heading."""
+        assert "Walls" not in self.TEXT
+
+    def test_the_walls_say_what_they_are(self) -> None:
+        """And how near we are."""
+        floor = Result("request", "one_insert", "3 effects", "ms", [1.125])
+        text = report.build(Results([*RESULTS.all, floor]), [], {})
+        walls = text.partition("## Walls")[2].partition("## Marks")[0]
+        assert "the least that an outbox can do, and none itself" in walls
+        assert "of what one INSERT adds | 2 " in walls
+
     def test_the_marks_come_last(self) -> None:
         """Each with its figure."""
         marks = self.TEXT.partition("## Marks")[2]
