@@ -1,13 +1,20 @@
 """Making a backlog quickly (one entry as the library writes it, and copies), and emptying it."""
 
 import copy
+import json
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import uuid4
 
 from django.db import connection
 from django.db.models import Model
 
-from benchmarks.contender import CHUNK
+from benchmarks.contender import CHUNK, Contender
+from benchmarks.marks import CELERY, OURS
+
+UNREAD = "unread"
+"""A queue of Celery's that no worker reads."""
 
 
 def chunks(count: int) -> Iterator[range]:
@@ -38,3 +45,58 @@ def truncate(*models: type[Model]) -> None:
     tables = ", ".join(f'"{model._meta.db_table}"' for model in models)
     with connection.cursor() as cursor:
         cursor.execute(f"TRUNCATE {tables} CASCADE")
+
+
+def fill(contender: Contender, kind: str, depth: int) -> None:
+    """In a child: have so many effects wait.
+
+    How they came to wait is not measured, and a backlog that grows slowly is half gone before it
+    is deep: ours and Celery's are copies of one call and of one message.
+    """
+    copies = {OURS: copy_calls, CELERY: copy_messages}.get(contender.name)
+    if copies is None:
+        contender.enqueue(kind, depth)
+    else:
+        copies(contender, kind, depth)
+
+
+def copy_calls(contender: Contender, kind: str, depth: int) -> None:
+    """Ours, by the database itself, in one transaction."""
+    from django.db import transaction
+
+    from core.outbox.call import encode_arguments, encode_context
+
+    task = contender.tasks.kinds[kind].name  # type: ignore[attr-defined]
+    payload = encode_arguments(task, [], {"item_id": -1})
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO core_outboxcall (task, payload, context)
+            SELECT %s, replace(%s, '-1', number::text), %s FROM generate_series(2, %s) AS number
+            """,
+            [task, payload, encode_context(), depth],
+        )
+        contender.add(kind, 1)  # its commit wakes the task
+
+
+def copy_messages(contender: Contender, kind: str, depth: int) -> None:
+    """Celery's, the first of which it has sent to a queue that no worker reads."""
+    import redis
+    from django.conf import settings
+
+    task = contender.tasks.kinds[kind]  # type: ignore[attr-defined]
+    sent = task.apply_async(kwargs={"item_id": 1}, queue=UNREAD)
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        first = client.lpop(UNREAD).decode()
+        messages = [copy_message(first, sent.id, number) for number in range(depth)]
+        for start in range(0, depth, CHUNK):
+            client.lpush("celery", *messages[start : start + CHUNK])
+
+
+def copy_message(first: str, sent_id: str, number: int) -> str:
+    """The message for another item, with an id of its own."""
+    message = json.loads(first.replace(sent_id, str(uuid4())).replace(UNREAD, "celery"))
+    message["properties"]["delivery_tag"] = str(uuid4())
+    args, kwargs, embedded = json.loads(b64decode(message["body"]))
+    body = json.dumps([args, {**kwargs, "item_id": number}, embedded])
+    return json.dumps({**message, "body": b64encode(body.encode()).decode()})

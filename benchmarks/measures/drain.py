@@ -1,26 +1,22 @@
 """How fast workers drain a backlog, and what an effect costs them and the database.
 
 Conditions: ``audit, 2 processes, 10000 deep`` and the like; ``audit rows by COPY`` and the like are
-of bare rows, written by two processes that do nothing else. A rate is that between two looks at
-what the effects have done, while the workers run; the costs are those of the same time.
+of bare rows, written by two processes that do nothing else, right before and right after our two
+worker processes are at work. A rate is that between two looks at what the effects have done, while
+the workers run; the costs are those of the same time.
 """
 
-import json
 import time
-from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
-from multiprocessing import get_context
-from uuid import uuid4
 
 import psutil
-import psycopg
 
+from benchmarks import bare_rows
+from benchmarks.backlog import fill  # noqa: F401  # for the child of another measure too
 from benchmarks.bench import Bench
-from benchmarks.contender import Contender, load
-from benchmarks.marks import BARE, CELERY, OURS
+from benchmarks.contender import load
+from benchmarks.marks import CELERY, OURS
 from benchmarks.results import Result, Samples
 from benchmarks.servers import cpu_seconds
 from core.stack.waiting import wait_until
@@ -34,13 +30,8 @@ SHORT, PAUSE = 20_000, 0.02
 WARM_UP = 2_000
 """Effects after which workers that have just started are in full swing."""
 
-UNREAD = "unread"
-"""A queue of Celery's that no worker reads."""
-
-BATCH = 500
-"""How many bare rows a transaction writes: as many as a drain's."""
-
-TEXT = "a change of the item, as an audit log describes it ".ljust(500, "x")
+JUDGED = 2
+"""How many worker processes the marks are of."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +65,16 @@ QUICK = [Backlog("noop", 20_000), Backlog("counter", 20_000), Backlog("mail", 30
 
 
 def measure(bench: Bench) -> Iterator[Result]:
-    """The rates and costs of each contender that has workers; bare rows before and after."""
+    """The rates and costs of each contender that has workers, and of bare rows."""
     samples = Samples()
-    write_bare_rows(bench, samples)
     for name in bench.contenders:
         for processes, backlogs in backlogs_of(name, bench.quick).items():
+            compared = (name, processes) == (OURS, JUDGED)
+            if compared:
+                bare_rows.measure(bench, samples)
             drain_all(bench, name, processes, backlogs, samples)
-    write_bare_rows(bench, samples)
+            if compared:
+                bare_rows.measure(bench, samples)
     yield from samples.results("drain")
 
 
@@ -129,8 +123,8 @@ class Watch:
         """The rates and the costs, each with its unit."""
         # What does nothing is counted by what is left of it.
         already = -self.backlog.depth if self.backlog.kind == "noop" else self._count()
-        fill = "benchmarks.measures.drain:fill"
-        self.bench.child(self.name).run(fill, kind=self.backlog.kind, depth=self.backlog.depth)
+        child, backlog = self.bench.child(self.name), self.backlog
+        child.run("benchmarks.backlog:fill", kind=backlog.kind, depth=backlog.depth)
         costs = self._costs()
         looks = list(self._looks(already))
         costs = {unit: value - costs[unit] for unit, value in self._costs().items()}
@@ -208,112 +202,3 @@ def tree_seconds(pid: int) -> float:
     """The CPU seconds of a process and of those that it has started."""
     family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     return sum(cpu_seconds(each.pid) for each in family)
-
-
-def fill(contender: Contender, kind: str, depth: int) -> None:
-    """In a child: have so many effects wait.
-
-    How they came to wait is not measured, and a backlog that grows slowly is half gone before it
-    is deep: ours and Celery's are copies of one call and of one message.
-    """
-    copies = {OURS: copy_calls, CELERY: copy_messages}.get(contender.name)
-    if copies is None:
-        contender.enqueue(kind, depth)
-    else:
-        copies(contender, kind, depth)
-
-
-def copy_calls(contender: Contender, kind: str, depth: int) -> None:
-    """Ours, by the database itself, in one transaction."""
-    from django.db import connection, transaction
-
-    from core.outbox.call import encode_arguments, encode_context
-
-    task = contender.tasks.kinds[kind].name  # type: ignore[attr-defined]
-    payload = encode_arguments(task, [], {"item_id": -1})
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO core_outboxcall (task, payload, context)
-            SELECT %s, replace(%s, '-1', number::text), %s FROM generate_series(2, %s) AS number
-            """,
-            [task, payload, encode_context(), depth],
-        )
-        contender.add(kind, 1)  # its commit wakes the task
-
-
-def copy_messages(contender: Contender, kind: str, depth: int) -> None:
-    """Celery's, the first of which it has sent to a queue that no worker reads."""
-    import redis
-    from django.conf import settings
-
-    task = contender.tasks.kinds[kind]  # type: ignore[attr-defined]
-    sent = task.apply_async(kwargs={"item_id": 1}, queue=UNREAD)
-    with redis.Redis.from_url(settings.REDIS_URL) as client:
-        first = client.lpop(UNREAD).decode()
-        messages = [copy_message(first, sent.id, number) for number in range(depth)]
-        for start in range(0, depth, BATCH):
-            client.lpush("celery", *messages[start : start + BATCH])
-
-
-def copy_message(first: str, sent_id: str, number: int) -> str:
-    """The message for another item, with an id of its own."""
-    message = json.loads(first.replace(sent_id, str(uuid4())).replace(UNREAD, "celery"))
-    message["properties"]["delivery_tag"] = str(uuid4())
-    args, kwargs, embedded = json.loads(b64decode(message["body"]))
-    body = json.dumps([args, {**kwargs, "item_id": number}, embedded])
-    return json.dumps({**message, "body": b64encode(body.encode()).decode()})
-
-
-# --- bare rows ------------------------------------------------------------------------------
-
-
-def write_bare_rows(bench: Bench, samples: Samples) -> None:
-    """The rates of two processes that write the rows of the audit effects and do nothing else."""
-    bench.child(BARE)  # its database is there
-    seconds = 0.5 if bench.quick else 1
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        for how in WAYS:
-            bench.progress(f"drain: audit rows by {how}")
-            bench.servers.query("TRUNCATE shop_log", BARE)
-            write = partial(write_rows, bench.servers.dsn(BARE), how)
-            pool.map(write, [0.1] * 2)  # to warm up
-            for _ in range(2):
-                found = sum(pool.map(write, [seconds] * 2))
-                samples.add(BARE, f"audit rows by {how}", "1/s", [found])
-    bench.servers.query("TRUNCATE shop_log", BARE)
-
-
-def write_rows(dsn: str, how: str, seconds: float) -> float:
-    """In a process of its own: how many rows a second it writes, so many seconds long."""
-    write = WAYS[how]
-    rows = [(number, "update", TEXT) for number in range(BATCH)]
-    with psycopg.connect(dsn) as connection:
-        start, written = time.monotonic(), 0
-        while (passed := time.monotonic() - start) < seconds:
-            write(connection.cursor(), rows)
-            connection.commit()
-            written += BATCH
-    return written / passed
-
-
-Rows = Sequence[tuple[int, str, str]]
-
-
-def copy(cursor: psycopg.Cursor, rows: Rows) -> None:
-    """As fast as PostgreSQL takes rows."""
-    columns = "COPY shop_log (item_id, action, text, created_at) FROM STDIN"
-    with cursor.copy(columns) as copying:
-        for row in rows:
-            copying.write_row((*row, "now"))
-
-
-def insert(cursor: psycopg.Cursor, rows: Rows) -> None:
-    """One statement with all the rows."""
-    values = ", ".join(["(%s, %s, %s, now())"] * len(rows))
-    statement = f"INSERT INTO shop_log (item_id, action, text, created_at) VALUES {values}"  # noqa: S608
-    cursor.execute(statement.encode(), [value for row in rows for value in row])
-
-
-WAYS: dict[str, Callable[[psycopg.Cursor, Rows], None]] = {"COPY": copy, "INSERT": insert}
-"""How bare rows are written."""
