@@ -1,8 +1,7 @@
 """This project's audit: receivers that hand what changed to its outbox."""
 
-import sys
-
 from benchmarks.auditing import Auditing
+from benchmarks.delay_on_commit import worker
 
 
 class This(Auditing):
@@ -43,9 +42,4 @@ class This(Auditing):
 
     def workers(self, processes: int) -> list[list[str]]:
         """One Celery worker."""
-        return [
-            [
-                *(sys.executable, "-m", "celery", "--quiet", "-A", "celery_app", "worker"),
-                *("--concurrency", str(processes), "--loglevel", "ERROR"),
-            ]
-        ]
+        return [worker("celery_app", processes)]

@@ -4,6 +4,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.contender import Contender
+from benchmarks.delay_on_commit import worker
 
 if TYPE_CHECKING:
     from benchmarks.shop.models import Item
@@ -80,8 +81,5 @@ class This(Contender):
     def workers(self, processes: int) -> list[list[str]]:
         """A relay for each two worker processes, and one Celery worker."""
         relay = [sys.executable, "-m", "django", "celery_outbox_relay", *RELAY_OPTIONS]
-        worker = [
-            *(sys.executable, "-m", "celery", "--quiet", "-A", "benchmarks.celery_outboxed"),
-            *("worker", "--concurrency", str(processes), "--loglevel", "ERROR"),
-        ]
-        return [relay] * max(processes // 2, 1) + [worker]
+        celery = worker("benchmarks.celery_outboxed", processes)
+        return [relay] * max(processes // 2, 1) + [celery]
