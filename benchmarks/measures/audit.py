@@ -47,8 +47,8 @@ CONDITIONS = [*SINGLE, MANY]
 
 def measure(bench: Bench) -> Iterator[Result]:
     """Time, CPU and bytes of WAL of all in turns; then their statements, and their entries."""
-    for name in bench.auditors:
-        bench.child(name).do("make_tables")
+    for child in bench.start(bench.auditors).values():
+        child.do("make_tables")
     samples = Samples()
     take_turns(bench, 6 if bench.quick else 35, samples)
     results = list(samples.results("audit"))

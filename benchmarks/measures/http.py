@@ -29,8 +29,11 @@ VIEWS = {"3 effects": ("/publish/3", ""), "3 effects, page": ("/page/3", COOKIES
 """The path of each view, and the cookies that its clients send."""
 
 CLIENTS = {"1 client": 1, "8 clients": 8}
-JUDGED = (BARE, FLOOR, OURS, CELERY)
-"""The contenders that marks and walls compare. The others take part in every fourth round."""
+MARKED = (BARE, OURS, CELERY)
+"""The contenders that marks compare. A quick run has no others."""
+
+JUDGED = (*MARKED, FLOOR)
+"""Those that walls compare too. The others take part in every fourth round."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Served:
 
 def measure(bench: Bench) -> Iterator[Result]:
     """All contenders in turns."""
-    names = [each for each in bench.contenders if not bench.quick or each in JUDGED]
+    names = [each for each in bench.contenders if not bench.quick or each in MARKED]
     bench.start(names)
     samples = Samples()
     with ExitStack() as stack:
@@ -69,12 +72,13 @@ def serve(bench: Bench, name: str, stack: ExitStack) -> Served:
 
 def take_turns(bench: Bench, served: list[Served], samples: Samples) -> None:
     """Rounds in which the contenders have their turns, until the time is up; three at least."""
-    limit, seconds = (10, 0.25) if bench.quick else (95, 0.4)
+    limit, seconds = (8, 0.25) if bench.quick else (90, 0.4)
     start, rounds = time.monotonic(), 0
     while rounds < 3 or time.monotonic() - start < limit:
         rounds += 1
         bench.progress(f"http: round {rounds}")
         taking_part = [each for each in served if each.name in JUDGED or rounds % 4 == 1]
+        served = served[::-1]  # none is always after the same one
         for view, (condition, clients) in product(VIEWS, CLIENTS.items()):
             for each in taking_part:
                 name = f"{view}, {condition}"

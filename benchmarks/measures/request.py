@@ -43,7 +43,7 @@ def measure(bench: Bench) -> Iterator[Result]:
     samples, control = Samples(), Samples()
     every, rows = bench.contenders, ROWS[:-1] if bench.quick else ROWS
     judged = [each for each in every if each in JUDGED]
-    take_turns(bench, EFFECTS, every, 10 if bench.quick else 80, samples, control)
+    take_turns(bench, EFFECTS, every, 8 if bench.quick else 80, samples, control)
     take_turns(bench, rows, every, 0 if bench.quick else 30, samples, control)
     take_turns(bench, [MANY], judged, 8 if bench.quick else 40, samples, control)
     yield from samples.results("request")

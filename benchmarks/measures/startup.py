@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from benchmarks.bench import Bench
 from benchmarks.contender import load
-from benchmarks.marks import BARE, CELERY, OURS
+from benchmarks.marks import BARE, OURS
 from benchmarks.results import Result, Samples
 from benchmarks.web import site
 
@@ -22,7 +22,7 @@ def measure(bench: Bench) -> Iterator[Result]:
     """The contenders that have workers, and the floor, in turns: one at least."""
     names = [each for each in bench.contenders if each == BARE or load(each).workers(2)]
     if bench.quick:
-        names = [each for each in names if each in (BARE, OURS, CELERY)]
+        names = [each for each in names if each in (BARE, OURS)]
     samples = Samples()
     start, rounds = time.monotonic(), 0
     while rounds < 1 or (not bench.quick and time.monotonic() - start < 20):
