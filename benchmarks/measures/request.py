@@ -2,8 +2,9 @@
 
 Conditions: ``1 effect``, ``3 effects``, ``10 effects`` on one save; ``1 row``, ``100 rows``,
 ``1000 rows`` saved in one transaction with an effect each. The time is the whole transaction's.
-The machine changes within the time of a few thousand saves: the contenders that marks compare do
-them a transaction at a time, one right after the other, and many times.
+The machine changes within the time of a round. The contenders that marks compare have many more
+turns by themselves, one right after the other: of three effects, and of a single transaction with a
+thousand rows.
 
 No workers run. Each turn begins with an empty queue: ours sends a wake-up for each task in each.
 """
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from benchmarks.bench import Bench
-from benchmarks.marks import BARE, FLOOR, OURS
+from benchmarks.marks import BARE, CELERY, FLOOR, OURS
 from benchmarks.results import Result, Samples
 from benchmarks.turns import Condition, take_turn
 
@@ -28,11 +29,12 @@ ROWS = [
     Condition("1000 rows", "save_many", {"rows": 1000}, times=3, seconds=1, least=1, warm_up=0),
 ]
 
-MANY = replace(ROWS[-1], times=1)
-"""The last once more, a transaction a turn."""
+FEW, MANY = EFFECTS[1], replace(ROWS[-1], times=1)
+"""What marks and walls are of: three effects; a thousand rows, a transaction a turn."""
 
-JUDGED = (BARE, FLOOR, OURS)
-"""The contenders of which marks and walls compare many saves."""
+JUDGED_BY_FEW = (BARE, FLOOR, OURS, CELERY)
+JUDGED_BY_MANY = (BARE, FLOOR, OURS)
+"""The contenders that marks and walls compare by them."""
 
 LONGEST = 5
 """Seconds that one transaction may take, to be measured: the others wait for their turns."""
@@ -42,10 +44,12 @@ def measure(bench: Bench) -> Iterator[Result]:
     """Time, CPU and bytes of all contenders in turns; then their statements."""
     samples, control = Samples(), Samples()
     every, rows = bench.contenders, ROWS[:-1] if bench.quick else ROWS
-    judged = [each for each in every if each in JUDGED]
-    take_turns(bench, EFFECTS, every, 8 if bench.quick else 80, samples, control)
+    few = [each for each in every if each in JUDGED_BY_FEW]
+    many = [each for each in every if each in JUDGED_BY_MANY]
+    take_turns(bench, EFFECTS, every, 5 if bench.quick else 50, samples, control)
+    take_turns(bench, [FEW], few, 4 if bench.quick else 25, samples, control)
     take_turns(bench, rows, every, 0 if bench.quick else 30, samples, control)
-    take_turns(bench, [MANY], judged, 8 if bench.quick else 40, samples, control)
+    take_turns(bench, [MANY], many, 8 if bench.quick else 40, samples, control)
     yield from samples.results("request")
     yield from control.results("control")
     yield from count_statements(bench, samples)
@@ -61,10 +65,10 @@ def take_turns(
 ) -> None:
     """Rounds in which each of the contenders has its turn, until the time is up; one at least."""
     children = list(bench.start(names).values())
+    bench.progress(f"request: {len(names)} contenders, up to {conditions[-1].name}")
     start, rounds = time.monotonic(), 0
     while children and (not rounds or time.monotonic() - start < seconds):
         rounds += 1
-        bench.progress(f"request: up to {conditions[-1].name}, round {rounds}")
         for condition in conditions:
             for child in children:
                 if not takes_too_long(child.name, condition, samples):
