@@ -24,8 +24,9 @@ from core.stack.waiting import wait_until
 SLICE = 1.0
 """Seconds that a rate is of, where a backlog lasts so long."""
 
-SHORT, PAUSE = 20_000, 0.02
-"""A backlog that may be gone at any moment, and the seconds between two looks at it."""
+PAUSE, PATIENCE = 0.02, 1e-6
+"""Seconds between two looks at a backlog: at least, and for each of its effects. A look at many
+takes the database time, and few may be gone at any moment."""
 
 WARM_UP = 2_000
 """Effects after which workers that have just started are in full swing."""
@@ -52,11 +53,11 @@ class Backlog:
 # Where a backlog outlasts its time it is the last: the next would have to wait for it.
 SHALLOW = Backlog("audit", 10_000)
 PEERS = [*(Backlog(kind, 200, 5) for kind in ("noop", "counter", "mail")), SHALLOW]
-KINDS = [Backlog("noop", 50_000), Backlog("counter", 50_000), Backlog("mail", 500)]
+KINDS = [Backlog("noop", 100_000), Backlog("counter", 100_000), Backlog("mail", 1000)]
 AUDIT = [Backlog("audit", 10_000, rounds=5), Backlog("audit", 100_000)]
 OWN = {
     1: [*KINDS, AUDIT[1]],
-    2: [*KINDS, *AUDIT, Backlog("audit", 1_000_000)],
+    2: [*KINDS, Backlog("audit by function", 100_000), *AUDIT, Backlog("audit", 1_000_000)],
     4: [*KINDS, AUDIT[1]],
 }
 """The backlogs that we get, by the number of worker processes."""
@@ -154,7 +155,7 @@ class Watch:
             yield look
             if look.done >= self.backlog.depth or look.time >= deadline:
                 return
-            time.sleep(PAUSE if self.backlog.depth <= SHORT else SLICE)
+            time.sleep(max(PAUSE, self.backlog.depth * PATIENCE))
 
     def _drop_rest(self, done: int) -> None:
         """Leave nothing that the workers would do before the next backlog."""
@@ -194,7 +195,7 @@ def counter_of(bench: Bench, name: str, kind: str) -> Callable[[], int]:
     sql = {
         "audit": "SELECT count(*) FROM shop_log",
         "counter": "SELECT sum(value) FROM shop_counter",
-    }[kind]
+    }[kind.partition(" ")[0]]
     return lambda: int(bench.servers.query(sql, name)[0][0])
 
 
