@@ -69,13 +69,13 @@ def tables_of(results: Results, measure: str) -> list[str]:
 
 
 def grid(results: Sequence[Result], cell: Callable[[Result], str]) -> str:
-    """The results of one unit as a table, a row for each contender."""
+    """The results of one unit as a table: a row for each contender or, if more, each condition."""
     conditions = list(dict.fromkeys(each.condition for each in results))
     rows = [["", *conditions]]
     for contender in dict.fromkeys(each.contender for each in results):
         cells = {each.condition: cell(each) for each in results if each.contender == contender}
         rows.append([label(contender), *(cells.get(each, "-") for each in conditions)])
-    return markdown(rows)
+    return markdown(rows if len(rows) >= len(rows[0]) else list(map(list, zip(*rows, strict=True))))
 
 
 def middle(result: Result) -> str:

@@ -6,6 +6,7 @@ worker processes are at work. A rate is that between two looks at what the effec
 the workers run; the costs are those of the same time.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ class Backlog:
 
 # Where a backlog outlasts its time it is the last: the next would have to wait for it.
 SHALLOW = Backlog("audit", 10_000)
-PEERS = [*(Backlog(kind, 200, 5) for kind in ("noop", "counter", "mail")), SHALLOW]
+PEERS = [Backlog("noop", 200, 5), Backlog("counter", 200, 5), Backlog("mail", 1000, 8), SHALLOW]
 KINDS = [Backlog("noop", 100_000), Backlog("counter", 100_000), Backlog("mail", 1000)]
 AUDIT = [Backlog("audit", 10_000, rounds=5), Backlog("audit", 100_000)]
 OWN = {
@@ -76,7 +77,13 @@ def measure(bench: Bench) -> Iterator[Result]:
             drain_all(bench, name, processes, backlogs, samples)
             if compared:
                 bare_rows.measure(bench, samples)
-    yield from samples.results("drain")
+    yield from sorted(samples.results("drain"), key=by_condition)
+
+
+def by_condition(result: Result) -> list[tuple[int, str]]:
+    """Sorts results by the kind of effect, the number of processes and the depth."""
+    parts = re.split(r"(\d+)", result.condition)
+    return [(int(part), "") if part.isdigit() else (0, part) for part in parts]
 
 
 def backlogs_of(name: str, quick: bool) -> dict[int, list[Backlog]]:
