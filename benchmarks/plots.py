@@ -18,28 +18,33 @@ from benchmarks.results import Result, Results
 WIDE = 30
 """From which ratio of the largest figure to the smallest the axis is logarithmic."""
 
-SERIES = "memory of the"
+SERIES = ("memory of the", "under load: ")
 """How the conditions begin whose values are a series over time."""
 
 
 def draw_all(results: Results, folder: Path) -> list[Path]:
     """The files that were drawn."""
     mpl.rcParams.update({"svg.hashsalt": "benchmarks", "svg.fonttype": "none", "font.size": 9})
-    found: dict[tuple[str, str], list[Result]] = {}
+    found: dict[tuple[str, str, bool], list[Result]] = {}
     for each in results.all:
         if each.measure != CONTROL:
-            found.setdefault((each.measure, each.unit), []).append(each)
+            found.setdefault((each.measure, each.unit, is_series(each)), []).append(each)
     return [draw(group, folder) for group in found.values()]
 
 
+def is_series(result: Result) -> bool:
+    """Whether its values are a series over time."""
+    return result.condition.startswith(SERIES)
+
+
 def draw(group: Sequence[Result], folder: Path) -> Path:
-    """The plot of one measure's results in one unit."""
+    """The plot of one measure's results in one unit: all of them series, or none."""
     first = group[0]
-    series = [each for each in group if each.condition.startswith(SERIES)]
+    series = is_series(first)
     height = 5 if series else 1 + 0.2 * len(group)
     figure, axes = plt.subplots(figsize=(9, max(3, height)), layout="constrained")
     if series:
-        draw_lines(axes, series)
+        draw_lines(axes, group)
         axes.set_ylabel(first.unit)
     else:
         draw_bars(axes, group)
@@ -47,7 +52,8 @@ def draw(group: Sequence[Result], folder: Path) -> Path:
     axes.set_title(f"{first.measure}: {first.unit}")
     axes.grid(axis="y" if series else "x", alpha=0.3)
     figure.legend(fontsize=8, loc="outside right upper")
-    name = f"{first.measure}-{first.unit}".replace(" ", "-").replace("/", "-per-")
+    name = f"{first.measure}-{first.unit}{' over time' if series else ''}"
+    name = name.replace(" ", "-").replace("/", "-per-")
     path = folder / f"{name}.svg"
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
@@ -63,11 +69,12 @@ def color(contender: str) -> Any:
 
 
 def draw_lines(axes: plt.Axes, series: Sequence[Result]) -> None:
-    """A line for each, its values in their order."""
+    """A line for each, its values in their order, evenly over the whole time."""
     for each in series:
-        axes.plot(each.values, label=f"{label(each.contender)}, {each.condition}")
+        times = [(place + 0.5) / len(each.values) for place in range(len(each.values))]
+        axes.plot(times, each.values, label=f"{label(each.contender)}, {each.condition}")
     axes.set_ylim(bottom=0)
-    axes.set_xlabel(series[0].note or "sample")
+    axes.set_xlabel(", ".join(filter(None, ["part of the time", series[0].note])))
 
 
 def draw_bars(axes: plt.Axes, group: Sequence[Result]) -> None:

@@ -1,16 +1,26 @@
 """What grows: claims and rates with the depth of a backlog, tables and memory with use.
 
-Conditions: ``10000 deep`` and the like, of audit rows and two worker processes; ``under load`` is
-after a site with 3 effects a request and its workers have been kept busy. The memory is that of all
-processes of the site or of the worker, one value for each half second of that load.
+Conditions: ``10000 deep`` and the like, of audit rows and two worker processes; ``after the load``
+is after a site with 3 effects a request and its workers have been kept busy. The memory is that of
+all processes of the site or of the worker, one value for each half second of that load; ``under
+load`` is the outbox's table and the time of a claim in it, one value for each 5 s.
 
 ``BENCH_LOAD_SECONDS`` makes the load last longer: 1800 for the half an hour that the marks mean.
+``BENCH_LOAD_RATE`` makes it so many requests a second, where it is as many as the site can take:
+
+    BENCH_LOAD_SECONDS=3600 BENCH_LOAD_RATE=100 python -m benchmarks --only growth
 """
 
+import http.client
+import itertools
 import os
+import statistics
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from math import inf
+from typing import TYPE_CHECKING
 
 import psutil
 
@@ -19,15 +29,28 @@ from benchmarks.contender import Contender
 from benchmarks.marks import OURS
 from benchmarks.measures.drain import Backlog, Watch
 from benchmarks.results import Result, Samples
-from benchmarks.web import Clients, site
+from benchmarks.web import Clients, Site, site
+from core.stack.ports import LOOPBACK
 from core.stack.waiting import wait_until
+
+if TYPE_CHECKING:
+    from core.outbox.task import OutboxTask
 
 KIND, PROCESSES, CLAIMS = "audit", 2, 100
 SHALLOW = Backlog(KIND, 10_000, rounds=5)
 DEPTHS = [Backlog(KIND, 10_000), Backlog(KIND, 100_000), Backlog(KIND, 1_000_000)]
 """From shallow to deep; the last is drained too."""
 
-CLIENTS, EFFECTS, BEAT = 2, 3, 0.5
+CLIENTS, EFFECTS = 2, 3
+PATH = f"/publish/{EFFECTS}"
+
+BEAT, BEATS = 0.5, 10
+"""Seconds between two looks at the memory, and how many of these there are for one at the table."""
+
+CLAIMS_OF_LOAD = 11
+"""How many claims a look at the table takes the middle of."""
+
+UNDER_LOAD, TABLE = "under load: ", "outbox table"
 
 
 def measure(bench: Bench) -> Iterator[Result]:
@@ -40,7 +63,8 @@ def measure(bench: Bench) -> Iterator[Result]:
     time_drains(bench, depths[-1], samples)
     yield from samples.results("growth")
     seconds = float(os.environ.get("BENCH_LOAD_SECONDS", 8 if bench.quick else 40))
-    yield from load(bench, seconds)
+    rate = float(os.environ.get("BENCH_LOAD_RATE", inf))
+    yield from load(bench, seconds, rate)
 
 
 def time_claims(bench: Bench, depths: Sequence[Backlog], samples: Samples) -> None:
@@ -56,15 +80,24 @@ def time_claims(bench: Bench, depths: Sequence[Backlog], samples: Samples) -> No
 
 def claim(contender: Contender, times: int) -> list[float]:
     """In a child: the milliseconds of each claim of a batch, its journal written and deleted."""
+    return times_of_claims(contender.tasks.kinds[KIND], times)  # type: ignore[attr-defined]
+
+
+def claim_of_load(contender: Contender, times: int) -> list[float]:
+    """The same, in the midst of the load, where perhaps nothing is due; the workers find it."""
+    return times_of_claims(contender.tasks.effects[0], times)  # type: ignore[attr-defined]
+
+
+def times_of_claims(task: "OutboxTask", times: int) -> list[float]:
+    """In a child: the milliseconds of each claim of the task's due calls, which it gives up."""
     from core.outbox.claim import claim_batch
 
-    task = contender.tasks.kinds[KIND]  # type: ignore[attr-defined]
     taken = []
     for _ in range(times):
         begin = time.perf_counter()
         batch = claim_batch("default", task.name, task.batch_size)
-        assert batch is not None
-        batch.forget()
+        if batch is not None:
+            batch.forget()
         taken.append((time.perf_counter() - begin) * 1000)
     return taken
 
@@ -83,51 +116,107 @@ def time_drains(bench: Bench, deepest: Backlog, samples: Samples) -> None:
     bench.child(OURS).do("clear")
 
 
-def load(bench: Bench, seconds: float) -> Iterator[Result]:
+def load(bench: Bench, seconds: float, rate: float) -> Iterator[Result]:
     """Sizes and memory, while a site and its workers are busy for so long."""
     bench.child(OURS).do("clear")
     with (
         site(bench, OURS) as running,
         bench.workers(OURS, PROCESSES) as workers,
-        Clients(running, f"/publish/{EFFECTS}") as clients,
+        Clients(running, PATH) as clients,
         ThreadPoolExecutor(1) as thread,
     ):
         bench.progress(f"growth: {seconds:g} s of load")
-        asked = thread.submit(clients.ask, CLIENTS, seconds)
-        web: list[float] = []
-        worker: list[float] = []
-        while not asked.done():
-            web.append(megabytes(running.pid))
-            worker.append(sum(megabytes(each.pid) for each in workers))
-            time.sleep(BEAT)
-        calls = len(asked.result()) * EFFECTS
-        note = f"{calls} calls in {seconds:g} s"
-        yield Result("growth", OURS, "memory of the web process", "MB", web, note)
-        yield Result("growth", OURS, "memory of the worker", "MB", worker, note)
-        yield from sizes(bench, note)
+        course = Course(bench, running.pid, [each.pid for each in workers])
+        if rate == inf:
+            asked = thread.submit(lambda: len(clients.ask(CLIENTS, seconds)))
+        else:
+            asked = thread.submit(ask_at, rate, seconds, running)
+        course.follow(asked)
+        note = f"{asked.result() * EFFECTS} calls in {seconds:g} s"
+        yield from course.results(note)
         left = "SELECT FROM core_outboxcall LIMIT 1"
         wait_until(lambda: not bench.servers.query(left, OURS), 60, "the rest of the load")
-        pids = [each.pid for each in workers]
-        rounds = [dict(Watch(bench, OURS, SHALLOW, pids).drain()) for _ in range(SHALLOW.rounds)]
+        watch = Watch(bench, OURS, SHALLOW, course.workers)
+        rounds = [dict(watch.drain()) for _ in range(SHALLOW.rounds)]
         found = [rate for each in rounds for rate in each["1/s"]]
         yield Result("growth", OURS, "10000 deep, after the load", "1/s", found, note)
 
 
-def sizes(bench: Bench, note: str) -> Iterator[Result]:
-    """What the outbox's table has grown to, and what of it is dead."""
-    query = """
-        SELECT pg_total_relation_size(relid), pg_indexes_size(relid), n_dead_tup, autovacuum_count
-        FROM pg_stat_user_tables WHERE relname = 'core_outboxcall'
+def ask_at(rate: float, seconds: float, running: Site) -> int:
+    """Ask the site so many times a second, for so long; how often that was."""
+    connection = http.client.HTTPConnection(LOOPBACK, running.port, timeout=30)
+    asked = 0
+    for _ in beats(1 / rate, lambda passed: passed >= seconds):
+        connection.request("GET", PATH)
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status >= 300:
+            raise RuntimeError(f"The site answered with {answer.status}.")
+        asked += 1
+    connection.close()
+    return asked
+
+
+def beats(every: float, ended: Callable[[float], bool]) -> Iterator[int]:
+    """The numbers of beats, one each ``every`` seconds; late ones follow at once, to catch up.
+
+    Until ``ended``, which is told the seconds that have passed.
     """
-    total, indexes, dead, vacuumed = bench.servers.query(query, OURS)[0]
-    note += f", vacuumed {vacuumed} times"
-    values = {
-        ("outbox table", "MB"): total / 1e6,
-        ("indexes of the outbox table", "MB"): indexes / 1e6,
-        ("dead rows of the outbox table", "rows"): float(dead),
-    }
-    for (what, unit), value in values.items():
-        yield Result("growth", OURS, f"{what}, after the load", unit, [value], note)
+    start = time.monotonic()
+    for number in itertools.count():
+        time.sleep(max(start + number * every - time.monotonic(), 0))
+        if ended(time.monotonic() - start):
+            return
+        yield number
+
+
+class Course:
+    """What is seen of a load, over its time: a series for each thing and its unit."""
+
+    def __init__(self, bench: Bench, web: int, workers: Sequence[int]) -> None:
+        self.bench, self.web, self.workers = bench, web, workers
+        self.series: dict[tuple[str, str], list[float]] = defaultdict(list)
+        self._vacuumed = self._table()[3]
+
+    def follow(self, asked: "Future[int]") -> None:
+        """Look until the load has ended, and once more then."""
+        for beat in beats(BEAT, lambda _: asked.done()):
+            self._add("memory of the web process", "MB", megabytes(self.web))
+            self._add("memory of the worker", "MB", sum(map(megabytes, self.workers)))
+            if beat % BEATS == 0:
+                self._look_at_outbox()
+        self._look_at_outbox()
+
+    def results(self, note: str) -> Iterator[Result]:
+        """The series, and where those of the table have ended."""
+        for (what, unit), values in self.series.items():
+            yield Result("growth", OURS, what, unit, values, note)
+            if TABLE in what:
+                ended = f"{what.removeprefix(UNDER_LOAD)}, after the load"
+                yield Result("growth", OURS, ended, unit, values[-1:], note)
+
+    def _look_at_outbox(self) -> None:
+        total, indexes, dead, vacuumed = self._table()
+        self._add(f"{UNDER_LOAD}{TABLE}", "MB", total / 1e6)
+        self._add(f"{UNDER_LOAD}indexes of the {TABLE}", "MB", indexes / 1e6)
+        self._add(f"{UNDER_LOAD}dead rows of the {TABLE}", "rows", dead)
+        self._add(f"{UNDER_LOAD}vacuums of the {TABLE}", "vacuums", vacuumed - self._vacuumed)
+        child = self.bench.child(OURS)
+        taken = child.run("benchmarks.measures.growth:claim_of_load", times=CLAIMS_OF_LOAD)
+        self._add(f"{UNDER_LOAD}a claim", "ms a claim", statistics.median(taken))
+
+    def _add(self, what: str, unit: str, value: float) -> None:
+        self.series[what, unit].append(float(value))
+
+    def _table(self) -> tuple[int, int, int, int]:
+        """The table's bytes, its indexes', its dead rows, and how often it was vacuumed."""
+        query = """
+            SELECT pg_total_relation_size(relid), pg_indexes_size(relid), n_dead_tup,
+                autovacuum_count
+            FROM pg_stat_user_tables WHERE relname = 'core_outboxcall'
+        """
+        total, indexes, dead, vacuumed = self.bench.servers.query(query, OURS)[0]
+        return total, indexes, dead, vacuumed
 
 
 def megabytes(pid: int) -> float:
