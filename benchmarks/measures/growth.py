@@ -6,7 +6,9 @@ all processes of the site or of the worker, one value for each half second of th
 load`` is the outbox's table and the time of a claim in it, one value for each 5 s.
 
 ``BENCH_LOAD_SECONDS`` makes the load last longer: 1800 for the half an hour that the marks mean.
-``BENCH_LOAD_RATE`` makes it so many requests a second, where it is as many as the site can take:
+``BENCH_LOAD_RATE`` makes it so many requests a second, where it is as many as the site can take.
+``BENCH_LOAD_HELD`` has a transaction elsewhere keep its snapshot for so many seconds in the midst
+of it, as a backup does: what dies meanwhile can't be vacuumed.
 
     BENCH_LOAD_SECONDS=3600 BENCH_LOAD_RATE=100 python -m benchmarks --only growth
 """
@@ -23,6 +25,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 import psutil
+import psycopg
 
 from benchmarks.bench import Bench
 from benchmarks.contender import Contender
@@ -64,7 +67,8 @@ def measure(bench: Bench) -> Iterator[Result]:
     yield from samples.results("growth")
     seconds = float(os.environ.get("BENCH_LOAD_SECONDS", 8 if bench.quick else 40))
     rate = float(os.environ.get("BENCH_LOAD_RATE", inf))
-    yield from load(bench, seconds, rate)
+    held = float(os.environ.get("BENCH_LOAD_HELD", 0))
+    yield from load(bench, seconds, rate, held)
 
 
 def time_claims(bench: Bench, depths: Sequence[Backlog], samples: Samples) -> None:
@@ -116,23 +120,27 @@ def time_drains(bench: Bench, deepest: Backlog, samples: Samples) -> None:
     bench.child(OURS).do("clear")
 
 
-def load(bench: Bench, seconds: float, rate: float) -> Iterator[Result]:
-    """Sizes and memory, while a site and its workers are busy for so long."""
+def load(bench: Bench, seconds: float, rate: float, held: float) -> Iterator[Result]:
+    """Sizes, memory and claims, while a site and its workers are busy for so long."""
     bench.child(OURS).do("clear")
     with (
         site(bench, OURS) as running,
         bench.workers(OURS, PROCESSES) as workers,
         Clients(running, PATH) as clients,
-        ThreadPoolExecutor(1) as thread,
+        ThreadPoolExecutor(2) as threads,
     ):
         bench.progress(f"growth: {seconds:g} s of load")
         course = Course(bench, running.pid, [each.pid for each in workers])
         if rate == inf:
-            asked = thread.submit(lambda: len(clients.ask(CLIENTS, seconds)))
+            asked = threads.submit(lambda: len(clients.ask(CLIENTS, seconds)))
         else:
-            asked = thread.submit(ask_at, rate, seconds, running)
+            asked = threads.submit(ask_at, rate, seconds, running)
+        after = max(seconds - held, 0) / 2
+        holding = threads.submit(hold_snapshot, bench.servers.dsn(OURS), after, held)
         course.follow(asked)
+        holding.result()
         note = f"{asked.result() * EFFECTS} calls in {seconds:g} s"
+        note += f", a snapshot held for {held:g} s" if held else ""
         yield from course.results(note)
         left = "SELECT FROM core_outboxcall LIMIT 1"
         wait_until(lambda: not bench.servers.query(left, OURS), 60, "the rest of the load")
@@ -155,6 +163,17 @@ def ask_at(rate: float, seconds: float, running: Site) -> int:
         asked += 1
     connection.close()
     return asked
+
+
+def hold_snapshot(dsn: str, after: float, seconds: float) -> None:
+    """Some time from now, have a transaction that sees everything as it is then, for so long."""
+    if not seconds:
+        return
+    time.sleep(after)
+    with psycopg.connect(dsn) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.execute("SELECT 1")
+        time.sleep(seconds)
 
 
 def beats(every: float, ended: Callable[[float], bool]) -> Iterator[int]:
