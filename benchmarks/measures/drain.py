@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import psutil
 
 from benchmarks import bare_rows
-from benchmarks.backlog import fill  # noqa: F401  # for the child of another measure too
 from benchmarks.bench import Bench
 from benchmarks.contender import load
 from benchmarks.marks import CELERY, OURS

@@ -77,7 +77,7 @@ def time_claims(bench: Bench, depths: Sequence[Backlog], samples: Samples) -> No
     for backlog in depths:
         bench.progress(f"growth: claims, {backlog.depth} deep")
         child.do("clear")
-        child.run("benchmarks.measures.drain:fill", kind=KIND, depth=backlog.depth)
+        child.run("benchmarks.backlog:fill", kind=KIND, depth=backlog.depth)
         taken = child.run("benchmarks.measures.growth:claim", times=CLAIMS)
         samples.add(OURS, f"{backlog.depth} deep", "ms a claim", taken)
 

@@ -9,16 +9,21 @@ from typing import Any
 
 from django.db import connections
 
+SETTINGS = """
+    SET LOCAL synchronous_commit = off;
+    SET LOCAL statement_timeout = {milliseconds};
+"""
+"""What goes with the statement, in the same message and the same transaction."""
+
 # The calls are locked, deleted and had their effects in one statement, which commits or doesn't.
 # By ctid, and in an array: a join by id costs half as much again. A row that somebody changed in
 # the meantime has another ctid; it isn't found, so it isn't settled, and stays for the next batch.
+# The limit is as in CLAIM.
 SETTLE = """
-    SET LOCAL synchronous_commit = off;
-    SET LOCAL statement_timeout = {milliseconds};
     WITH due AS (
         SELECT ctid FROM core_outboxcall
         WHERE task = %s AND status = 'pending' AND available_at <= statement_timestamp()
-        ORDER BY available_at, id LIMIT %s FOR UPDATE SKIP LOCKED
+        ORDER BY available_at, id LIMIT (SELECT %s) FOR UPDATE SKIP LOCKED
     ), settled AS (
         DELETE FROM core_outboxcall WHERE ctid = ANY(ARRAY(SELECT ctid FROM due))
         RETURNING id, payload, context, created_at, available_at
@@ -59,9 +64,10 @@ def settle_by_statement(using: str, task: str, statement: str, size: int) -> Set
 
     None is then: a statement has all its effects or none.
     """
-    sql = SETTLE.format(milliseconds=PATIENCE * 1000, statement=statement.replace("%", "%%"))
+    settings = SETTINGS.format(milliseconds=PATIENCE * 1000)
+    settle = SETTLE.format(statement=statement.replace("%", "%%"))
     with connections[using].cursor() as cursor:
-        cursor.execute(sql, [task, size])
+        cursor.execute(settings + settle, [task, size])
         while cursor.nextset():  # those of the settings
             pass
         settled, due = cursor.fetchone()

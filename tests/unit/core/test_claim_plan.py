@@ -1,9 +1,14 @@
 """How PostgreSQL reads a backlog that its statistics don't know of yet."""
 
+from typing import Any
+from uuid import uuid4
+
 import pytest
 from django.db import connection
 
 from core.outbox.claim import CLAIM
+from core.outbox.lease import EXCHANGE
+from core.outbox.statement import SETTLE
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -13,6 +18,8 @@ pytestmark = [
 ]
 
 TASK = "a task"
+
+IN_ORDER = "Index Scan using outbox_pending"
 
 PILE_UP = """
     INSERT INTO core_outboxcall (task, payload, context)
@@ -31,13 +38,26 @@ def _unknown_backlog() -> None:
         cursor.execute(PILE_UP, [TASK, 10_000])
 
 
-def plan(statement: str, *parameters: str | int) -> str:
-    """How the server would run it."""
+def plan(statement: str, *parameters: Any) -> str:
+    """How the server would run it; one mapping stands for named parameters."""
+    named = parameters[0] if isinstance(parameters[0], dict) else parameters
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN {statement}", parameters)
+        cursor.execute(f"EXPLAIN {statement}", named)
         return "\n".join(line for (line,) in cursor.fetchall())
 
 
 def test_claim() -> None:
     """A claim reads its batch in the order of the index, and neither all nor sorted."""
-    assert "Index Scan using outbox_pending" in plan(CLAIM, TASK, 500, TASK, "a worker")
+    assert IN_ORDER in plan(CLAIM, TASK, 500, TASK, "a worker")
+
+
+def test_settle_by_statement() -> None:
+    """So does a task's own statement."""
+    insert = "INSERT INTO auth_group (name) SELECT kwargs ->> 'name' FROM calls"
+    assert IN_ORDER in plan(SETTLE.format(statement=insert), TASK, 500)
+
+
+def test_lease() -> None:
+    """So does a lease."""
+    lease = {"done": None, "ended": None, "task": TASK, "lease": uuid4(), "seconds": 1}
+    assert IN_ORDER in plan(EXCHANGE, lease)
