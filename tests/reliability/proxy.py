@@ -99,9 +99,8 @@ class Proxy:
 
     def cut(self) -> None:
         """Break off all connections."""
-        connections, self._connections = self._connections, []
-        for connection in connections:
-            connection.close()
+        while self._connections:  # the same list always: another may be added meanwhile
+            self._connections.pop().close()
 
     def forget(self) -> None:
         """Let all connections there are lead nowhere, for good, without a word to either side.
