@@ -5,9 +5,9 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db import (
     DatabaseError,
@@ -18,12 +18,12 @@ from django.db import (
 )
 from django.utils.module_loading import autodiscover_modules
 
-from core.models import OutboxCall
 from core.outbox import sweep
 from core.outbox.call import Call, CallError
 from core.outbox.claim import Batch, claim_batch, journal_batch
 from core.outbox.conf import conf
 from core.outbox.lease import Lease, Taken, rows_of
+from core.outbox.report import Report
 from core.outbox.settle import is_transient, settle_done, settle_failed
 from core.outbox.statement import settle_by_statement, takes_statements
 from core.outbox.task import OutboxTask, find_task
@@ -39,39 +39,6 @@ SPREAD = 0.1
 wake-up is under way costs as much as a tenth of a mail."""
 
 Value = TypeVar("Value")
-
-
-@dataclass
-class Report:
-    """How many calls a drain settled, put off and buried, and what it left."""
-
-    settled: int = 0
-    retried: int = 0
-    dead: int = 0
-    oldest_age: float | None = None
-    """Seconds since the oldest call that is still due became so; None if there is none."""
-
-    def add(self, other: "Report") -> None:
-        """Count the other report's calls too."""
-        self.settled += other.settled
-        self.retried += other.retried
-        self.dead += other.dead
-
-    def count_failed(self, status: OutboxCall.Status) -> None:
-        """Count a call that failed and was given this status."""
-        if status == OutboxCall.Status.DEAD:
-            self.dead += 1
-        else:
-            self.retried += 1
-
-    @property
-    def total(self) -> int:
-        """How many calls were tried."""
-        return self.settled + self.retried + self.dead
-
-    def as_result(self) -> dict[str, Any]:
-        """The report as a Celery task's result."""
-        return asdict(self)
 
 
 @dataclass

@@ -129,7 +129,8 @@ class OutboxTask(_DjangoTask):
         using = headers.get(HEADER)
         if using is None:
             return super().__call__(*args, **kwargs)
-        from core.outbox.drain import Report, drain_task
+        from core.outbox.drain import drain_task
+        from core.outbox.report import Report
 
         if is_overtaken(using, self.name, headers):
             return Report().as_result()

@@ -18,6 +18,7 @@ from core.outbox import drain
 from core.outbox.call import Call
 from core.outbox.drain import TRIES, drain_all, drain_task
 from core.outbox.lease import Lease, expire_leases, rows_of
+from core.outbox.report import Report
 from core.outbox.task import find_task
 from tests.unit.core import effects
 from tests.wait import wait_for
@@ -40,7 +41,7 @@ def call_each() -> None:
             effects.send_outside.delay_on_commit(name)
 
 
-def drain_for(seconds: float) -> drain.Report:
+def drain_for(seconds: float) -> Report:
     """One drain of the task."""
     task = find_task(effects.send_outside.name)
     assert task

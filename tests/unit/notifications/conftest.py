@@ -6,7 +6,8 @@ import pytest
 from django.db.models.functions import Now
 
 from core.models import OutboxCall
-from core.outbox.drain import Report, drain_all
+from core.outbox.drain import drain_all
+from core.outbox.report import Report
 from notifications.tasks import send_delivery
 from tests.mailbox import mail_server  # noqa: F401  # a fixture
 

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from content.models import Article, Comment
 from core.models import OutboxCall
-from core.outbox.drain import Report
+from core.outbox.report import Report
 from notifications import tasks
 from notifications.models import Delivery, Follow
 from tests.factories import (

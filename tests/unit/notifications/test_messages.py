@@ -7,7 +7,7 @@ import pytest
 from django.test import override_settings
 
 from content.models import Article
-from core.outbox.drain import Report
+from core.outbox.report import Report
 from notifications.models import Delivery, Follow
 from tests.factories import ArticleFactory, CategoryFactory, CommentFactory, UserFactory
 from tests.mailbox import MailServer

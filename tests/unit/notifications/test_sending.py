@@ -10,7 +10,7 @@ from django.test import override_settings
 
 from content.models import Article, Comment
 from core.models import OutboxCall
-from core.outbox.drain import Report
+from core.outbox.report import Report
 from notifications import sending
 from notifications.models import Delivery, Follow
 from notifications.smtp import EmailBackend
