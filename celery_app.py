@@ -3,8 +3,12 @@
 import os
 
 from celery import Celery
+from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
+
+# By kombu's own names, which logs, banners and Flower show. Before the first connection.
+TRANSPORT_ALIASES.update(redis="core.broker:Transport", rediss="core.broker:Transport")
 
 app = Celery("aftercommit", task_cls="core.outbox.task:OutboxTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from celery import current_app
 from django.core.management import call_command
 from django.db import connections, transaction
 from pytest_django import DjangoDbBlocker
@@ -157,9 +156,7 @@ class TestDrain:
         """A wake-up names its database, and is under way for that one alone."""
         sent: list[Any] = []
         monkeypatch.setattr(
-            current_app,
-            "send_task",
-            lambda name, **options: sent.append(options["headers"][wake.HEADER]),
+            wake, "publish", lambda name, headers: sent.append(headers[wake.HEADER])
         )
         task = effects.make_group.name
         for alias in BOTH:

@@ -9,11 +9,21 @@ from typing import Any
 
 import pytest
 from celery import current_app
+from celery.app.routes import prepare
 from django.core.cache import cache
 from django.db import transaction
 
 from core.outbox import wake
-from core.outbox.wake import HEADER, SENT, TURN, Waker, begin_turn, flush_wake_ups, send_wake_up
+from core.outbox.wake import (
+    HEADER,
+    SENT,
+    TURN,
+    Waker,
+    begin_turn,
+    flush_wake_ups,
+    publish,
+    send_wake_up,
+)
 from tests.unit.core import effects
 from tests.wait import wait_for
 
@@ -26,11 +36,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, dict[str, 
     assert flush_wake_ups(10)
     cache.clear()
     messages: list[tuple[str, dict[str, Any]]] = []
-    monkeypatch.setattr(
-        current_app._get_current_object(),
-        "send_task",
-        lambda name, **options: messages.append((name, options["headers"])),
-    )
+    monkeypatch.setattr(wake, "publish", lambda *message: messages.append(message))
     yield messages
     assert flush_wake_ups(10)
     cache.clear()
@@ -64,10 +70,10 @@ class TestSendWakeUp:
     def test_fail_publish(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """One that can't be published raises, and holds nothing back."""
 
-        def fail(*args: Any, **options: Any) -> None:
+        def fail(*message: Any) -> None:
             raise ConnectionError("no broker")
 
-        monkeypatch.setattr(current_app._get_current_object(), "send_task", fail)
+        monkeypatch.setattr(wake, "publish", fail)
         with pytest.raises(ConnectionError):
             send_wake_up("default", TASK)
         monkeypatch.undo()
@@ -84,6 +90,26 @@ class TestSendWakeUp:
         begin_turn("default", TASK)
         assert send_wake_up("default", TASK)
         assert len(sent) == 1
+
+
+@pytest.mark.parametrize("queue", ["celery", "mails"])
+def test_publish(queue: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message is in its task's queue, as a worker takes it; it has no time limit of its own."""
+    task = effects.send_outside
+    monkeypatch.setattr(task, "time_limit", 5)
+    if queue != "celery":
+        routes = prepare([{task.name: {"queue": queue}}])
+        monkeypatch.setattr(current_app.amqp.router, "routes", routes)
+    with current_app.connection_for_write() as connection:
+        waiting = connection.SimpleQueue(queue)
+        waiting.clear()
+        publish(task.name, {HEADER: "default"})
+        message = waiting.get(timeout=10)
+        message.ack()
+        waiting.close()
+    assert message.payload[:2] == [[], {}]
+    assert message.headers[HEADER] == "default"
+    assert (message.headers["task"], message.headers["timelimit"]) == (task.name, [None, None])
 
 
 class TestIsOvertaken:
@@ -285,16 +311,16 @@ class TestWaker:
         """Of a task that is drained at once the next wake-up goes out before anything is asked."""
         done: list[str] = []
 
-        def publish(name: str, **options: Any) -> None:
+        def publish(*message: Any) -> None:
             done.append("publish")
-            sent.append((name, options["headers"]))
+            sent.append(message)
             begin_turn("default", TASK)
 
         def get_many(keys: Any) -> Any:
             done.append("ask")
             return cache.get_many(list(keys))
 
-        monkeypatch.setattr(current_app._get_current_object(), "send_task", publish)
+        monkeypatch.setattr(wake, "publish", publish)
         monkeypatch.setattr(wake, "cache", SimpleNamespace(get_many=get_many, set=cache.set))
         begin_turn("default", TASK)
         waker = Waker()
