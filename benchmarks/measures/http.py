@@ -29,11 +29,12 @@ VIEWS = {"3 effects": ("/publish/3", ""), "3 effects, page": ("/page/3", COOKIES
 """The path of each view, and the cookies that its clients send."""
 
 CLIENTS = {"1 client": 1, "8 clients": 8}
+MANY = "8 clients"
 MARKED = (BARE, OURS, CELERY)
 """The contenders that marks compare. A quick run has no others."""
 
 JUDGED = (*MARKED, FLOOR)
-"""Those that walls compare too. The others take part in every fourth round."""
+"""Those that walls compare too, with many clients. All else has its turn in each fourth round."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,11 @@ def take_turns(bench: Bench, served: list[Served], samples: Samples) -> None:
     while rounds < 3 or time.monotonic() - start < limit:
         rounds += 1
         bench.progress(f"http: round {rounds}")
-        taking_part = [each for each in served if each.name in JUDGED or rounds % 4 == 1]
+        every = rounds % 4 == 1
+        taking_part = [each for each in served if every or each.name in JUDGED]
+        conditions = CLIENTS if every else {MANY: CLIENTS[MANY]}
         served = served[::-1]  # none is always after the same one
-        for view, (condition, clients) in product(VIEWS, CLIENTS.items()):
+        for view, (condition, clients) in product(VIEWS, conditions.items()):
             for each in taking_part:
                 name = f"{view}, {condition}"
                 take_turn(bench, each, view, name, clients, seconds, samples)
