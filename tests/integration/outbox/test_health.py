@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 
 from core.models import OutboxCall, OutboxWorker
@@ -52,7 +53,8 @@ def test_hangs(start_worker: StartWorker) -> None:
     """So is one whose process hangs, while another goes on."""
     hanging, working = start_worker(), start_worker()
     wait_for(lambda: len(alive()) == 2, TIMEOUT, "their heartbeats")
-    hanging.pause()
+    with transaction.atomic():  # SQLite's one writer: it isn't paused in the midst of a write
+        hanging.pause()
     wait_for(lambda: stale() == [hanging.name], TIMEOUT, "it to be named")
     wait_for(lambda: alive() == [working.name], TIMEOUT, "the other")
     hanging.resume()
