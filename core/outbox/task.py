@@ -21,6 +21,10 @@ else:
     _DjangoTask = DjangoTask
 
 
+STATEMENTS = ("INSERT", "UPDATE", "DELETE", "MERGE")
+"""What a task's ``sql`` may be."""
+
+
 class OutboxTask(_DjangoTask):
     """A Celery task whose ``delay_on_commit`` commits with the transaction, or not at all.
 
@@ -42,8 +46,8 @@ class OutboxTask(_DjangoTask):
     not, it runs outside any transaction, under a lease."""
 
     sql = ""
-    """What the function does, as one INSERT, UPDATE or DELETE for PostgreSQL, which settles a batch
-    by it, ten times as fast. It reads ``calls (id, created_at, args, kwargs, actor_id, actor,
+    """What the function does, as one of ``STATEMENTS`` for PostgreSQL, which settles a batch by it,
+    some five times as fast. It reads ``calls (id, created_at, args, kwargs, actor_id, actor,
     request_id, address)``; ``args`` and ``kwargs`` are jsonb. The function runs where the statement
     fails, so that each call has its own outcome, and on other databases."""
 
@@ -70,11 +74,16 @@ class OutboxTask(_DjangoTask):
                 f"{cls.__name__}: batch=True and atomic=False exclude each other. Outside effects "
                 "are settled one by one; drop one of the two options."
             )
-
         if cls.sql and not cls.atomic:
             raise TypeError(
                 f"{cls.__name__}: sql={cls.sql!r} and atomic=False exclude each other. "
                 "A statement's effects are in the database; drop one of the two options."
+            )
+        # A SELECT would not be run: nobody reads what it finds. The calls would be lost.
+        if cls.sql and not cls.sql.lstrip().upper().startswith(STATEMENTS):
+            raise TypeError(
+                f"{cls.__name__}: sql={cls.sql!r} has no effect in the database. Begin it with one "
+                f"of {', '.join(STATEMENTS)}; put a WITH or a SELECT inside."
             )
 
     def delay_on_commit(self, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]  # as Celery: it returns None

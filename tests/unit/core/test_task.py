@@ -179,6 +179,12 @@ class TestDefinition:
         with pytest.raises(TypeError, match="sql='UPDATE' and atomic=False exclude each other"):
             type("bad", (OutboxTask,), {"sql": "UPDATE", "atomic": False})
 
+    @pytest.mark.parametrize("sql", ["SELECT audit(id) FROM calls", "WITH a AS (SELECT) SELECT"])
+    def test_fail_statement_without_effect(self, sql: str) -> None:
+        """One that PostgreSQL wouldn't run, since nobody reads what it finds, is refused."""
+        with pytest.raises(TypeError, match="has no effect in the database"):
+            type("bad", (OutboxTask,), {"sql": sql})
+
     def test_find_task(self) -> None:
         """Only a task that can drain is found by its name."""
 
