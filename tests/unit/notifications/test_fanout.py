@@ -196,8 +196,8 @@ class TestArticlePublished:
             tasks.notify_followers.run(article_id=article.pk, event_id="one")
         assert Delivery.objects.values("recipient").distinct().count() == 1200
         assert OutboxCall.objects.filter(task=tasks.send_delivery.name).count() == 1200
-        calls = [q for q in queries if q["sql"].strip().startswith("INSERT INTO core_outboxcall")]
-        assert len(calls) == 1
+        stored = [each for each in queries if "core_outboxcall (task, payload" in each["sql"]]
+        assert len(stored) == 1
         assert len(queries) < 60
 
 
