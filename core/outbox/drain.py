@@ -25,7 +25,7 @@ from core.outbox.conf import conf
 from core.outbox.lease import Lease, Taken, rows_of
 from core.outbox.report import Report
 from core.outbox.settle import is_transient, settle_done, settle_failed
-from core.outbox.statement import settle_by_statement, takes_statements
+from core.outbox.statement import START, Position, settle_by_statement, takes_statements
 from core.outbox.task import OutboxTask, find_task
 from core.outbox.wake import begin_turn, wake_task
 
@@ -55,6 +55,8 @@ class Drain:
     cost most calls as much as what they do."""
     spread: float = field(init=False, default=-math.inf)
     """When it last woke others to run what is due beside the call that it leased."""
+    reached: Position = field(init=False, default=START)
+    """After which call the task's statement looks for the next."""
 
     def __post_init__(self) -> None:
         # A soft time limit is told once: a call that ran again after it would hang unheard.
@@ -85,10 +87,10 @@ class Drain:
 
     def run_statement(self) -> bool:
         """Settle one batch by the task's statement, or as any other if it fails; as run_batch."""
-        task = self.task
+        task, after = self.task, self.reached
         try:
             settled = self._insist(
-                lambda: settle_by_statement(self.using, task.name, task.sql, task.batch_size)
+                lambda: settle_by_statement(self.using, task.name, task.sql, task.batch_size, after)
             )
         except DatabaseError as error:
             logger.warning("%s: its statement failed, its function runs: %s", task.name, error)
@@ -97,6 +99,7 @@ class Drain:
         if settled.more:
             wake_task(self.using, task.name)
         self.report.settled += settled.calls
+        self.reached = settled.last
         return settled.more
 
     def run_batch(self) -> bool:

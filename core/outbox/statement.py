@@ -21,8 +21,9 @@ SETTINGS = """
 # The limit is as in CLAIM.
 SETTLE = """
     WITH due AS (
-        SELECT ctid FROM core_outboxcall
+        SELECT ctid, available_at, id FROM core_outboxcall
         WHERE task = %s AND status = 'pending' AND available_at <= statement_timestamp()
+            AND (available_at, id) > (%s::timestamptz, %s)
         ORDER BY available_at, id LIMIT (SELECT %s) FOR UPDATE SKIP LOCKED
     ), settled AS (
         DELETE FROM core_outboxcall WHERE ctid = ANY(ARRAY(SELECT ctid FROM due))
@@ -35,8 +36,16 @@ SETTLE = """
     ), effects AS (
         {statement}
     )
-    SELECT (SELECT count(*) FROM settled), (SELECT count(*) FROM due)
+    SELECT (SELECT count(*) FROM settled), (SELECT count(*) FROM due), available_at, id
+    FROM (SELECT) AS one LEFT JOIN (
+        SELECT available_at, id FROM due ORDER BY available_at DESC, id DESC LIMIT 1
+    ) AS last ON true
 """
+
+Position = tuple[Any, int]
+"""Where a call is in their order: when it is due, and its id."""
+
+START: Position = ("-infinity", 0)
 
 PATIENCE = 30
 """Seconds that a statement may take. Then the task's function runs, whose journal ends a call that
@@ -45,10 +54,12 @@ never does."""
 
 @dataclass(frozen=True)
 class Settled:
-    """How many calls a statement settled, and whether there may be more that are due."""
+    """How many calls a statement settled, whether there may be more that are due, and after which
+    to look for them."""
 
     calls: int
     more: bool
+    last: Position
 
 
 def takes_statements(using: str) -> bool:
@@ -59,16 +70,20 @@ def takes_statements(using: str) -> bool:
     return bool(connection.get_autocommit())  # or the settings above would last longer
 
 
-def settle_by_statement(using: str, task: str, statement: str, size: int) -> Settled:
+def settle_by_statement(
+    using: str, task: str, statement: str, size: int, after: Position = START
+) -> Settled:
     """Have up to ``size`` of the task's oldest due calls settled; raises DatabaseError if none is.
 
-    None is then: a statement has all its effects or none.
+    None is then: a statement has all its effects or none. ``after`` is for the next statement of a
+    drain: it need not walk over what those before it have left of their calls in the index, until
+    that is vacuumed. What commits late behind it has sent a wake-up for another drain.
     """
     settings = SETTINGS.format(milliseconds=PATIENCE * 1000)
     settle = SETTLE.format(statement=statement.replace("%", "%%"))
     with connections[using].cursor() as cursor:
-        cursor.execute(settings + settle, [task, size])
+        cursor.execute(settings + settle, [task, *after, size])
         while cursor.nextset():  # those of the settings
             pass
-        settled, due = cursor.fetchone()
-    return Settled(settled, more=due == size)
+        settled, due, *last = cursor.fetchone()
+    return Settled(settled, due == size, last=(last[0], last[1]))

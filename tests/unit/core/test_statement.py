@@ -2,15 +2,17 @@
 
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from core.context import Context, use
 from core.models import OutboxBatch, OutboxCall
-from core.outbox import statement
+from core.outbox import drain, statement
 from core.outbox.drain import drain_all, drain_task
 from core.outbox.task import OutboxTask, find_task
 from tests.unit.core import effects
@@ -173,6 +175,30 @@ def test_several_drains_at_once(task: OutboxTask) -> None:
         thread.join(60)
     assert sorted(effects.names(), key=int) == names
     assert not OutboxBatch.objects.exists()
+
+
+def test_commits_late(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that was made before those that a drain has settled, and commits after, is found."""
+    if by_function():
+        pytest.skip("there are none")
+    call(*map(str, range(12)))
+    settle, batches = drain.settle_by_statement, []
+
+    def then_commit(*args: Any) -> Any:
+        batches.append(args)
+        settled = settle(*args)
+        if len(batches) == 1:
+            call("late")
+            OutboxCall.objects.filter(payload__contains="late").update(
+                available_at=Now() - timedelta(hours=1)
+            )
+        return settled
+
+    monkeypatch.setattr(drain, "settle_by_statement", then_commit)
+    assert drain_task(task, "default").settled == 12
+    assert len(batches) == 3
+    assert drain_task(task, "default").settled == 1
+    assert effects.names()[-1] == "late"
 
 
 def test_not_yet_due() -> None:
