@@ -16,7 +16,16 @@ class Channel(redis.Channel):
     def _create_client(self, asynchronous: bool = False) -> Any:
         if asynchronous:  # one that blocks, for long, and is kept already
             return super()._create_client(asynchronous)  # type: ignore[misc]  # not in its stubs
-        if self._kept is None or self._kept.connection_pool is not self.pool:
+        try:
+            pool = self.pool
+        except AttributeError:
+            # The connection has been closed and doesn't know its address any more; messages that
+            # weren't acknowledged are to be given back. kombu expects a connection's errors then,
+            # and this one ended the worker.
+            if self._kept is None:
+                raise
+            return self._kept
+        if self._kept is None or self._kept.connection_pool is not pool:
             self._kept = super()._create_client()  # type: ignore[misc]
         return self._kept
 

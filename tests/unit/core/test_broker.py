@@ -19,3 +19,21 @@ def test_keeps_its_client() -> None:
         with channel.conn_or_acquire() as third:
             assert third.ping()
             assert third is not first
+
+
+def test_outlives_its_connection() -> None:
+    """Messages are given back, or a connection's error is raised, though it is closed already."""
+    with current_app.connection_for_write() as connection:
+        channel: Any = connection.channel()
+        with channel.conn_or_acquire() as first:
+            pass
+        channel._disconnect_pools()
+        client, channel.connection.client = channel.connection.client, None
+        try:
+            with channel.conn_or_acquire() as second:
+                assert second is first
+                assert second.ping()
+        finally:
+            second.close()
+            second.connection_pool.disconnect()
+            channel.connection.client = client
