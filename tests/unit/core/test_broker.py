@@ -34,6 +34,5 @@ def test_outlives_its_connection() -> None:
                 assert second is first
                 assert second.ping()
         finally:
-            second.close()
-            second.connection_pool.disconnect()
+            first.connection_pool.disconnect()
             channel.connection.client = client
