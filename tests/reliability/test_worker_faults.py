@@ -1,6 +1,5 @@
 """A worker is killed at each step of a drain, or told to stop: no effect is lost or doubled."""
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from django.db import connection, transaction
 
 from core.models import OutboxCall
 from tests.celery_engine.project import WorkerProcess
+from tests.connections import at_once
 from tests.reliability import tasks
 from tests.reliability.conftest import Gate, StartWorker
 from tests.reliability.state import TIMEOUT, left, wait_held, wait_settled, written
@@ -135,7 +135,7 @@ class TestStatement:
         worker = start_worker()
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("LOCK content_product")
-            other_connection(lambda: commit("statement"))
+            at_once(lambda: commit("statement"))
             wait_for(is_waiting, TIMEOUT, "the statement to wait for the table")
             kill(worker)
         wait_settled()
@@ -150,20 +150,6 @@ class TestStatement:
         commit("statement", ["d"])
         wait_settled()
         assert written() == [*NAMES, "d"]
-
-
-def other_connection(function: Callable[[], object]) -> None:
-    """Call the function on a connection of its own."""
-
-    def call() -> None:
-        try:
-            function()
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=call)
-    thread.start()
-    thread.join(TIMEOUT)
 
 
 def is_waiting() -> bool:

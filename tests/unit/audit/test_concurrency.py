@@ -1,44 +1,20 @@
 """Several transactions at once, on one row: what is logged and counted is what happened."""
 
-import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from audit.models import AuditLog
 from content.models import Article, Author
 from content.signals import article_published
 from core.outbox.drain import drain_all
+from tests.connections import at_once
 from tests.factories import ArticleFactory, AuthorFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 Action = AuditLog.Action
-
-
-def at_once(*functions: Callable[[], Any]) -> None:
-    """Call all the functions, each in a thread of its own, starting together."""
-    barrier = threading.Barrier(len(functions), timeout=30)
-    errors: list[Exception] = []
-
-    def run(function: Callable[[], Any]) -> None:
-        try:
-            barrier.wait()
-            function()
-        except Exception as error:  # noqa: BLE001  # raised in the test's own thread
-            errors.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=[function]) for function in functions]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    if errors:
-        raise errors[0]
 
 
 def entries(action: Action) -> int:

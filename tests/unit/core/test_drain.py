@@ -1,6 +1,5 @@
 """What a drain does with the calls that are due."""
 
-import threading
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from core.outbox import drain
 from core.outbox.claim import Batch, recover_crashed
 from core.outbox.drain import drain_all, drain_task
 from core.outbox.task import OutboxTask, find_task
+from tests.connections import at_once
 from tests.unit.core import effects
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -384,20 +384,10 @@ def test_two_drains_at_once() -> None:
         for number in range(400):
             effects.make_group.delay_on_commit(str(number))
 
-    def drain() -> None:
-        try:
-            drain_task(task(effects.make_group), "default")
-        finally:
-            connection.close()
-
     group = task(effects.make_group)
     before, group.batch_size = group.batch_size, 20
     try:
-        threads = [threading.Thread(target=drain) for _ in range(3)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
+        at_once(*[lambda: drain_task(group, "default")] * 3)
     finally:
         group.batch_size = before
     assert sorted(effects.names(), key=int) == [str(number) for number in range(400)]

@@ -1,6 +1,5 @@
 """What an operator sees of the outbox, and does with it."""
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -17,6 +16,7 @@ from core.outbox.claim import lock_rows
 from core.outbox.drain import drain_all
 from core.outbox.operate import discard_calls, outbox_status, retry_calls
 from core.signals import calls_discarded, calls_retried
+from tests.connections import locking
 from tests.unit.core import effects
 from tests.unit.core.calls import MAKE_GROUP, Status, calls, make_call
 
@@ -240,25 +240,3 @@ def listening(signal: Signal, function: Callable[[Any], None]) -> Iterator[None]
         yield
     finally:
         signal.disconnect(receive, sender=OutboxCall)
-
-
-@contextmanager
-def locking(call: OutboxCall) -> Iterator[None]:
-    """The call's row, locked by another connection in the block."""
-    locked, done = threading.Event(), threading.Event()
-
-    def lock() -> None:
-        with transaction.atomic():
-            OutboxCall.objects.select_for_update().get(pk=call.pk)
-            locked.set()
-            done.wait(60)
-        connection.close()
-
-    thread = threading.Thread(target=lock)
-    thread.start()
-    try:
-        assert locked.wait(60)
-        yield
-    finally:
-        done.set()
-        thread.join(60)

@@ -1,6 +1,5 @@
 """What a task's statement does for its function, and when the function runs all the same."""
 
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -15,6 +14,7 @@ from core.models import OutboxBatch, OutboxCall
 from core.outbox import drain, statement
 from core.outbox.drain import drain_all, drain_task
 from core.outbox.task import OutboxTask, find_task
+from tests.connections import at_once, locking
 from tests.unit.core import effects
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -133,26 +133,9 @@ def test_leaves_what_is_locked() -> None:
     if not connection.features.has_select_for_update_skip_locked:
         pytest.skip("one writer at a time: it waits for the other")
     call("a", "b", "c")
-    locked, done = threading.Event(), threading.Event()
-
-    def lock() -> None:
-        try:
-            with transaction.atomic():
-                OutboxCall.objects.select_for_update().get(payload__contains='"b"')
-                locked.set()
-                done.wait(60)
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=lock)
-    thread.start()
-    assert locked.wait(60)
-    try:
+    with locking(OutboxCall.objects.get(payload__contains='"b"')):
         drain_all()
         assert effects.names() == ["a", "c"]
-    finally:
-        done.set()
-        thread.join(60)
     drain_all()
     assert effects.names() == ["a", "c", "b"]
 
@@ -161,18 +144,7 @@ def test_several_drains_at_once(task: OutboxTask) -> None:
     """Each call has its effect once."""
     names = [str(number) for number in range(400)]
     call(*names)
-
-    def drain() -> None:
-        try:
-            drain_task(task, "default")
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=drain) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    at_once(*[lambda: drain_task(task, "default")] * 3)
     assert sorted(effects.names(), key=int) == names
     assert not OutboxBatch.objects.exists()
 
