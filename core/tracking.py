@@ -1,59 +1,23 @@
 """What a model instance was loaded as, what a save changes in it, and who is changing it."""
 
-import copy
-import weakref
 from collections.abc import Iterable, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.core.exceptions import ValidationError
-from django.db import connections, models, router, transaction
+from django.db import models, router, transaction
 
-from core.db.callbacks import SureCallback
 from core.fields import CounterField
+from core.row import Marker, Row, is_comparable, is_expression, mutable_fields, stored_value
 
 if TYPE_CHECKING:
     _Base = models.Model
 else:
     _Base = object
 
-MUTABLE_TYPES = {"JSONField", "ArrayField", "HStoreField"}
-
-
-class _Row:
-    """The values that the database holds of one row, unless the transaction that wrote them rolled
-    back: then those ``before`` them.
-
-    ``marker`` lives on the connection's on_commit list alone. Django drops it there at a rollback
-    of the transaction or of the savepoint, and calls it after COMMIT.
-    """
-
-    __slots__ = ("before", "marker", "pk", "values")
-
-    def __init__(self, pk: Any, values: dict[str, Any], before: "_Row | None" = None) -> None:
-        self.pk = pk
-        self.values = values
-        self.before = before
-        self.marker: weakref.ref[_Marker] | None = None
-
-    def stands(self) -> bool:
-        return self.marker is None or self.marker() is not None
-
-
-class _Marker(SureCallback):
-    __slots__ = ("__weakref__", "row")
-
-    def __init__(self, row: _Row) -> None:
-        self.row = row
-
-    def __call__(self) -> None:
-        self.row.marker = self.row.before = None
-
 
 class _Save(NamedTuple):
     """What a save that has written, and is sending its signals, did."""
 
-    before: _Row | None
+    before: Row | None
     changes: dict[str, tuple[Any, Any]]
 
 
@@ -69,7 +33,7 @@ class AuditableMixin(_Base):
     Name it before ``models.Model``: ``class Product(AuditableMixin, models.Model)``.
     """
 
-    _row: _Row | None = None
+    _row: Row | None = None
     _save: _Save | None = None
     _locked: bool | None = None
     _current_user: Any = None
@@ -113,10 +77,10 @@ class AuditableMixin(_Base):
     def from_db(cls, db: str | None, field_names: Any, values: Any, **kwargs: Any) -> Any:
         instance = super().from_db(db, field_names, values, **kwargs)
         loaded = dict(zip(field_names, values, strict=False))
-        for field in _mutable_fields(cls):
+        for field in mutable_fields(cls):
             if field.attname in loaded:
-                loaded[field.attname] = _stored(field, loaded[field.attname])
-        instance._row = _Row(instance.pk, loaded)
+                loaded[field.attname] = stored_value(field, loaded[field.attname])
+        instance._row = Row(instance.pk, loaded)
         return instance
 
     def refresh_from_db(
@@ -193,7 +157,7 @@ class AuditableMixin(_Base):
         known = row.values if row else {}
         conditions = models.Q()
         for field in fields:
-            if field.attname in known and _is_comparable(field, using):
+            if field.attname in known and is_comparable(field, using):
                 value = known[field.attname]
                 lookup = f"{field.attname}__isnull" if value is None else field.attname
                 conditions &= models.Q((lookup, True if value is None else value))
@@ -206,19 +170,19 @@ class AuditableMixin(_Base):
         self._learn(values or {})
         return values is not None
 
-    def _standing_row(self) -> _Row | None:
+    def _standing_row(self) -> Row | None:
         while self._row is not None and not self._row.stands():
             self._row = self._row.before
         return self._row if self._row is not None and self._row.pk == self.pk else None
 
     def _learn(self, values: dict[str, Any]) -> None:
         """Add what was read to what is known, for as long as that stands."""
-        row = self._standing_row() or _Row(self.pk, {})
+        row = self._standing_row() or Row(self.pk, {})
         row.values = {**row.values, **values}
         self._row = row
 
     def _diff(
-        self, row: _Row | None, new: dict[str, Any], names: frozenset[str] | None = None
+        self, row: Row | None, new: dict[str, Any], names: frozenset[str] | None = None
     ) -> dict[str, tuple[Any, Any]]:
         known = row.values if row else {}
         return {
@@ -247,16 +211,14 @@ class AuditableMixin(_Base):
     def _values(self, names: frozenset[str] | None = None) -> dict[str, Any]:
         """The values of the loaded fields, as the database returns them."""
         fields = self._loaded_fields(names)
-        return {field.attname: _stored(field, self.__dict__[field.attname]) for field in fields}
+        return {
+            field.attname: stored_value(field, self.__dict__[field.attname]) for field in fields
+        }
 
-    def _mark_written(
-        self, using: str | None, before: _Row | None, written: dict[str, Any]
-    ) -> None:
+    def _mark_written(self, using: str | None, before: Row | None, written: dict[str, Any]) -> None:
         values = {**(before.values if before else {}), **written}
-        self._row = _Row(self.pk, values, before)
-        marker = _Marker(self._row)
-        self._row.marker = weakref.ref(marker)
-        transaction.on_commit(marker, using=using)
+        self._row = Row(self.pk, values, before)
+        transaction.on_commit(Marker(self._row), using=using)
 
     def _is_inserted(self, force_update: bool) -> bool:
         """Whether Django inserts the row without trying an UPDATE first."""
@@ -276,7 +238,7 @@ class AuditableMixin(_Base):
     def _select_computed(self, using: str | None, names: frozenset[str] | None) -> dict[str, Any]:
         """What the database made of the expressions that were saved."""
         fields = self._written_fields(names)
-        attnames = [f.attname for f in fields if _is_expression(self.__dict__[f.attname])]
+        attnames = [f.attname for f in fields if is_expression(self.__dict__[f.attname])]
         return self._select(using, attnames)
 
     def _select(self, using: str | None, attnames: Sequence[str]) -> dict[str, Any]:
@@ -288,7 +250,7 @@ class AuditableMixin(_Base):
     def __getstate__(self) -> dict[str, Any]:
         # A copy or a pickle leaves the transaction behind: it takes what stands now.
         row = self._standing_row()
-        copied = row and _Row(row.pk, dict(row.values))
+        copied = row and Row(row.pk, dict(row.values))
         return {**super().__getstate__(), "_row": copied, "_save": None, "_locked": None}
 
 
@@ -300,40 +262,3 @@ def adopt(model: type[models.Model]) -> None:
     concrete: Any = model._meta.concrete_model
     if not issubclass(concrete, AuditableMixin):
         concrete.__bases__ = (AuditableMixin, *concrete.__bases__)
-
-
-def _is_expression(value: Any) -> bool:
-    return hasattr(value, "resolve_expression")
-
-
-def _is_comparable(field: Any, using: str) -> bool:
-    """Whether the database can say whether a column has a value: a counter moves by itself, and
-    what isn't one of Django's own types may have no equality."""
-    stored: Any = field.target_field if field.remote_field else field
-    own = stored.get_internal_type() in connections[using].data_types
-    return own and not (_is_mutable(field) or isinstance(field, CounterField))
-
-
-@cache
-def _mutable_fields(model: type[models.Model]) -> list[Any]:
-    """The fields whose values can change in place."""
-    fields = model._meta.concrete_fields
-    return [field for field in fields if isinstance(field, models.FileField) or _is_mutable(field)]
-
-
-def _is_mutable(field: Any) -> bool:
-    return field.get_internal_type() in MUTABLE_TYPES
-
-
-def _stored(field: Any, value: Any) -> Any:
-    """A copy of ``value`` as the database returns it: a Decimal, say, for a float."""
-    if _is_expression(value):
-        return value
-    if isinstance(field, models.FileField):
-        return str(value or "")
-    if _is_mutable(field):
-        return copy.deepcopy(value)
-    try:
-        return field.to_python(value)
-    except ValidationError:
-        return value

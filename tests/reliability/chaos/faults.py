@@ -1,4 +1,4 @@
-"""The faults, and the seeded schedule in which a run injects and heals them."""
+"""The faults: what goes wrong in each part of the system, and how it is mended."""
 
 import contextlib
 import os
@@ -7,14 +7,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import psycopg
 from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from core.stack.waiting import wait_until
 from tests.reliability.chaos import smtp
 from tests.reliability.chaos.system import System
 
@@ -39,19 +38,6 @@ class Fault:
     part: str
     inject: Inject
     seconds: tuple[float, float] = (0.0, 0.0)
-
-
-@dataclass
-class Injection:
-    """A fault at its time, in seconds since the traffic began, and for how long."""
-
-    at: float
-    seconds: float
-    fault: Fault
-    seed: int
-    begun: float = 0.0
-    ended: float = 0.0
-    heal: Heal | None = field(default=None, repr=False)
 
 
 # --- Processes ------------------------------------------------------------------------------
@@ -268,85 +254,3 @@ FAULTS = (
     Fault("mail server refuses", MAIL, close_mail, LONG),
     Fault("mail server moody", MAIL, change_mood, LONG),
 )
-GAPS = {
-    WEB: (3, 9),
-    WRITER: (2, 5),
-    WORKER: (4, 12),
-    BROKER: (4, 10),
-    DATABASE: (8, 20),
-    MAIL: (3, 8),
-}
-"""Seconds from the end of a part's fault to its next."""
-
-
-def plan(seed: int, seconds: float, parts: Sequence[str]) -> list[Injection]:
-    """What happens when: in each part one fault after the other, in all parts at once."""
-    planned: list[Injection] = []
-    for part in parts:
-        chance = random.Random(f"{seed} {part}")
-        faults = [fault for fault in FAULTS if fault.part == part]
-        bag: list[Fault] = []
-        at = chance.uniform(*GAPS[part])
-        while at < seconds:
-            # Each once before any comes again, so that a short run has seen most.
-            bag = bag or chance.sample(faults, len(faults))
-            fault = bag.pop()
-            planned.append(
-                Injection(at, chance.uniform(*fault.seconds), fault, chance.getrandbits(32))
-            )
-            at += planned[-1].seconds + chance.uniform(*GAPS[part])
-    return sorted(planned, key=lambda each: each.at)
-
-
-class Schedule:
-    """Injects each fault when its time has come, and heals it when that is over.
-
-    To be used from the thread that started the servers: what a thread starts ends with it.
-    """
-
-    def __init__(self, system: System, planned: Sequence[Injection]) -> None:
-        self._system = system
-        self._waiting = list(planned)
-        self._active: list[Injection] = []
-        self.done: list[Injection] = []
-        self.started = time.monotonic()
-
-    def tick(self) -> None:
-        """Do what is due."""
-        now = time.monotonic()
-        for injection in [each for each in self._active if each.begun + each.seconds <= now]:
-            self._heal(injection)
-        for injection in [each for each in self._waiting if self.started + each.at <= now]:
-            if injection.fault.part not in self.broken_parts:
-                self._waiting.remove(injection)
-                self._inject(injection)
-
-    @property
-    def broken_parts(self) -> set[str]:
-        """The parts in which something is wrong now, on purpose."""
-        return {injection.fault.part for injection in self._active}
-
-    def heal_all(self) -> None:
-        """Mend everything; nothing more is injected."""
-        self._waiting.clear()
-        wait_until(self._heal_active, STOPS_WITHIN * 2, "everything to be mended")
-
-    def _heal_active(self) -> bool:
-        for injection in [*self._active]:
-            self._heal(injection)
-        return not self._active
-
-    def _inject(self, injection: Injection) -> None:
-        injection.begun = time.monotonic()
-        injection.heal = injection.fault.inject(self._system, random.Random(injection.seed))
-        self.done.append(injection)
-        if injection.heal:
-            self._active.append(injection)
-        else:
-            injection.ended = time.monotonic()
-
-    def _heal(self, injection: Injection) -> None:
-        assert injection.heal is not None
-        if injection.heal() is not False:
-            self._active.remove(injection)
-            injection.ended = time.monotonic()

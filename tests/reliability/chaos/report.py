@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from tests.reliability.chaos.checks import UNCERTAIN, Kind, Problem
 from tests.reliability.chaos.evidence import Evidence
-from tests.reliability.chaos.faults import BROKER, MAIL, WORKER, Injection
+from tests.reliability.chaos.faults import BROKER, MAIL, WORKER
 from tests.reliability.chaos.requests import delays
+from tests.reliability.chaos.schedule import Injection
 from tests.reliability.chaos.traffic import Answer
 
 LOSSES = {Kind.LOST, Kind.STUCK}

@@ -5,7 +5,8 @@ from statistics import median
 from typing import NamedTuple
 
 from tests.reliability.chaos.checks import Kind, Problem
-from tests.reliability.chaos.faults import DATABASE, WEB, Injection
+from tests.reliability.chaos.faults import DATABASE, WEB
+from tests.reliability.chaos.schedule import Injection
 from tests.reliability.chaos.traffic import Answer
 
 OWN = {WEB, DATABASE}

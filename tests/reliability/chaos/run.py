@@ -11,19 +11,11 @@ from core.stack.supervisor import Interrupted
 from core.stack.waiting import wait_until
 from tests.reliability.chaos.checks import Kind, Problem, check
 from tests.reliability.chaos.evidence import collect
-from tests.reliability.chaos.faults import (
-    BROKER,
-    DATABASE,
-    MAIL,
-    WEB,
-    WORKER,
-    WRITER,
-    Schedule,
-    plan,
-)
+from tests.reliability.chaos.faults import BROKER, DATABASE, MAIL, WEB, WORKER, WRITER
 from tests.reliability.chaos.ledger import Ledger, read_ledgers
 from tests.reliability.chaos.report import Result
 from tests.reliability.chaos.requests import check_requests
+from tests.reliability.chaos.schedule import Schedule, plan
 from tests.reliability.chaos.system import POSTGRES, System
 from tests.reliability.chaos.traffic import Client, Site
 

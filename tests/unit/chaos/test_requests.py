@@ -3,8 +3,9 @@
 import pytest
 
 from tests.reliability.chaos.checks import Kind
-from tests.reliability.chaos.faults import FAULTS, Injection
+from tests.reliability.chaos.faults import FAULTS
 from tests.reliability.chaos.requests import AFTER, LONGEST, check_requests, delays
+from tests.reliability.chaos.schedule import Injection
 from tests.reliability.chaos.traffic import Answer
 from tests.unit.chaos.evidence import kinds
 
