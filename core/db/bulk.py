@@ -12,14 +12,15 @@ def insert_rows(
 ) -> None:
     """Insert rows of the model, each the values of the fields of these names.
 
-    By COPY on PostgreSQL. ``bulk_create`` of the same rows costs the process three times as much:
-    it makes objects and one long statement of them, and handles each value several times. Like it
-    this sends no signals; unlike it, it fills no fields, ``auto_now`` or a default, by itself.
+    By COPY on PostgreSQL with psycopg 3. ``bulk_create`` of the same rows costs the process three
+    times as much: it makes objects and one long statement of them, and handles each value several
+    times. Like it this sends no signals; unlike it, it fills no fields, ``auto_now`` or a default,
+    by itself.
     """
     connection: Any = connections[using]
     if not rows:
         return
-    if connection.vendor != "postgresql":
+    if not getattr(connection, "can_copy", False):
         objects = [model(**dict(zip(names, row, strict=True))) for row in rows]
         model._base_manager.using(using).bulk_create(objects)
         return

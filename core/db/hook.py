@@ -22,6 +22,9 @@ class OutboxMixin(BaseDatabaseWrapper):
     several_statements = False
     """Whether one message to the server may hold several statements, and their parameters."""
 
+    can_copy = False
+    """Whether its cursors have ``copy()``, PostgreSQL's COPY."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._callbacks_before: dict[str, int] = {}

@@ -65,7 +65,7 @@ class Settled:
 def takes_statements(using: str) -> bool:
     """Whether the database can settle so: PostgreSQL can, outside of anybody's transaction."""
     connection: Any = connections[using]
-    if connection.vendor != "postgresql" or not connection.several_statements:
+    if not getattr(connection, "several_statements", False):
         return False
     return bool(connection.get_autocommit())  # or the settings above would last longer
 

@@ -65,7 +65,8 @@ def store_calls(connection: BaseDatabaseWrapper, calls: Sequence[Call], ending: 
     """
     many = len(calls) > FEW
     with connection.cursor() as cursor:
-        if many and connection.vendor == "postgresql" and all(call.is_due for call in calls):
+        copied = many and getattr(connection, "can_copy", False)
+        if copied and all(call.is_due for call in calls):
             _copy(connection, cursor, calls)
         else:
             in_json = connection.vendor in (FROM_JSON if many else {"sqlite"})

@@ -10,6 +10,8 @@ from core.db.hook import OutboxMixin
 class DatabaseWrapper(OutboxMixin, base.DatabaseWrapper):
     """A PostgreSQL connection that stores its calls before COMMIT."""
 
+    can_copy = is_psycopg3
+
     @cached_property
     def several_statements(self) -> bool:  # type: ignore[override]  # a constant elsewhere
         """True, unless parameters are bound by the server; psycopg 3 knows if one was a COMMIT.

@@ -12,6 +12,12 @@ from tests.factories import UserFactory
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.fixture(autouse=True, params=[True, False], ids=["copy", "no copy"])
+def _can_copy(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With COPY, where the database has it, and without, as with psycopg 2."""
+    monkeypatch.setattr(connection, "can_copy", request.param and connection.can_copy)
+
+
 def test_as_bulk_create() -> None:
     """Text that COPY has a meaning for, quotes and letters of any kind arrive as they are."""
     names = ["a\tb", "line\nline", "back\\slash", "\\N", "'quoted'", '"', "été 漢字", ""]
