@@ -25,7 +25,8 @@ def count_articles(calls: Sequence[Call]) -> None:
         move_counter(model, "article_count", net_moves(calls, name), calls[0].using)
 
 
-# Locked in the order of their keys, as by move_counter. A call without the argument is an error.
+# Locked in the order of their keys, and only against other changes, as by move_counter: a comment
+# on an article doesn't wait for its views. A call without the argument is an error.
 COUNT_VIEWS = f"""
     UPDATE {Article._meta.db_table} AS article SET view_count = view_count + viewed.times
     FROM (
@@ -33,7 +34,7 @@ COUNT_VIEWS = f"""
             SELECT jsonb_path_query_first(kwargs, 'strict $.article_id')::bigint AS id,
                 count(*) AS times
             FROM calls GROUP BY 1
-        ) AS counted USING (id) ORDER BY id FOR UPDATE OF {Article._meta.db_table}
+        ) AS counted USING (id) ORDER BY id FOR NO KEY UPDATE OF {Article._meta.db_table}
     ) AS viewed
     WHERE article.id = viewed.id
 """  # noqa: S608  # nobody's input

@@ -41,7 +41,7 @@ MOVE_COUNTERS = f"""
             SELECT ((kwargs ->> 'item_id')::bigint + {{number}}) % {COUNTERS} + 1 AS id,
                 count(*) AS moves
             FROM calls GROUP BY 1
-        ) AS counted USING (id) ORDER BY id FOR UPDATE OF shop_counter
+        ) AS counted USING (id) ORDER BY id FOR NO KEY UPDATE OF shop_counter
     ) AS moved
     WHERE shop_counter.id = moved.id
 """  # noqa: S608  # constants
