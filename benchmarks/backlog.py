@@ -66,7 +66,7 @@ def copy_calls(contender: Contender, kind: str, depth: int) -> None:
 
     from core.outbox.call import encode_arguments, encode_context
 
-    task = contender.tasks.kinds[kind].name  # type: ignore[attr-defined]
+    task = contender.tasks.kinds[kind].name
     payload = encode_arguments(task, [], {"item_id": -1})
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
@@ -84,7 +84,7 @@ def copy_messages(contender: Contender, kind: str, depth: int) -> None:
     import redis
     from django.conf import settings
 
-    task = contender.tasks.kinds[kind]  # type: ignore[attr-defined]
+    task = contender.tasks.kinds[kind]
     sent = task.apply_async(kwargs={"item_id": 1}, queue=UNREAD)
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         first = client.lpop(UNREAD).decode()

@@ -51,6 +51,9 @@ class Contender:
     settings: Mapping[str, Any] = {}
     """What is added to Django's settings. Read before Django is set up."""
 
+    tasks: Any
+    """The module of its tasks, ``effects`` and ``kinds``; ``set_up`` sets it, where it has one."""
+
     def read_settings(self) -> Mapping[str, Any]:
         """What is added to Django's settings, asked for by them in the contender's process."""
         return self.settings

@@ -84,12 +84,12 @@ def time_claims(bench: Bench, depths: Sequence[Backlog], samples: Samples) -> No
 
 def claim(contender: Contender, times: int) -> list[float]:
     """In a child: the milliseconds of each claim of a batch, its journal written and deleted."""
-    return times_of_claims(contender.tasks.kinds[KIND], times)  # type: ignore[attr-defined]
+    return times_of_claims(contender.tasks.kinds[KIND], times)
 
 
 def claim_of_load(contender: Contender, times: int) -> list[float]:
     """The same, in the midst of the load, where perhaps nothing is due; the workers find it."""
-    return times_of_claims(contender.tasks.effects[0], times)  # type: ignore[attr-defined]
+    return times_of_claims(contender.tasks.effects[0], times)
 
 
 def times_of_claims(task: "OutboxTask", times: int) -> list[float]:
