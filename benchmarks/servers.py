@@ -31,7 +31,7 @@ TEMPLATE = "bench_template"
 """The database that holds what all contenders start with."""
 
 STATEMENT = re.compile(r"^\[(?P<database>[^]]*)\] LOG:  (?:statement|execute [^:]*): (?P<sql>.*)")
-TRANSACTION = re.compile(r"BEGIN|COMMIT|ROLLBACK$|START ", re.IGNORECASE)
+TRANSACTION = re.compile(r"BEGIN(?!;)|COMMIT|ROLLBACK$|START ", re.IGNORECASE)
 
 
 class BenchPostgres(PostgresServer):

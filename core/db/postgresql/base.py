@@ -1,16 +1,28 @@
 """Django's PostgreSQL backend with the commit hook: ``"ENGINE": "core.db.postgresql"``."""
 
+from typing import Any
+
 from django.db.backends.postgresql import base
 from django.db.backends.postgresql.psycopg_any import is_psycopg3
 from django.utils.functional import cached_property
 
 from core.db.hook import OutboxMixin
 
+if is_psycopg3:
+    from core.db.postgresql.cursor import Cursor
+
 
 class DatabaseWrapper(OutboxMixin, base.DatabaseWrapper):
     """A PostgreSQL connection that stores its calls before COMMIT."""
 
     can_copy = is_psycopg3
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Django's, with our cursor in place of its own; one that OPTIONS name stays."""
+        params = super().get_connection_params()
+        if self.several_statements and params["cursor_factory"] is base.Cursor:
+            params["cursor_factory"] = Cursor
+        return params
 
     @cached_property
     def several_statements(self) -> bool:  # type: ignore[override]  # a constant elsewhere

@@ -97,5 +97,7 @@ def test_statements_are_those_of_the_contender_without_begin_and_commit() -> Non
         "[bench_bare] LOG:  statement: \n"
         "        INSERT INTO core_outboxcall\n"
         "[bench_bare] LOG:  statement: COMMIT\n"
+        "[bench_bare] LOG:  statement: BEGIN; SELECT 1\n"
     )
-    assert statements_in(log, "bare") == ["UPDATE shop_item SET text = $1", ""]
+    found = statements_in(log, "bare")
+    assert found == ["UPDATE shop_item SET text = $1", "", "BEGIN; SELECT 1"]
