@@ -10,12 +10,15 @@ from core.db.hook import OutboxMixin
 
 if is_psycopg3:
     from core.db.postgresql.cursor import Cursor
+    from core.db.postgresql.operations import DatabaseOperations
 
 
 class DatabaseWrapper(OutboxMixin, base.DatabaseWrapper):
     """A PostgreSQL connection that stores its calls before COMMIT."""
 
     can_copy = is_psycopg3
+    if is_psycopg3:
+        ops_class = DatabaseOperations
 
     def get_connection_params(self) -> dict[str, Any]:
         """Django's, with our cursor in place of its own; one that OPTIONS name stays."""

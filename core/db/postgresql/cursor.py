@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 else:
     from django.db.backends.postgresql.base import Cursor as _Cursor
 
+BEGIN = "BEGIN; "
+
 
 class Cursor(_Cursor):
     """Django's, but BEGIN goes in the message of the statement that psycopg would send it before.
@@ -28,7 +30,7 @@ class Cursor(_Cursor):
         # psycopg is to send no BEGIN. Were it to do so all the same, PostgreSQL would only warn.
         connection._autocommit = True
         try:
-            super().execute(f"BEGIN; {query}", params, **options)
+            super().execute(f"{BEGIN}{query}", params, **options)
         finally:
             connection._autocommit = False
         self.nextset()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group
 from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from psycopg import IsolationLevel, sql
 
 from core.models import OutboxCall
@@ -54,6 +55,14 @@ def test_goes_along() -> None:
     assert message() == OWN_QUERY
     with transaction.atomic(), transaction.atomic():
         assert message() == OWN_QUERY  # the savepoint was first
+
+
+def test_not_shown() -> None:
+    """Who watches the queries sees those that were asked for."""
+    with CaptureQueriesContext(connection) as queries, transaction.atomic():
+        Group.objects.filter(name="a").update(name="b")
+    begin, update, commit = (each["sql"] for each in queries)
+    assert (begin, update.partition(" ")[0], commit) == ("BEGIN", "UPDATE", "COMMIT")
 
 
 def test_result() -> None:
