@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.child import Child
 from benchmarks.contender import load
-from benchmarks.marks import BARE, FLOOR, OURS
+from benchmarks.marks import BACKEND, BARE, FLOOR, OURS
 from benchmarks.servers import Servers
 from core.stack.tether import tethered
 from core.stack.waiting import wait_until
@@ -117,5 +117,6 @@ def available() -> list[str]:
     folder = Path(__file__).parent / "contenders"
     names = sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
     return sorted(
-        names, key=lambda name: (name not in (BARE, FLOOR), not name.startswith(OURS), name)
+        names,
+        key=lambda name: (name not in (BARE, BACKEND, FLOOR), not name.startswith(OURS), name),
     )

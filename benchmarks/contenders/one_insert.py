@@ -20,8 +20,9 @@ class This(Contender):
     label = "one INSERT alone"
     differs = (
         "the least that an outbox can do, and none itself: one INSERT of constants, sent with "
-        "COMMIT; no calls, no wake-ups, no workers"
+        "COMMIT, and BEGIN with the save; no calls, no wake-ups, no workers"
     )
+    engine = "core.db.postgresql"
     apps = ("core",)
 
     def add_effects(self, item: "Item", effects: int) -> None:

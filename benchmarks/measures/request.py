@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from benchmarks.bench import Bench
-from benchmarks.marks import BARE, CELERY, FLOOR, OURS
+from benchmarks.marks import BACKEND, BARE, CELERY, FLOOR, OURS
 from benchmarks.results import Result, Samples
 from benchmarks.turns import Condition, take_turn
 
@@ -32,7 +32,7 @@ ROWS = [
 FEW, MANY = EFFECTS[1], replace(ROWS[-1], times=1)
 """What marks and walls are of: three effects; a thousand rows, a transaction a turn."""
 
-JUDGED_BY_FEW = (BARE, FLOOR, OURS, CELERY)
+JUDGED_BY_FEW = (BARE, BACKEND, FLOOR, OURS, CELERY)
 JUDGED_BY_MANY = (BARE, FLOOR, OURS)
 """The contenders that marks and walls compare by them."""
 

@@ -50,12 +50,12 @@ class TestBuild:
         assert "Walls" not in self.TEXT
 
     def test_the_walls_say_what_they_are(self) -> None:
-        """And how near we are."""
+        """And how high each is."""
         floor = Result("request", "one_insert", "3 effects", "ms", [1.125])
         text = report.build(Results([*RESULTS.all, floor]), [], {})
         walls = text.partition("## Walls")[2].partition("## Marks")[0]
         assert "the least that an outbox can do, and none itself" in walls
-        assert "of what one INSERT adds | 2 " in walls
+        assert "one INSERT of 3 rows: added time, of the bare save | 0.125 " in walls
 
     def test_the_marks_come_last(self) -> None:
         """Each with its figure."""
