@@ -1,25 +1,38 @@
-"""Clients of a site, in a process of their own: ``… benchmarks.load HOST PORT PATH COOKIES``.
+"""Clients of a site, in a process of their own.
+
+``… benchmarks.load HOST PORT PATH COOKIES PROCESSES``: the last is how many the site has.
 
 Reads lines ``CLIENTS SECONDS`` from standard input; for each it has that many clients ask at once,
 each over a connection that it keeps, and prints a line of JSON: the milliseconds of each request.
 Raw sockets, because an HTTP library would use more of the processor than the site does.
+
+Each of the site's processes has an equal share of the clients. Left to chance, as whoever of them
+accepts a connection keeps it, one often has nearly all, and the site half its speed.
 """
 
 import json
+import math
 import re
 import socket
 import sys
 import time
+from collections import defaultdict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
 EXPECTED = b"HTTP/1.1 20"
 """How an answer begins: not with a redirection, and not with an error."""
 
 HEAD_ENDS = b"\r\n\r\n"
 LENGTH = re.compile(rb"\r\nContent-Length: (\d+)", re.IGNORECASE)
+PROCESS = re.compile(rb"\r\nProcess: (\d+)", re.IGNORECASE)
 
 TIMEOUT = 30
 """Seconds that an answer may take."""
+
+TRIES = 500
+"""How many connections are made to find a share for each process."""
 
 
 class Client:
@@ -31,7 +44,7 @@ class Client:
         self._socket = socket.create_connection((host, port), TIMEOUT)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def ask(self) -> None:
+    def ask(self) -> bytes:
         """One request, and its whole answer, which is to be a success."""
         self._socket.sendall(self._request)
         answer, whole = b"", None
@@ -43,6 +56,7 @@ class Client:
             if not answer.startswith(EXPECTED[: len(answer)]):
                 raise ValueError(f"Not {EXPECTED.decode()}…: {answer.decode(errors='replace')}")
             whole = whole or length_of(answer)
+        return answer
 
     def ask_until(self, deadline: float) -> list[float]:
         """One request after the other; the milliseconds of each."""
@@ -66,12 +80,29 @@ def length_of(beginning: bytes) -> int | None:
     return len(head) + len(end) + (int(body[1]) if body else 0)
 
 
+def connect(clients: int, processes: int, new_client: Callable[[], Client]) -> list[Client]:
+    """So many clients, after a request of each; no process has more of them than its share."""
+    share = math.ceil(clients / processes)
+    served: dict[bytes, list[Client]] = defaultdict(list)
+    for _ in range(TRIES):
+        client = new_client()
+        found = PROCESS.search(client.ask())
+        of_process = served[found[1] if found else b""]
+        if len(of_process) < share:
+            of_process.append(client)
+        else:
+            client.close()
+        every = list(chain.from_iterable(served.values()))
+        if len(every) == clients:
+            return every
+    raise RuntimeError(f"{TRIES} connections, and no {processes} processes took {share} of them.")
+
+
 def ask_together(clients: int, seconds: float, *address: str) -> list[float]:
     """The milliseconds of all requests of so many clients, after one of each that doesn't count."""
-    host, port, path, cookies = address
-    made = [Client(host, int(port), path, cookies) for _ in range(clients)]
+    host, port, path, cookies, processes = address
+    made = connect(clients, int(processes), lambda: Client(host, int(port), path, cookies))
     with ThreadPoolExecutor(clients) as pool:
-        list(pool.map(Client.ask, made))
         deadline = time.perf_counter() + seconds
         taken = pool.map(lambda client: client.ask_until(deadline), made)
         values = [value for each in taken for value in each]

@@ -26,6 +26,7 @@ class Site:
 
     port: int
     pid: int
+    processes: int
 
     def cpu(self) -> float:
         """The CPU seconds that its processes have used."""
@@ -54,7 +55,7 @@ def site(
         *("--keep-alive", "60", "--log-level", "error", "--no-control-socket"),
     ]
     with worker(command, bench.servers.environment(name)) as process:
-        running = Site(port, process.pid)
+        running = Site(port, process.pid, processes)
         wait_until(running.answers, 60, f"the site of {name}", every=0.01)
         yield running
 
@@ -63,7 +64,7 @@ class Clients:
     """The clients of one path of a site, in a process of their own; a context manager."""
 
     def __init__(self, running: Site, path: str, cookies: str = "") -> None:
-        address = [LOOPBACK, str(running.port), path, cookies]
+        address = [LOOPBACK, str(running.port), path, cookies, str(running.processes)]
         self._process = subprocess.Popen(
             tethered([sys.executable, "-m", "benchmarks.load", *address]),
             stdin=subprocess.PIPE,

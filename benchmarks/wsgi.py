@@ -22,6 +22,13 @@ active()
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """The answer: of pages behind Django's usual middleware, of all else behind none."""
+    """The answer: of pages behind Django's usual middleware, of all else behind none.
+
+    Its head names the process that made it.
+    """
     handler = page if environ["PATH_INFO"].startswith("/page/") else bare
-    return handler(environ, start_response)
+
+    def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+        return start_response(status, [*headers, ("Process", str(os.getpid()))], *error)
+
+    return handler(environ, start)
