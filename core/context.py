@@ -5,16 +5,14 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.http import HttpRequest, HttpResponse
 
 REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """The actor's primary key and name, the request's id, the client's address; "" if unknown."""
 
     actor_id: str = ""
@@ -32,7 +30,9 @@ class Context:
 
 # A request's user is looked up when a call asks for it: authentication that isn't Django's own
 # middleware (a token, checked in the view) sets it after the middleware has run.
-_source: ContextVar[Callable[[], Context]] = ContextVar("context", default=Context)
+NOBODY = Context()
+
+_source: ContextVar[Callable[[], Context]] = ContextVar("context", default=lambda: NOBODY)
 
 
 def current() -> Context:

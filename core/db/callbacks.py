@@ -19,5 +19,5 @@ class SureCallback:
 
 def sure_callbacks(connection: BaseDatabaseWrapper) -> list[SureCallback]:
     """Those on the connection's list."""
-    callbacks = (callback for _, callback, *_ in connection.run_on_commit)
-    return [callback for callback in callbacks if isinstance(callback, SureCallback)]
+    callbacks = [each[1] for each in connection.run_on_commit]
+    return [each for each in callbacks if isinstance(each, SureCallback)]

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -131,7 +130,7 @@ def _check_argument(task: str, name: str, value: Any) -> None:
 
 @lru_cache(maxsize=64)  # the calls of a request share theirs
 def _encode_context(context: Context) -> str:
-    return json.dumps(astuple(context))
+    return json.dumps(context)
 
 
 def encode_context(context: Context | None = None) -> str:

@@ -51,11 +51,8 @@ LATER = {
 
 def pending_calls(connection: BaseDatabaseWrapper) -> list[Call]:
     """The calls that the connection's transaction has made and not stored."""
-    return [
-        callback
-        for _, callback, *_ in connection.run_on_commit
-        if type(callback) is Call and not callback.stored
-    ]
+    callbacks = [each[1] for each in connection.run_on_commit]
+    return [each for each in callbacks if type(each) is Call and not each.stored]
 
 
 def store_calls(connection: BaseDatabaseWrapper, calls: Sequence[Call], ending: str = "") -> None:

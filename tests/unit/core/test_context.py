@@ -2,7 +2,6 @@
 
 import threading
 from contextlib import suppress
-from dataclasses import FrozenInstanceError, asdict
 from typing import Any
 
 import pytest
@@ -25,7 +24,7 @@ pytestmark = pytest.mark.django_db  # ATOMIC_REQUESTS opens a transaction for ea
 
 def tell(request: HttpRequest) -> HttpResponse:
     """The context that the view runs in."""
-    return JsonResponse(asdict(current()))
+    return JsonResponse(current()._asdict())
 
 
 def tell_late(request: HttpRequest) -> HttpResponse:
@@ -202,7 +201,7 @@ class TestUse:
 
     def test_immutable(self) -> None:
         """A context that was handed out can't be changed."""
-        with pytest.raises(FrozenInstanceError):
+        with pytest.raises(AttributeError):
             current().actor = "somebody"  # type: ignore[misc]
 
 
