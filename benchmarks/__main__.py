@@ -20,7 +20,17 @@ from benchmarks.bench import Bench, available
 from benchmarks.results import Results
 from benchmarks.servers import Servers
 
-MEASURES = ("request", "audit", "http", "outage", "latency", "startup", "drain", "growth")
+MEASURES = (
+    "request",
+    "network",
+    "audit",
+    "http",
+    "outage",
+    "latency",
+    "startup",
+    "drain",
+    "growth",
+)
 PACKAGES = ("Django", "celery", "psycopg", "redis")
 
 

@@ -77,7 +77,9 @@ class Proxy:
     @property
     def url(self) -> str:
         """The server's URL by way of the proxy."""
-        return urlsplit(self.upstream)._replace(netloc=f"{HOST}:{self._port}").geturl()
+        upstream = urlsplit(self.upstream)
+        user, at, _ = upstream.netloc.rpartition("@")
+        return upstream._replace(netloc=f"{user}{at}{HOST}:{self._port}").geturl()
 
     def accept(self) -> None:
         """Take connections, always at the same port; does nothing while it does."""
