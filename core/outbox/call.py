@@ -40,6 +40,7 @@ class Call:
         "created_at",
         "eta",
         "id",
+        "is_due",
         "kwargs",
         "lease",
         "payload",
@@ -72,13 +73,10 @@ class Call:
         self.using = using
         self.countdown = countdown
         self.eta = eta
+        # Whether it can run as soon as it is committed. No property: a request asks three times.
+        self.is_due = not countdown and eta is None
         self.stored = False
         self.attempts = self.crashes = 0
-
-    @property
-    def is_due(self) -> bool:
-        """Whether it can run as soon as it is committed."""
-        return not self.countdown and self.eta is None
 
     def __call__(self) -> None:
         if not self.stored:

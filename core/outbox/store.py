@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -86,9 +85,14 @@ def _from_json(vendor: str, calls: Sequence[Call]) -> tuple[str, list[Any]]:
 
 
 def _values(vendor: str, calls: Sequence[Call]) -> tuple[str, list[Any]]:
-    rows = ", ".join(SOON if call.is_due else LATER[vendor] for call in calls)
-    values = (_texts(call) if call.is_due else _texts(call) + _time(call) for call in calls)
-    return f"VALUES {rows}", list(chain.from_iterable(values))
+    rows: list[str] = []
+    values: list[Any] = []
+    for call in calls:
+        rows.append(SOON if call.is_due else LATER[vendor])
+        values += call.task, call.payload, call.raw_context
+        if not call.is_due:
+            values += _time(call)
+    return f"VALUES {', '.join(rows)}", values
 
 
 def _texts(call: Call) -> tuple[Any, ...]:

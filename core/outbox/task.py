@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from celery import current_app
 from celery.contrib.django.task import DjangoTask
 from celery.exceptions import Ignore, Retry
-from django.db import DEFAULT_DB_ALIAS, transaction
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from core.context import use
 from core.outbox.call import Call, SignatureError, encode_arguments, encode_context
@@ -122,7 +122,7 @@ class OutboxTask(_DjangoTask):
             countdown=countdown,
             eta=eta,
         )
-        transaction.on_commit(call, using=call.using)
+        connections[call.using].on_commit(call)  # what transaction.on_commit() does, in two calls
 
     def check_signature(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """Raise SignatureError if the function doesn't take these arguments."""
