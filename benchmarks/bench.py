@@ -116,7 +116,6 @@ def available() -> list[str]:
     """The names of all contenders, ours and the floors first."""
     folder = Path(__file__).parent / "contenders"
     names = sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
-    return sorted(
-        names,
-        key=lambda name: (name not in (BARE, BACKEND, FLOOR), not name.startswith(OURS), name),
-    )
+    floors = [BARE, BACKEND, FLOOR]
+    others = [name for name in names if name not in floors]
+    return floors + sorted(others, key=lambda name: not name.startswith(OURS))
