@@ -83,7 +83,8 @@ class Call:
             from core.outbox.store import store_calls
             from core.outbox.wake import wake_tasks
 
-            store_calls(connections[self.using], [self])
+            with connections[self.using].cursor() as cursor:
+                store_calls(cursor, [self])
             wake_tasks([self])
 
     def __repr__(self) -> str:

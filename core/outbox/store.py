@@ -54,28 +54,27 @@ def pending_calls(connection: BaseDatabaseWrapper) -> list[Call]:
     return [each for each in callbacks if type(each) is Call and not each.stored]
 
 
-def store_calls(connection: BaseDatabaseWrapper, calls: Sequence[Call], ending: str = "") -> None:
-    """Write ``calls`` with one statement, in the connection's transaction if it is in one.
+def store_calls(cursor: Any, calls: Sequence[Call], ending: str = "") -> None:
+    """Write ``calls`` with one statement, in the transaction of Django's cursor if it is in one.
 
     ``ending`` is sent along with it, if the connection takes more than a statement at a time.
     """
+    vendor = cursor.db.vendor
     many = len(calls) > FEW
-    with connection.cursor() as cursor:
-        copied = many and getattr(connection, "can_copy", False)
-        if copied and all(call.is_due for call in calls):
-            _copy(connection, cursor, calls)
-        else:
-            in_json = connection.vendor in (FROM_JSON if many else {"sqlite"})
-            source = _from_json if in_json else _values
-            rows, parameters = source(connection.vendor, calls)
-            cursor.execute(f"INSERT INTO {INTO}, available_at) {rows}{ending}", parameters)
+    copied = many and getattr(cursor.db, "can_copy", False)
+    if copied and all(call.is_due for call in calls):
+        _copy(cursor, calls)
+    else:
+        in_json = vendor in (FROM_JSON if many else {"sqlite"})
+        rows, parameters = (_from_json if in_json else _values)(vendor, calls)
+        cursor.execute(f"INSERT INTO {INTO}, available_at) {rows}{ending}", parameters)
     for call in calls:
         call.stored = True
 
 
-def _copy(connection: BaseDatabaseWrapper, cursor: Any, calls: Sequence[Call]) -> None:
+def _copy(cursor: Any, calls: Sequence[Call]) -> None:
     # Django's cursor passes COPY through, but leaves its errors the driver's.
-    with connection.wrap_database_errors, cursor.copy(f"COPY {INTO}) FROM STDIN") as copy:
+    with cursor.db.wrap_database_errors, cursor.copy(f"COPY {INTO}) FROM STDIN") as copy:
         for call in calls:
             copy.write_row(_texts(call))
 

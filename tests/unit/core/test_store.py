@@ -8,6 +8,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
+from core.db import hook
 from core.models import OutboxCall
 from core.outbox import store
 from core.outbox.drain import drain_all
@@ -95,6 +96,53 @@ def test_one_statement(
     first, second = OutboxCall.objects.order_by("pk")[:2]
     assert json.loads(first.payload) == [["a0\t\\N"], {}]
     assert json.loads(second.payload) == [[], {"name": "b0"}]
+
+
+class TestCursor:
+    """The cursor by which commits write their calls."""
+
+    @pytest.fixture
+    def used(self, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+        """The cursor of each commit."""
+        found: list[Any] = []
+
+        def store_and_note(cursor: Any, *args: Any) -> None:
+            found.append(cursor)
+            store.store_calls(cursor, *args)
+
+        monkeypatch.setattr(hook, "store_calls", store_and_note)
+        return found
+
+    def commit(self) -> None:
+        """A transaction that does nothing else."""
+        with transaction.atomic():
+            effects.make_group.delay_on_commit("a")
+
+    def test_kept(self, used: list[Any]) -> None:
+        """One serves all commits of a connection."""
+        for _ in range(3):
+            self.commit()
+        assert used[0] is used[1] is used[2]
+        assert OutboxCall.objects.count() == 3
+
+    def test_of_a_new_connection(self, used: list[Any]) -> None:
+        """A connection that was made anew has one of its own."""
+        self.commit()
+        connection.connection.close()
+        connection.connect()
+        self.commit()
+        assert used[0] is not used[1]
+        assert OutboxCall.objects.count() == 2
+
+    def test_shared_connection(self, used: list[Any]) -> None:
+        """Threads that share a connection don't share a cursor."""
+        connection.inc_thread_sharing()
+        try:
+            self.commit()
+            self.commit()
+        finally:
+            connection.dec_thread_sharing()
+        assert used[0] is not used[1]
 
 
 def test_without_calls() -> None:
