@@ -130,7 +130,7 @@ class TestOthers:
 
     def test_not_starved(self, start_worker: StartWorker) -> None:
         """One process alone settles another task's call while the backlog is still deep."""
-        pile_up(tasks.write_one, DEPTH)
+        pile_up(tasks.write_one, 3 * DEPTH)  # more than two turns of a drain settle
         worker = start_worker()
         wait_for(Product.objects.exists, TIMEOUT, "a batch to be settled")
         for name in ("first", "second"):
