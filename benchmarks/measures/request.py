@@ -1,4 +1,4 @@
-"""What effects cost the request that asks for them: time, statements, CPU, bytes written.
+"""What effects cost the request that asks for them: time, statements, CPU, bytes, Python's calls.
 
 Conditions: ``1 effect``, ``3 effects``, ``10 effects`` on one save; ``1 row``, ``100 rows``,
 ``1000 rows`` saved in one transaction with an effect each. The time is the whole transaction's.
@@ -36,6 +36,9 @@ JUDGED_BY_FEW = (BARE, BACKEND, FLOOR, OURS, CELERY)
 JUDGED_BY_MANY = (BARE, FLOOR, OURS)
 """The contenders that marks and walls compare by them."""
 
+PACKAGES = ("core", "django", "psycopg", "celery", "kombu", "redis", "json")
+"""Whose functions' calls are counted by themselves."""
+
 LONGEST = 5
 """Seconds that one transaction may take, to be measured: the others wait for their turns."""
 
@@ -53,6 +56,7 @@ def measure(bench: Bench) -> Iterator[Result]:
     yield from samples.results("request")
     yield from control.results("control")
     yield from count_statements(bench, samples)
+    yield from count_calls(bench)
 
 
 def take_turns(
@@ -102,3 +106,20 @@ def count_statements(bench: Bench, samples: Samples) -> Iterator[Result]:
                 count = float(len(statements))
                 yield Result("request", name, condition.name, "statements", [count])
             bench.child(name).do("clear")
+
+
+def count_calls(bench: Bench) -> Iterator[Result]:
+    """What Python does for one transaction; of the contenders that marks compare, by package."""
+    bench.progress("request: Python's calls")
+    for name in bench.contenders:
+        for condition in EFFECTS:
+            counts: dict[str, int] = bench.child(name).run(
+                "benchmarks.timing:count_calls", method=condition.method, kwargs=condition.kwargs
+            )
+            yield Result("request", name, condition.name, "Python calls", [sum(counts.values())])
+            if condition is FEW and name in JUDGED_BY_FEW:
+                unit = f"Python calls for {FEW.name}"
+                for package in PACKAGES:
+                    yield Result("request", name, package, unit, [counts.pop(package, 0)])
+                yield Result("request", name, "others", unit, [sum(counts.values())])
+        bench.child(name).do("clear")
