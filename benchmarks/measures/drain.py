@@ -131,6 +131,7 @@ class Watch:
         # What does nothing is counted by what is left of it.
         already = -self.backlog.depth if self.backlog.kind == "noop" else self._count()
         child, backlog = self.bench.child(self.name), self.backlog
+        filling = Look(time.monotonic(), 0)
         child.run("benchmarks.backlog:fill", kind=backlog.kind, depth=backlog.depth)
         costs = self._costs()
         looks = list(self._looks(already))
@@ -140,6 +141,9 @@ class Watch:
         if done <= 0:
             self.bench.progress(f"drain: {self.name} did nothing that could be counted")
             return
+        if done < self.backlog.depth / 2:
+            # The workers did most of it while it was made: what is left shows how they wait.
+            looks = [filling, looks[-1]]
         yield "1/s", rates(looks, self.backlog.depth)
         for unit, value in costs.items():
             yield f"{unit} for 1000", [value * 1000 / done]
