@@ -65,7 +65,7 @@ def measure(bench: Bench) -> Iterator[Result]:
     time_claims(bench, depths, samples)
     time_drains(bench, depths[-1], samples)
     yield from samples.results("growth")
-    seconds = float(os.environ.get("BENCH_LOAD_SECONDS", 8 if bench.quick else 40))
+    seconds = float(os.environ.get("BENCH_LOAD_SECONDS", 6 if bench.quick else 40))
     rate = float(os.environ.get("BENCH_LOAD_RATE", inf))
     held = float(os.environ.get("BENCH_LOAD_HELD", 0))
     yield from load(bench, seconds, rate, held)

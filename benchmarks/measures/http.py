@@ -73,7 +73,7 @@ def serve(bench: Bench, name: str, stack: ExitStack) -> Served:
 
 def take_turns(bench: Bench, served: list[Served], samples: Samples) -> None:
     """Rounds in which the contenders have their turns, until the time is up; three at least."""
-    limit, seconds = (8, 0.25) if bench.quick else (90, 0.4)
+    limit, seconds = (6, 0.25) if bench.quick else (90, 0.4)
     start, rounds = time.monotonic(), 0
     while rounds < 3 or time.monotonic() - start < limit:
         rounds += 1

@@ -35,7 +35,7 @@ def measure(bench: Bench) -> Iterator[Result]:
     with ExitStack() as stack:
         children = [start_child(bench, name, stack) for name in names]
         start, rounds = time.monotonic(), 0
-        while rounds < 3 or time.monotonic() - start < (4 if bench.quick else 25):
+        while rounds < 3 or time.monotonic() - start < (3 if bench.quick else 25):
             rounds += 1
             bench.progress(f"network: round {rounds}")
             for child in children:

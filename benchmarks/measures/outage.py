@@ -61,7 +61,7 @@ def measure(bench: Bench) -> Iterator[Result]:
     """Rounds of all conditions, until the time is up; three at least."""
     names = [each for each in bench.contenders if each in (BARE, OURS, CELERY)]
     samples = Samples()
-    limit, blocking = (8, 1) if bench.quick else (50, 4)
+    limit, blocking = (5, 1) if bench.quick else (50, 4)
     with ExitStack() as stack:
         children = {name: start_child(bench, name, stack) for name in names}
         for child, _ in children.values():

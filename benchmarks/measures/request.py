@@ -49,10 +49,10 @@ def measure(bench: Bench) -> Iterator[Result]:
     every, rows = bench.contenders, ROWS[:-1] if bench.quick else ROWS
     few = [each for each in every if each in JUDGED_BY_FEW]
     many = [each for each in every if each in JUDGED_BY_MANY]
-    take_turns(bench, EFFECTS, every, 5 if bench.quick else 50, samples, control)
-    take_turns(bench, [FEW], few, 4 if bench.quick else 25, samples, control)
+    take_turns(bench, EFFECTS, every, 3 if bench.quick else 50, samples, control)
+    take_turns(bench, [FEW], few, 3 if bench.quick else 25, samples, control)
     take_turns(bench, rows, every, 0 if bench.quick else 30, samples, control)
-    take_turns(bench, [MANY], many, 8 if bench.quick else 40, samples, control)
+    take_turns(bench, [MANY], many, 6 if bench.quick else 40, samples, control)
     yield from samples.results("request")
     yield from control.results("control")
     yield from count_statements(bench, samples)
