@@ -28,10 +28,10 @@ class Context(NamedTuple):
         return cls(str(user.pk), user.get_username(), request_id, address)
 
 
-# A request's user is looked up when a call asks for it: authentication that isn't Django's own
-# middleware (a token, checked in the view) sets it after the middleware has run.
 NOBODY = Context()
 
+# A request's user is looked up when a call asks for it: authentication that isn't Django's own
+# middleware (a token, checked in the view) sets it after the middleware has run.
 _source: ContextVar[Callable[[], Context]] = ContextVar("context", default=lambda: NOBODY)
 
 

@@ -19,6 +19,9 @@ class Cursor(_Cursor):
 
     So a transaction takes a round trip less than with Django's own backend. That is more than its
     calls cost, whose INSERT goes with COMMIT.
+
+    A first statement that can't be parsed begins no transaction. Whoever catches its error goes on
+    with one that the next statement begins.
     """
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Self:

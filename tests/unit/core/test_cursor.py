@@ -1,6 +1,7 @@
 """A transaction begins with its first statement, whatever that is, and is the same otherwise."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -118,6 +119,18 @@ def test_fails(driver: Any, first: str, error: type[Exception]) -> None:
         Group.objects.create(name="b")
     assert effects.names() == ["b"]
     assert connection.connection is driver
+
+
+@pytest.mark.parametrize(("first", "commits"), [("nonsense", True), ("SELECT FROM no", False)])
+def test_fails_unheard(first: str, commits: bool) -> None:
+    """Whoever goes on after it has all that follows, the calls too, or an error and nothing."""
+    with suppress(DatabaseError), transaction.atomic():
+        with suppress(DatabaseError), connection.cursor() as cursor:
+            cursor.execute(first)
+        Group.objects.create(name="b")
+        effects.make_group.delay_on_commit("c")
+    assert effects.names() == ["b"] * commits
+    assert OutboxCall.objects.count() == commits
 
 
 def test_only_calls() -> None:
