@@ -56,7 +56,7 @@ def build_log(
         request_id=context.request_id,
         address=context.address,
         timestamp=call.created_at,
-        call_id=call.id,
+        call_id=call.pk,
     )
 
 

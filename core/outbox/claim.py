@@ -179,7 +179,7 @@ def load_calls(using: str, rows: QuerySet[OutboxCall]) -> list[Call]:
 def load_call(using: str, pk: int, task: str, payload: str, context: str, *rest: Any) -> Call:
     """The row with these columns, those of ``load_calls``, as a call."""
     call = Call(task, payload, context, using=using)
-    call.id, call.stored = pk, True
+    call.pk, call.stored = pk, True
     call.attempts, call.crashes, call.created_at = rest
     return call
 

@@ -97,13 +97,13 @@ class Lease:
                 return False, (None, False)
             calls = load_calls(self.using, lock_rows(due_calls(self.using, self.task))[:2])
             for call in calls[:1]:
-                self._begin(OutboxCall.objects.using(self.using).filter(pk=call.id))
+                self._begin(OutboxCall.objects.using(self.using).filter(pk=call.pk))
                 call.lease = self.id
         return True, (calls[0] if calls else None, len(calls) > 1)
 
     def _exchange_at_once(self, done: Call | None) -> tuple[bool, Taken]:
         parameters = {
-            "done": done.id if done else None,
+            "done": done.pk if done else None,
             "ended": done.lease if done else None,
             "task": self.task,
             "lease": self.id,
@@ -143,7 +143,7 @@ class Lease:
 
 def rows_of(call: Call) -> QuerySet[OutboxCall]:
     """The call's row, if it still is this process's to settle."""
-    rows = OutboxCall.objects.using(call.using).filter(pk=call.id)
+    rows = OutboxCall.objects.using(call.using).filter(pk=call.pk)
     return rows.filter(lease=call.lease) if hasattr(call, "lease") else rows
 
 

@@ -94,7 +94,7 @@ def _mysql_number(error: BaseException) -> int | None:
 
 def settle_done(using: str, calls: Iterable[Call]) -> int:
     """Delete the rows of calls that are done; how many they were."""
-    ids = [call.id for call in calls]
+    ids = [call.pk for call in calls]
     delete_rows(OutboxCall, using, ids)
     return len(ids)
 

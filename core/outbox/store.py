@@ -10,25 +10,26 @@ from core.outbox.call import Call
 
 # The ORM's bulk_create costs twice as much as a cursor, and the request pays for it. PostgreSQL
 # plans a few rows of values in half the time that a JSON array takes it, and copies many in less.
-INTO = "core_outboxcall (task, payload, context"
+INTO = "core_outboxcall (id, task, payload, context"
 FEW = 20
 
 # One JSON array as the only parameter has no limit on the number of calls.
 FROM_JSON = {
     "postgresql": """
-        SELECT call->>0, call->>1, call->>2, coalesce(
-            to_timestamp((call->>3)::float8),
-            statement_timestamp() + (call->>4)::float8 * interval '1 second'
+        SELECT (call->>0)::bigint, call->>1, call->>2, call->>3, coalesce(
+            to_timestamp((call->>4)::float8),
+            statement_timestamp() + (call->>5)::float8 * interval '1 second'
         )
         FROM json_array_elements(%s::json) WITH ORDINALITY AS calls (call, position)
         ORDER BY position
     """,
     "sqlite": """
         SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'),
-            json_extract(value, '$[2]'), strftime('%%Y-%%m-%%d %%H:%%M:%%f',
-                coalesce(json_extract(value, '$[3]'), 'now'),
-                CASE WHEN json_extract(value, '$[3]') IS NULL
-                    THEN printf('%%+f seconds', json_extract(value, '$[4]'))
+            json_extract(value, '$[2]'), json_extract(value, '$[3]'),
+            strftime('%%Y-%%m-%%d %%H:%%M:%%f',
+                coalesce(json_extract(value, '$[4]'), 'now'),
+                CASE WHEN json_extract(value, '$[4]') IS NULL
+                    THEN printf('%%+f seconds', json_extract(value, '$[5]'))
                     ELSE 'unixepoch' END)
         FROM json_each(%s)
         ORDER BY key
@@ -36,12 +37,12 @@ FROM_JSON = {
 }
 
 # MySQL's JSON_TABLE costs twice as much.
-SOON = "(%s, %s, %s, DEFAULT)"
+SOON = "(%s, %s, %s, %s, DEFAULT)"
 LATER = {
-    "postgresql": """(%s, %s, %s, coalesce(
+    "postgresql": """(%s, %s, %s, %s, coalesce(
         to_timestamp(%s::float8), statement_timestamp() + %s * interval '1 second'
     ))""",
-    "mysql": """(%s, %s, %s, coalesce(
+    "mysql": """(%s, %s, %s, %s, coalesce(
         TIMESTAMP'1970-01-01 00:00:00' + INTERVAL round(%s * 1000000) MICROSECOND,
         now(6) + INTERVAL round(%s * 1000000) MICROSECOND
     ))""",
@@ -88,14 +89,14 @@ def _values(vendor: str, calls: Sequence[Call]) -> tuple[str, list[Any]]:
     values: list[Any] = []
     for call in calls:
         rows.append(SOON if call.is_due else LATER[vendor])
-        values += call.task, call.payload, call.raw_context
+        values += call.pk, call.task, call.payload, call.raw_context
         if not call.is_due:
             values += _time(call)
     return f"VALUES {', '.join(rows)}", values
 
 
 def _texts(call: Call) -> tuple[Any, ...]:
-    return call.task, call.payload, call.raw_context
+    return call.pk, call.task, call.payload, call.raw_context
 
 
 def _time(call: Call) -> tuple[Any, ...]:

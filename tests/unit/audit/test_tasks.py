@@ -25,7 +25,7 @@ MONDAY = datetime.datetime(2024, 1, 1, 9, tzinfo=datetime.UTC)
 def make_call(pk: int, when: datetime.datetime = MONDAY, **kwargs: Any) -> Call:
     """A call as a drain hands it to the task."""
     call = Call("audit.tasks.write_audit_logs", "", "", using="default")
-    call.id, call.created_at, call.args, call.context = pk, when, [], Context()
+    call.pk, call.created_at, call.args, call.context = pk, when, [], Context()
     call.kwargs = {
         "model": "content.product",
         "object_id": "1",

@@ -88,7 +88,8 @@ def test_one_statement(
     assert len(full) - len(empty) == 1
     statement, commit = (query["sql"].strip() for query in full.captured_queries[-2:])
     copied = can_copy and pairs > 10 and not countdown
-    assert statement.startswith(f"{'COPY' if copied else 'INSERT INTO'} core_outboxcall (task, ")
+    verb = "COPY" if copied else "INSERT INTO"
+    assert statement.startswith(f"{verb} core_outboxcall (id, task, ")
     assert commit == "COMMIT"
     assert OutboxCall.objects.count() == 2 * pairs
     later = OutboxCall.objects.filter(available_at__gt=Now()).count()

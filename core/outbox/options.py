@@ -1,0 +1,77 @@
+"""A task's options, as they hold for its durable calls."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from celery.app.task import Task
+from celery.contrib.django.task import DjangoTask
+
+DEFAULTS: dict[str, Any] = {
+    "batch": False,
+    "atomic": True,
+    "sql": "",
+    "batch_size": 500,
+    "lease": 120,
+    "max_retries": 8,
+    "retry_backoff": True,
+    "retry_backoff_max": 600,
+    "retry_jitter": True,
+    "default_retry_delay": Task.default_retry_delay,
+    "autoretry_for": (),
+    "dont_autoretry_for": (),
+    "throws": (),
+    "reject_on_worker_lost": False,
+    "expires": None,
+    "time_limit": None,
+    "soft_time_limit": None,
+}
+"""What holds unless the task names the option itself. ``delay`` and ``apply_async`` have Celery's
+defaults, which suit a message: three retries, each after three minutes."""
+
+CELERYS = (Task, DjangoTask)
+"""The classes whose attributes are defaults, and no choice of a task's author."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of one task. Times are in seconds."""
+
+    batch: bool
+    """Whether the function gets a list of calls instead of one call's arguments."""
+
+    atomic: bool
+    """Whether a call's effects are in the calls' database, and commit with its end."""
+
+    sql: str
+    """One statement for PostgreSQL that does what the function does."""
+
+    batch_size: int
+    lease: float
+    max_retries: int | None
+    retry_backoff: bool | float
+    retry_backoff_max: float
+    retry_jitter: bool
+    default_retry_delay: Any
+    autoretry_for: tuple[type[BaseException], ...]
+    dont_autoretry_for: tuple[type[BaseException], ...]
+    throws: tuple[type[BaseException], ...]
+    reject_on_worker_lost: bool
+    expires: float | datetime | None
+    time_limit: float | None
+    soft_time_limit: float | None
+
+    @classmethod
+    def of(cls, task: Any) -> Self:
+        """Return the options of a registered task of any class."""
+        return cls(**{name: _option(task, name, value) for name, value in DEFAULTS.items()})
+
+
+def _option(task: Any, name: str, default: Any) -> Any:
+    """Return what the task, its class or the project's annotations say, else the default."""
+    named = [task, *(each for each in type(task).__mro__ if each not in CELERYS)]
+    for each in named:
+        if name in vars(each):
+            value = vars(each)[name]
+            return default if value is None and name != "max_retries" else value
+    return default
