@@ -12,4 +12,4 @@ class CoreConfig(AppConfig):
     def ready(self) -> None:
         """Register the system checks."""
         from core import checks  # noqa: F401  # registers itself
-        from core.outbox import reconnect, sweep  # noqa: F401  # connect to the worker's signals
+        from core.outbox import draining, reconnect, sweep  # noqa: F401  # tasks, the worker's signals

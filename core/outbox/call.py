@@ -10,6 +10,7 @@ from secrets import randbits
 from typing import Any
 from uuid import UUID
 
+from celery.exceptions import Retry
 from django.db import connections
 from kombu.utils import json as celery_json
 
@@ -27,6 +28,9 @@ def _renew_ids() -> None:
 
 
 os.register_at_fork(after_in_child=_renew_ids)
+
+DEEPEST = 100
+"""How deep arguments may be nested. JSON is read by recursion, and a worker's stack is deeper."""
 
 _encoder = celery_json.JSONEncoder()  # celery_json.dumps() makes one each time
 
@@ -49,6 +53,7 @@ class Call:
 
     __slots__ = (
         "args",
+        "asked",
         "attempts",
         "context",
         "countdown",
@@ -59,6 +64,7 @@ class Call:
         "is_due",
         "kwargs",
         "lease",
+        "options",
         "payload",
         "pk",
         "raw_context",
@@ -73,6 +79,13 @@ class Call:
     args: Sequence[Any]
     kwargs: Mapping[str, Any]
     lease: UUID
+
+    options: Mapping[str, Any]
+    """The call's own options, of those that ``call_on_commit`` takes."""
+
+    asked: Retry | None
+    """The retry that ``self.retry(throw=False)`` asked for."""
+
     exhausted: BaseException | None
     """The error that ``self.retry()`` raised because no retry was left."""
 
@@ -97,7 +110,7 @@ class Call:
         self.is_due = not countdown and eta is None
         self.stored = False
         self.attempts = self.crashes = 0
-        self.exhausted = None
+        self.asked = self.exhausted = None
 
     @property
     def id(self) -> str:
@@ -113,15 +126,22 @@ class Call:
                 store_calls(cursor, [self])
             wake_tasks([self])
 
+    def __str__(self) -> str:
+        return self.id
+
     def __repr__(self) -> str:
-        return f"<Call of {self.task}>"
+        return f"<Call {self.pk} of {self.task}>"
 
     def decode(self) -> None:
-        """Set ``args``, ``kwargs`` and ``context`` from the stored text; raises CallError."""
+        """Set ``args``, ``kwargs``, ``options`` and ``context`` from the stored text.
+
+        Raises CallError.
+        """
         try:
             # Celery's takes twice as long, to look for types that JSON hasn't got.
             loads = celery_json.loads if '"__type__"' in self.payload else json.loads
-            self.args, self.kwargs = loads(self.payload)
+            self.args, self.kwargs, *options = loads(self.payload)
+            self.options = options[0] if options else {}
             self.context = Context(*json.loads(self.raw_context))
             if not isinstance(self.args, list) or not isinstance(self.kwargs, dict):
                 raise TypeError("expected a list and a mapping")
@@ -132,25 +152,48 @@ class Call:
             ) from error
 
 
-def encode_arguments(task: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-    """The arguments as stored; raises TypeError naming the one that JSON can't carry."""
+def encode_arguments(
+    task: str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    options: Mapping[str, Any] | None = None,
+) -> str:
+    """Return the arguments as stored; raise TypeError naming the one that JSON can't carry."""
     try:
-        return _encoder.encode([args, kwargs])
-    except (TypeError, ValueError) as error:
-        named = [(f"number {position}", value) for position, value in enumerate(args, start=1)]
-        for name, value in [*named, *kwargs.items()]:
-            _check_argument(task, name, value)
+        payload = _encoder.encode([args, kwargs, options] if options else [args, kwargs])
+    except (TypeError, ValueError, RecursionError) as error:
+        _check_arguments(task, args, kwargs)
         raise TypeError(f"{task}: its arguments can't be stored: {error}") from error
+    # What can't be nested deeply, and has no type's name in it, arrives as it is.
+    if '"__type__"' in payload or payload.count("[") + payload.count("{") > DEEPEST:
+        _check_arguments(task, args, kwargs)
+    return payload
 
 
-def _check_argument(task: str, name: str, value: Any) -> None:
-    try:
-        _encoder.encode(value)
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"{task}: argument {name!r} is or holds what JSON can't carry: {error}. "
-            "Pass plain data, or an object's primary key."
-        ) from error
+def _check_arguments(task: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    named = [(f"number {position}", value) for position, value in enumerate(args, start=1)]
+    for name, value in [*named, *kwargs.items()]:
+        try:
+            _encoder.encode(value)
+            _check_value(value)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise TypeError(
+                f"{task}: argument {name!r} is or holds what JSON can't carry: {error}. "
+                "Pass plain data, or an object's primary key."
+            ) from error
+
+
+def _check_value(value: Any, depth: int = 0) -> None:
+    """Raise ValueError for plain data that would not be read back as it was."""
+    if depth > DEEPEST:
+        raise ValueError(f"it is nested more than {DEEPEST} deep")
+    if isinstance(value, dict):
+        if "__type__" in value:
+            raise ValueError("the key '__type__', by which Celery's JSON names a type")
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for each in value:
+            _check_value(each, depth + 1)
 
 
 @lru_cache(maxsize=64)  # the calls of a request share theirs

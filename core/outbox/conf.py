@@ -1,6 +1,6 @@
 """The outbox's settings: each is ``OUTBOX_<NAME>`` in Django's settings, or this default."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 from django.conf import settings
@@ -43,6 +43,13 @@ class Conf:
     STALE_WORKER: float | None = None
     """How long after its last heartbeat a worker is named as stale. A worker writes one at each
     sweep. If None, 30, or three times SWEEP_INTERVAL where that is longer."""
+
+    EVENTS: str = "failures"
+    """Which calls a worker that sends task events shows in Flower: "failures", "all" or "none". An
+    event costs a message; a successful call two or three."""
+
+    CONTEXT: Sequence[str] = ()
+    """What else travels with a call: dotted names of carriers (see ``core.context.Carrier``)."""
 
     HEALTH_SECONDS: float = 3
     """How long the health check waits for the databases; one that has not answered then counts as

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import (
     DatabaseError,
@@ -20,13 +20,18 @@ from django.utils.module_loading import autodiscover_modules
 
 from core.outbox import sweep
 from core.outbox.call import Call, CallError
+from core.outbox.calling import start_links
 from core.outbox.claim import Batch, claim_batch, journal_batch
 from core.outbox.conf import conf
+from core.outbox.events import send_done
+from core.outbox.failures import tell_expired, tell_failed
 from core.outbox.lease import Lease, Taken, rows_of
+from core.outbox.rates import await_turn, is_limited
 from core.outbox.report import Report
+from core.outbox.run import Expired, Runner
 from core.outbox.settle import is_transient, settle_done, settle_failed
 from core.outbox.statement import START, Position, settle_by_statement, takes_statements
-from core.outbox.task import OutboxTask, find_task
+from core.outbox.task import find_task
 from core.outbox.wake import begin_turn, wake_task
 
 logger = logging.getLogger(__name__)
@@ -45,7 +50,7 @@ Value = TypeVar("Value")
 class Drain:
     """One drain of one task in one database, and what it did so far."""
 
-    task: OutboxTask
+    runner: Runner
     using: str
     seconds: float
     report: Report = field(default_factory=Report)
@@ -59,8 +64,10 @@ class Drain:
     """After which call the task's statement looks for the next."""
 
     def __post_init__(self) -> None:
-        # A soft time limit is told once: a call that ran again after it would hang unheard.
-        self.guarded = bool(self.task.soft_time_limit)
+        self.task, self.options = self.runner.task, self.runner.options
+        # Whoever watches is told of each run. And a call that hangs is not to hang twice.
+        watched = self.runner.watched or self.runner.traced is not None
+        self.guarded = watched or self.runner.limits.soft is not None
 
     def run(self) -> Report:
         """Drain until nothing is due or the time is up."""
@@ -76,9 +83,9 @@ class Drain:
         return self.report
 
     def _step(self) -> Callable[[], bool]:
-        if not self.task.atomic:
+        if not self.options.atomic:
             return self.run_leased
-        by_statement = self.task.sql and takes_statements(self.using)
+        by_statement = self.options.sql and takes_statements(self.using)
         return self.run_statement if by_statement else self.run_batch
 
     def is_time_up(self) -> bool:
@@ -87,17 +94,17 @@ class Drain:
 
     def run_statement(self) -> bool:
         """Settle one batch by the task's statement, or as any other if it fails; as run_batch."""
-        task, after = self.task, self.reached
+        name, sql, size = self.task.name, self.options.sql, self.options.batch_size
         try:
             settled = self._insist(
-                lambda: settle_by_statement(self.using, task.name, task.sql, task.batch_size, after)
+                lambda: settle_by_statement(self.using, name, sql, size, self.reached)
             )
         except DatabaseError as error:
-            logger.warning("%s: its statement failed, its function runs: %s", task.name, error)
+            logger.warning("%s: its statement failed, its function runs: %s", name, error)
             self._reconnect()
             return self.run_batch()  # finds out whose fault it is
         if settled.more:
-            wake_task(self.using, task.name)
+            wake_task(self.using, name)
         self.report.settled += settled.calls
         self.reached = settled.last
         return settled.more
@@ -107,7 +114,9 @@ class Drain:
 
         What commits after the claim sends a wake-up of its own: the turn began before.
         """
-        size = self.task.batch_size
+        if not await_turn(self.task):
+            return False
+        size = 1 if is_limited(self.task) else self.options.batch_size
         batch = self._insist(lambda: claim_batch(self.using, self.task.name, size))
         if batch is None:
             return False
@@ -118,43 +127,61 @@ class Drain:
 
     def run_leased(self) -> bool:
         """Run calls with outside effects, each under its lease; whether there may be others."""
+        if not await_turn(self.task):
+            return False
         call, more = self._lease()
         while call is not None:
-            error = self._error_of(call)
-            if error or self.is_time_up():
+            error, result = self._run_outside(call)
+            if error or self.is_time_up() or call.options.get("link") or is_limited(self.task):
                 # What happened is known: a connection that broke must not make it uncertain.
-                self._insist(partial(self._mark, call, error))
+                self._insist(partial(self._mark, call, error, result))
                 return more
             call, more = self._lease(done=call)
         return False
 
     def _lease(self, done: Call | None = None) -> Taken:
         """Lease the next call and, with the same commit, mark ``done``, the one before it."""
-        lease = Lease(self.using, self.task.name, self.task.lease, done)
+        lease = Lease(self.using, self.task.name, self.options.lease, done)
         try:
             call, more = self._insist(lease.take)
         except BaseException:
             _forget(lease)
             raise
-        self.report.settled += done is not None
+        if done is not None:
+            self.report.settled += 1
+            send_done(self.runner, [done])
         if more and time.monotonic() - self.spread >= SPREAD:
             self.spread = time.monotonic()
             wake_task(self.using, self.task.name)
         return call, more
 
-    def _error_of(self, call: Call) -> Exception | None:
+    def _run_outside(self, call: Call) -> tuple[Exception | None, Any]:
         try:
-            self.task.run_call(call)
+            result = self.runner.run(call)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is the call's outcome
-            return error
-        return None
+            return error, None
+        return call.asked, result
 
-    def _mark(self, call: Call, error: Exception | None) -> None:
-        if error is None:
-            rows_of(call)._raw_delete(self.using)
-            self.report.settled += 1
-        else:
-            self.report.count_failed(settle_failed(rows_of(call), call, self.task, error))
+    def _mark(self, call: Call, error: Exception | None, result: Any) -> None:
+        report = Report()
+        with transaction.atomic(using=self.using):
+            if error is not None:
+                self._fail(report, call, error)
+            elif rows_of(call)._raw_delete(self.using):
+                start_links(call, result)
+                report.settled = 1
+                send_done(self.runner, [call])
+        self.report.add(report)
+
+    def _fail(self, report: Report, call: Call, error: Exception) -> None:
+        """Record a failure with whatever belongs to it, in the transaction that is open."""
+        if isinstance(error, Expired):
+            report.expired += bool(rows_of(call)._raw_delete(self.using))
+            tell_expired(self.runner, call, error)
+            return
+        status = settle_failed(rows_of(call), call, self.task, error)
+        report.count_failed(status, call, error)
+        tell_failed(self.runner, call, error, status)
 
     def _settle(self, batch: Batch) -> None:
         """Settle the batch together; if that fails, so that each call has its own outcome."""
@@ -169,11 +196,11 @@ class Drain:
             raise
 
     def _settle_together(self, batch: Batch) -> None:
-        run = self._run_together if self.task.batch else self._run_each
+        run = self._run_together if self.options.batch else self._run_each
         try:
             self.report.add(self._insist(lambda: self._run_in_transaction(batch, run)))
         except Exception:
-            if self.task.batch or len(batch.ids) == 1 or self.guarded:
+            if self.options.batch or len(batch.ids) == 1 or self.guarded:
                 raise
             self.guarded = True
             self._reconnect()
@@ -197,22 +224,24 @@ class Drain:
         with transaction.atomic(using=self.using):
             done, failed = run(batch.lock())
             report.settled = settle_done(self.using, done)
+            send_done(self.runner, done)
             for call, error in failed:
-                report.count_failed(settle_failed(rows_of(call), call, self.task, error))
+                self._fail(report, call, error)
         return report
 
     def _run_together(self, calls: Sequence[Call]) -> "Outcome":
         readable, failed = [], []
         for call in calls:
             try:
-                call.decode()
-            except CallError as error:
+                self.runner.read(call)
+            except (CallError, Expired) as error:
                 failed.append((call, error))
             else:
                 readable.append(call)
         if readable:
-            self.task.run_calls(readable)
-        return readable, failed
+            self.runner.run_batch(readable)
+        asked = [(call, call.asked) for call in readable if call.asked]
+        return [call for call in readable if not call.asked], [*failed, *asked]
 
     def _run_each(self, calls: Sequence[Call]) -> "Outcome":
         done, failed = [], []
@@ -226,17 +255,21 @@ class Drain:
                     raise
                 failed.append((call, error))
             else:
-                done.append(call)
+                if call.asked:
+                    failed.append((call, call.asked))
+                else:
+                    done.append(call)
             if self.is_time_up():
                 break  # the rest stays as it is, for the next drain
         return done, failed
 
     def _run_one(self, call: Call) -> None:
-        self.task.run_call(call)
+        result = self.runner.run(call)
+        start_links(call, result)
         if transaction.get_rollback(using=self.using):
             # Django would roll back without a word, and the call would count as done.
             raise transaction.TransactionManagementError(
-                f"{call}: the function returned, but has its transaction roll back: by "
+                f"{call!r}: the function returned, but has its transaction roll back: by "
                 "set_rollback(), or by an error that it caught outside a block of its own. Put "
                 "what may fail into transaction.atomic()."
             )
@@ -250,8 +283,7 @@ class Drain:
         if len(batch.ids) == 1:
             with transaction.atomic(using=self.using):
                 for call in batch.lock():
-                    status = settle_failed(rows_of(call), call, self.task, error)
-                    self.report.count_failed(status)
+                    self._fail(self.report, call, error)
             return
         batch.forget()
         for pk in batch.ids:
@@ -287,9 +319,13 @@ def _forget(*batches: Batch | Lease) -> None:
                 _left_behind.remove(batch)
 
 
-def drain_task(task: OutboxTask, using: str, seconds: float | None = None) -> Report:
-    """Settle the task's due calls in database ``using``, for OUTBOX_DRAIN_SECONDS at most."""
-    return Drain(task, using, conf().DRAIN_SECONDS if seconds is None else seconds).run()
+def drain_task(task: Any, using: str, seconds: float | None = None, message: Any = None) -> Report:
+    """Settle the task's due calls in database ``using``, for OUTBOX_DRAIN_SECONDS at most.
+
+    ``message`` is the request of the message that asked for it, if one did.
+    """
+    seconds = conf().DRAIN_SECONDS if seconds is None else seconds
+    return Drain(Runner(task, message), using, seconds).run()
 
 
 def drain_all(using: str | None = None) -> Report:

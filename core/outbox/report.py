@@ -1,9 +1,15 @@
 """What a drain did: its task's result."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from celery.utils.saferepr import saferepr
+
 from core.models import OutboxCall
+from core.outbox.call import Call
+
+SHOWN = 20
+"""How many failures a report names."""
 
 
 @dataclass
@@ -13,6 +19,10 @@ class Report:
     settled: int = 0
     retried: int = 0
     dead: int = 0
+    expired: int = 0
+    failures: list[str] = field(default_factory=list)
+    """A line for each call that failed, up to ``SHOWN``."""
+
     oldest_age: float | None = None
     """Seconds since the oldest call that is still due became so; None if there is none."""
 
@@ -21,9 +31,13 @@ class Report:
         self.settled += other.settled
         self.retried += other.retried
         self.dead += other.dead
+        self.expired += other.expired
+        self.failures += other.failures[: SHOWN - len(self.failures)]
 
-    def count_failed(self, status: OutboxCall.Status) -> None:
-        """Count a call that failed and was given this status."""
+    def count_failed(self, status: OutboxCall.Status, call: Call, error: BaseException) -> None:
+        """Count a call that failed with this error and was given this status."""
+        if len(self.failures) < SHOWN:
+            self.failures.append(f"{call.task}[{call}] {status}: {saferepr(error, 200)}")
         if status == OutboxCall.Status.DEAD:
             self.dead += 1
         else:
@@ -32,7 +46,7 @@ class Report:
     @property
     def total(self) -> int:
         """How many calls were tried."""
-        return self.settled + self.retried + self.dead
+        return self.settled + self.retried + self.dead + self.expired
 
     def as_result(self) -> dict[str, Any]:
         """The report as a Celery task's result."""

@@ -4,7 +4,7 @@ import json
 import traceback
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from celery.exceptions import Reject, Retry
 from celery.utils.time import get_exponential_backoff_interval
@@ -15,9 +15,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from core.models import OutboxBatch, OutboxCall
 from core.outbox.call import Call, CallError, SignatureError
-
-if TYPE_CHECKING:
-    from core.outbox.task import OutboxTask
+from core.outbox.options import Options
 
 ERROR_CHARACTERS = 20_000
 
@@ -113,21 +111,27 @@ def delete_rows(model: type[OutboxCall | OutboxBatch], using: str, ids: Sequence
 
 
 def settle_failed(
-    rows: QuerySet[OutboxCall], call: Call, task: "OutboxTask", error: BaseException
+    rows: QuerySet[OutboxCall], call: Call, task: Any, error: BaseException
 ) -> OutboxCall.Status:
     """Record that the call failed: PENDING with a later time, or DEAD, is returned and written."""
+    options = Options.of(task)
     text = "".join(traceback.format_exception(error))[-ERROR_CHARACTERS:]
-    if _is_final(call, task, error):
+    if _is_final(call, options, error):
         bury(rows, text, attempts=F("attempts") + 1)
         return OutboxCall.Status.DEAD
     counts = 0 if is_no_attempt(error) else 1
-    when = _next_time(call, task, error)
+    when = _next_time(call, options, error)
     rows.update(
         status=OutboxCall.Status.PENDING,
         attempts=F("attempts") + counts,
         available_at=when if isinstance(when, datetime) else _from_now(when),
         error=_clean(text),
         lease=None,
+        **(
+            {"payload": vars(error)["payload"]}
+            if isinstance(getattr(error, "payload", None), str)
+            else {}
+        ),
     )
     return OutboxCall.Status.PENDING
 
@@ -137,28 +141,31 @@ def bury(rows: QuerySet[OutboxCall], error: str, **values: Any) -> int:
     return rows.update(status=OutboxCall.Status.DEAD, error=_clean(error), lease=None, **values)
 
 
-def _is_final(call: Call, task: "OutboxTask", error: BaseException) -> bool:
+def _is_final(call: Call, task: Options, error: BaseException) -> bool:
     if is_no_attempt(error):
         return False
     if isinstance(error, Reject):
         return not getattr(error, "requeue", False)
     if isinstance(error, (CallError, SignatureError, *task.dont_autoretry_for)):
         return True
+    if error is call.exhausted:
+        return True
     # What self.retry() raises has been held against its own max_retries already.
-    limit = getattr(error, "max_retries", task.max_retries)
+    limit = None if isinstance(error, Retry) else task.max_retries
     return limit is not None and call.attempts >= limit
 
 
-def _next_time(call: Call, task: "OutboxTask", error: BaseException) -> datetime | float:
+def _next_time(call: Call, task: Options, error: BaseException) -> datetime | float:
     """The time, or the seconds from now, of the next attempt."""
     if isinstance(error, Retry) and error.when is not None:
         return error.when if isinstance(error.when, datetime) else float(error.when)
     if not task.retry_backoff:
-        return task.default_retry_delay
+        delay: float = task.default_retry_delay
+        return delay
     seconds: float = get_exponential_backoff_interval(
         factor=int(max(1.0, task.retry_backoff)),
         retries=call.attempts,
-        maximum=task.retry_backoff_max,
+        maximum=int(task.retry_backoff_max),
         full_jitter=task.retry_jitter,
     )
     return seconds

@@ -22,6 +22,9 @@ from core.outbox.conf import conf
 
 logger = logging.getLogger(__name__)
 
+DRAIN = "aftercommit.drain"
+"""The task that wake-ups call, with a task's name and a database's alias."""
+
 HEADER = "outbox_using"
 """The message header that makes a task drain; its value is the database's alias."""
 
@@ -202,14 +205,19 @@ def publish(name: str, headers: Mapping[str, Any]) -> None:
     own = {key: getattr(task, key, None) for key in DESTINATION}
     known = {key: value for key, value in own.items() if value is not None}
     options = app.amqp.router.route(known, name, task_type=task)
-    message = app.amqp.create_task_message(uuid(), name)
+    message = app.amqp.create_task_message(uuid(), DRAIN, [name, headers[HEADER]])
     with app.producer_or_acquire() as producer:
         app.amqp.send_task_message(
             producer,
-            name,
+            DRAIN,
             message,
             **{**options, "headers": headers, "retry": True, "retry_policy": RETRY_POLICY},
         )
+
+
+def send_soon(function: Any) -> None:
+    """Stand in."""
+    function()
 
 
 def is_overtaken(using: str, task: str, headers: Mapping[str, Any]) -> bool:

@@ -26,15 +26,15 @@ POINTS = {
     "wake-up sent": (AFTER, "core.outbox.wake.send_wake_up"),
     "at exit": (BEFORE, "core.outbox.wake.Waker.flush"),
     # A worker, likewise.
-    "woken": (BEFORE, "core.outbox.drain.drain_task"),
+    "woken": (BEFORE, "core.outbox.draining.drain_task"),
     "claimed": (AFTER, "core.outbox.drain.claim_batch"),
     "leased": (AFTER, "core.outbox.lease.Lease.take"),
     "in the effect": (BEFORE, "tests.reliability.tasks.half_done"),
     "effect had": (BEFORE, "core.outbox.drain.settle_done"),
-    "sent": (AFTER, "core.outbox.task.OutboxTask.run_call"),
+    "sent": (AFTER, "core.outbox.run.Runner.run"),
     "settled": (AFTER, "core.outbox.drain.settle_done"),
     "settled by statement": (AFTER, "core.outbox.drain.settle_by_statement"),
-    "drained": (AFTER, "core.outbox.drain.drain_task"),
+    "drained": (AFTER, "core.outbox.draining.drain_task"),
     "sweeping": (BEFORE, "core.outbox.sweep.recover"),
     "swept": (BEFORE, "core.outbox.sweep.send_wake_up"),
 }

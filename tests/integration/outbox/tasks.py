@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from celery import shared_task
 from django.contrib.auth.models import Group
@@ -49,3 +50,16 @@ def send_outside(path: str, gate: str = "") -> None:
     with Path(path).open("a") as file:
         file.write("sent\n")
     pass_gate(gate)
+
+
+@shared_task(ignore_result=False)
+def count_names(name: str) -> dict[str, int]:
+    """A row, and how many there are of this name."""
+    Group.objects.create(name=name)
+    return {name: Group.objects.filter(name=name).count()}
+
+
+@shared_task(bind=True, max_retries=0)
+def fail(self: Any, text: str) -> None:
+    """An error."""
+    raise ValueError(text)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from celery import current_app
 from django.core.management import call_command
 from django.db import connections, transaction
 from pytest_django import DjangoDbBlocker
@@ -15,7 +16,6 @@ from core.outbox import sweep, wake
 from core.outbox.drain import drain_all, drain_task
 from core.outbox.operate import outbox_status
 from core.outbox.sweep import Sweeper, outbox_aliases
-from core.outbox.task import OutboxTask
 from tests.factories import AuthorFactory, ProductFactory
 from tests.unit.core import effects
 from tests.wait import wait_for
@@ -171,8 +171,8 @@ class TestDrain:
         """The task drains the database that its wake-up names."""
         make_group("a", DEFAULT)
         make_group("b", SECOND)
-        task: OutboxTask = effects.make_group
-        report = task.apply(headers={wake.HEADER: SECOND}).get()
+        drain: Any = current_app.tasks[wake.DRAIN]
+        report = drain.apply([effects.make_group.name, SECOND]).get()
         assert report["settled"] == 1
         assert waiting() == {DEFAULT: 1, SECOND: 0}
 

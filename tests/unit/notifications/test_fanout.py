@@ -196,7 +196,7 @@ class TestArticlePublished:
             tasks.notify_followers.run(article_id=article.pk, event_id="one")
         assert Delivery.objects.values("recipient").distinct().count() == 1200
         assert OutboxCall.objects.filter(task=tasks.send_delivery.name).count() == 1200
-        stored = [each for each in queries if "core_outboxcall (task, payload" in each["sql"]]
+        stored = [each for each in queries if "core_outboxcall (id, task, payload" in each["sql"]]
         assert len(stored) == 1
         assert len(queries) < 60
 

@@ -157,7 +157,7 @@ class TestTransient:
         self, delivery: Delivery, mail_server: MailServer, drain: Drain
     ) -> None:
         """When the outbox gives up, the delivery shows why; a replay sends it."""
-        tries = send_delivery.max_retries + 1
+        tries = (send_delivery.max_retries or 0) + 1
         mail_server.answer("RCPT", "450 mailbox busy", times=tries)
         reports = [drain() for _ in range(tries)]
         assert [report.dead for report in reports] == [0] * (tries - 1) + [1]

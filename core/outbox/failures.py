@@ -1,0 +1,91 @@
+"""Telling of a call that failed: Celery's hooks and signals, its result, and an event for Flower.
+
+All of it belongs to the transaction that records the failure. None of it can keep the failure from
+being recorded.
+"""
+
+import logging
+from typing import Any
+
+from billiard.einfo import ExceptionInfo
+from celery import signals, states
+from celery.exceptions import Retry
+from django.db import transaction
+
+from core.models import OutboxCall
+from core.outbox import events, results
+from core.outbox.call import Call
+from core.outbox.request import CallRequest
+from core.outbox.run import Runner
+
+logger = logging.getLogger(__name__)
+
+
+def tell_failed(
+    runner: Runner, call: Call, error: BaseException, status: OutboxCall.Status
+) -> None:
+    """Tell everybody who watches tasks that the call failed, and is dead or to be retried."""
+    try:
+        request = _request_of(runner, call)
+        retried = status == OutboxCall.Status.PENDING
+        if runner.watched or results.are_kept(runner.task, call):
+            info = ExceptionInfo((type(error), error, error.__traceback__))
+            with transaction.atomic(using=call.using), runner.current(request):
+                _tell(runner, request, error, info, retried)
+        events.send_failed(runner, call, error, retried)
+    except Exception:
+        logger.exception("%s[%s]: not everybody was told that it failed", call.task, call.id)
+
+
+def _request_of(runner: Runner, call: Call) -> CallRequest:
+    # Of a call that can't be read there is no argument to tell of.
+    args, kwargs = getattr(call, "args", []), getattr(call, "kwargs", {})
+    if not hasattr(call, "options"):
+        call.options = {}
+    if runner.options.batch:
+        return runner.request_of([call], [[call]], {})
+    return runner.request_of([call], args, kwargs)
+
+
+def _tell(
+    runner: Runner, request: CallRequest, error: Any, info: ExceptionInfo, retried: bool
+) -> None:
+    task, about = runner.task, (request.id, request.args, request.kwargs)
+    state = states.RETRY if retried else states.FAILURE
+    if retried:
+        reason = error if isinstance(error, Retry) else Retry(exc=error)
+        cause = reason.exc or error
+        if results.are_kept(task, request.outbox_calls[0]):
+            results.keep_retry(task, request, cause, info)
+        task.on_retry(cause, *about, info)
+        signals.task_retry.send(sender=task, request=request, reason=reason, einfo=info)
+    else:
+        if results.are_kept(task, request.outbox_calls[0]):
+            results.keep_error(task, request, error, info)
+        task.on_failure(error, *about, info)
+        signals.task_failure.send(
+            sender=task,
+            task_id=request.id,
+            exception=error,
+            args=request.args,
+            kwargs=request.kwargs,
+            traceback=error.__traceback__,
+            einfo=info,
+        )
+    task.after_return(state, error, *about, info)
+    if runner.watched and runner.traced is None:
+        runner.send(signals.task_postrun, request, retval=error, state=state)
+
+
+def tell_expired(runner: Runner, call: Call, error: BaseException) -> None:
+    """Tell that a call was not run, since it was too late: as Celery does of a message."""
+    logger.warning("%s", error, extra={"task": call.task, "call_id": call.id})
+    try:
+        request = _request_of(runner, call)
+        with transaction.atomic(using=call.using), runner.current(request):
+            results.keep_revoked(runner.task, request, "expired")
+            signals.task_revoked.send(
+                sender=runner.task, request=request, terminated=False, signum=None, expired=True
+            )
+    except Exception:
+        logger.exception("%s[%s]: not everybody was told that it expired", call.task, call.id)

@@ -1,0 +1,54 @@
+"""Warnings about what stands beside a durable call, each once for a task.
+
+An atomic call may run again: what it does outside its own database then happens twice.
+"""
+
+import logging
+from typing import Any
+
+from celery import current_task
+from celery.signals import before_task_publish
+from django.db import connections
+
+logger = logging.getLogger(__name__)
+
+_warned: set[tuple[str, str]] = set()
+
+
+def warn_of_other_transaction(task: str, connection: Any) -> None:
+    """Warn of a call that is stored at once while another database has a transaction open.
+
+    That transaction may roll back; the call stays.
+    """
+    others = [
+        each.alias
+        for each in connections.all(initialized_only=True)
+        if each.in_atomic_block and each.alias != connection.alias
+    ]
+    if others and connection.get_autocommit() and _is_new(task, "transaction"):
+        logger.warning(
+            "%s: called for database %r, which has no transaction open, within a transaction of "
+            "%s. The call is stored at once, and stays if that transaction rolls back. Give "
+            "using=%r if the call belongs to it.",
+            task, connection.alias, ", ".join(map(repr, others)), others[0],
+        )  # fmt: skip
+
+
+@before_task_publish.connect
+def before_task_publish_warn(sender: Any = None, **kwargs: Any) -> None:
+    """Warn of a message that an atomic call sends: each run of the call sends another."""
+    task: Any = current_task
+    if not task or not getattr(task.request, "outbox_atomic", False):
+        return
+    if _is_new(task.name, "publish"):
+        logger.warning(
+            "%s: sends a message of %s while its call can still roll back or run again. Write "
+            "delay_on_commit() or start_on_commit(); or say atomic=False.",
+            task.name, sender,
+        )  # fmt: skip
+
+
+def _is_new(task: str, kind: str) -> bool:
+    is_new = (task, kind) not in _warned
+    _warned.add((task, kind))
+    return is_new
