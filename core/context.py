@@ -2,12 +2,14 @@
 
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
-from django.http import HttpRequest, HttpResponse
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 
 REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
@@ -53,19 +55,70 @@ def use(context: Context | Callable[[], Context]) -> Iterator[None]:
 class ContextMiddleware:
     """Sets the context of each request, and names the request in ``X-Request-ID``.
 
-    A request id that came with the request is kept if it is 1 to 64 letters, digits, ``.-_``.
+    A request id that came with the request is kept if it is 1 to 64 letters, digits, ``.-_``. A
+    streaming response is read in the context too.
     """
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
+    sync_capable = True
+    async_capable = True
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """The view's response, with the request's id."""
-        request_id = request.headers.get("X-Request-ID", "")
-        if not REQUEST_ID.fullmatch(request_id):
-            request_id = uuid.uuid4().hex
-        address = request.META.get("REMOTE_ADDR", "")
-        with use(lambda: Context.of_user(getattr(request, "user", None), request_id, address)):
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self.get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """Return the view's response with the request's id, or a coroutine that does."""
+        source, request_id = _source_of(request)
+        if iscoroutinefunction(self):
+            return self._respond_async(request, source, request_id)
+        with use(source):
             response = self.get_response(request)
-        response["X-Request-ID"] = request_id
-        return response
+        return _finish(response, source, request_id)
+
+    async def _respond_async(
+        self, request: HttpRequest, source: Callable[[], Context], request_id: str
+    ) -> HttpResponseBase:
+        with use(source):
+            response = await self.get_response(request)
+        return _finish(response, source, request_id)
+
+
+def _source_of(request: HttpRequest) -> tuple[Callable[[], Context], str]:
+    """Return what tells the request's context, and the request's id."""
+    request_id = request.headers.get("X-Request-ID", "")
+    if not REQUEST_ID.fullmatch(request_id):
+        request_id = uuid.uuid4().hex
+    address = request.META.get("REMOTE_ADDR", "")
+    return lambda: Context.of_user(getattr(request, "user", None), request_id, address), request_id
+
+
+def _finish(response: Any, source: Callable[[], Context], request_id: str) -> HttpResponseBase:
+    response["X-Request-ID"] = request_id
+    if response.streaming:
+        read = _read_async if response.is_async else _read
+        response.streaming_content = read(response.streaming_content, source)
+    return response  # type: ignore[no-any-return]  # one of Django's
+
+
+def _read(content: Iterable[Any], source: Callable[[], Context]) -> Iterator[Any]:
+    """Yield the parts of a response, each made in the request's context."""
+    parts = iter(content)
+    while True:
+        with use(source):
+            part = next(parts, None)
+        if part is None:
+            return
+        yield part
+
+
+async def _read_async(
+    content: AsyncIterable[Any], source: Callable[[], Context]
+) -> AsyncIterator[Any]:
+    parts = aiter(content)
+    while True:
+        with use(source):
+            part = await anext(parts, None)
+        if part is None:
+            return
+        yield part

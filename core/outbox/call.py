@@ -15,6 +15,7 @@ from django.db import connections
 from kombu.utils import json as celery_json
 
 from core.context import Context, current
+from core.outbox.carriers import carriers
 
 # A process counts on from a random number of 62 bits: the id is known before the row is written,
 # without a look at the database, and the calls of a transaction keep their order. A hundred
@@ -55,6 +56,7 @@ class Call:
         "args",
         "asked",
         "attempts",
+        "carried",
         "context",
         "countdown",
         "crashes",
@@ -76,6 +78,10 @@ class Call:
     pk: int
     created_at: datetime
     context: Context
+
+    carried: Mapping[str, Any]
+    """What carriers took along, by their names."""
+
     args: Sequence[Any]
     kwargs: Mapping[str, Any]
     lease: UUID
@@ -142,7 +148,8 @@ class Call:
             loads = celery_json.loads if '"__type__"' in self.payload else json.loads
             self.args, self.kwargs, *options = loads(self.payload)
             self.options = options[0] if options else {}
-            self.context = Context(*json.loads(self.raw_context))
+            context = json.loads(self.raw_context)
+            self.context, self.carried = Context(*context[:4]), context[4:] and context[4]
             if not isinstance(self.args, list) or not isinstance(self.kwargs, dict):
                 raise TypeError("expected a list and a mapping")
         except Exception as error:
@@ -202,5 +209,10 @@ def _encode_context(context: Context) -> str:
 
 
 def encode_context(context: Context | None = None) -> str:
-    """``context``, or that of the code that runs now, as stored."""
+    """Return ``context``, or that of the code that runs now, as stored.
+
+    What carriers take along stands behind it.
+    """
+    if carriers.in_use and (carried := carriers.capture()):
+        return json.dumps([*(context or current()), carried])
     return _encode_context(context or current())

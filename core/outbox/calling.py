@@ -12,6 +12,7 @@ from celery.utils.functional import maybe_list
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from core.outbox.call import Call, SignatureError, encode_arguments, encode_context
+from core.outbox.eager import EagerCall, is_eager
 from core.outbox.neighbours import warn_of_other_transaction
 
 START = "aftercommit.start"
@@ -60,10 +61,11 @@ def call_on_commit(
         countdown=countdown,
         eta=eta,
     )
+    callback = EagerCall(task, call) if is_eager(task) else call
     connection = connections[call.using]
     if not connection.in_atomic_block:
         warn_of_other_transaction(task.name, connection)
-    connection.on_commit(call)  # what transaction.on_commit() does, in two calls
+    connection.on_commit(callback)  # what transaction.on_commit() does, in two calls
     return call
 
 
@@ -74,7 +76,7 @@ def start_on_commit(signature: Signature, using: str | None = None) -> Call:
     is sent to the broker by a durable call; from there on it is Celery's. Raises as
     ``call_on_commit``.
     """
-    options = dict(signature.options)
+    options = {name: value for name, value in signature.options.items() if value is not None}
     task = current_app.tasks.get(str(signature.task))
     single = task is not None and type(signature) is Signature
     if single and not set(options) - {*HONOURED, "countdown", "eta"}:
@@ -130,8 +132,8 @@ def _keep(task: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _check_link(task: str, link: Any) -> Signature:
-    if not isinstance(link, Signature):
+def _check_link(task: str, link: Any) -> Any:
+    if not isinstance(link, dict) or "task" not in link:  # a stored one is no Signature any more
         raise TypeError(f"{task}: link={link!r} is not a signature. Give task.s(…) or a list.")
     return link
 

@@ -1,6 +1,6 @@
 """The outbox's settings: each is ``OUTBOX_<NAME>`` in Django's settings, or this default."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
 from django.conf import settings
@@ -48,8 +48,9 @@ class Conf:
     """Which calls a worker that sends task events shows in Flower: "failures", "all" or "none". An
     event costs a message; a successful call two or three."""
 
-    CONTEXT: Sequence[str] = ()
-    """What else travels with a call: dotted names of carriers (see ``core.context.Carrier``)."""
+    CONTEXT: Mapping[str, str] = field(default_factory=dict)
+    """What else travels with a call, beside actor, request and address: names of yours, with the
+    dotted names of carriers: ``{"language": "core.outbox.carriers.Language"}``."""
 
     HEALTH_SECONDS: float = 3
     """How long the health check waits for the databases; one that has not answered then counts as

@@ -62,6 +62,8 @@ class Drain:
     """When it last woke others to run what is due beside the call that it leased."""
     reached: Position = field(init=False, default=START)
     """After which call the task's statement looks for the next."""
+    tried: dict[int, Call] = field(init=False, default_factory=dict)
+    """The calls of the batch that runs, with what became of their last run."""
 
     def __post_init__(self) -> None:
         self.task, self.options = self.runner.task, self.runner.options
@@ -190,6 +192,7 @@ class Drain:
                 self._settle_together(batch)
             except Exception as error:  # noqa: BLE001  # whatever it is, it is the calls' outcome
                 self._settle_failed(batch, error)
+            self.tried = {}
         except (Exception, KeyboardInterrupt):
             # No database, or a person: no crash. A call that exits, as one that is killed, is one.
             _forget(batch)
@@ -222,7 +225,9 @@ class Drain:
     ) -> Report:
         report = Report()
         with transaction.atomic(using=self.using):
-            done, failed = run(batch.lock())
+            calls = batch.lock()
+            self.tried = {call.pk: call for call in calls}
+            done, failed = run(calls)
             report.settled = settle_done(self.using, done)
             send_done(self.runner, done)
             for call, error in failed:
@@ -283,7 +288,7 @@ class Drain:
         if len(batch.ids) == 1:
             with transaction.atomic(using=self.using):
                 for call in batch.lock():
-                    self._fail(self.report, call, error)
+                    self._fail(self.report, self.tried.get(call.pk, call), error)
             return
         batch.forget()
         for pk in batch.ids:

@@ -6,12 +6,16 @@ from functools import partial
 from typing import Any
 
 from celery.app.task import Context
-from celery.canvas import Signature
+from celery.canvas import Signature, maybe_signature
 from celery.exceptions import Ignore, Retry
 
 from core.outbox.call import Call, encode_arguments
 from core.outbox.calling import start_on_commit
 from core.outbox.options import Options
+
+FROZEN = ("task_id", "root_id", "parent_id", "reply_to", "replaced_task_nesting")
+"""What Celery writes into the options of a signature that replaces a task. The call that replaces
+a call has an id of its own."""
 
 
 class CallRequest(Context):
@@ -86,7 +90,13 @@ def replace(task: Any, celerys: Callable[[Signature], Any], sig: Signature) -> A
     calls = task.request.get("outbox_calls")
     if calls is None:
         return celerys(sig)
-    start_on_commit(sig, using=calls[0].using)
+    call = calls[0]
+    for link in call.options.get("link", ()):
+        linked: Any = maybe_signature(link, app=task.app)
+        sig.link(linked)
+    for name in FROZEN:
+        sig.options.pop(name, None)
+    start_on_commit(sig, using=call.using)
     raise Ignore("Replaced by new task")
 
 

@@ -9,7 +9,7 @@ import logging
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
@@ -24,6 +24,7 @@ from core.context import use
 from core.outbox import results
 from core.outbox.call import Call
 from core.outbox.calling import check_signature
+from core.outbox.carriers import carriers
 from core.outbox.hooks import is_instrumented, is_watched
 from core.outbox.lease import rows_of
 from core.outbox.limits import Limits, limited
@@ -34,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 UNRUN = (CoroutineType, GeneratorType, AsyncGeneratorType)
 """What a function returns of which nothing has been run."""
+
+NOTHING = nullcontext()
 
 HOST = socket.gethostname()
 
@@ -79,7 +82,7 @@ class Runner:
         """
         self.read(call)
         check_signature(self.task, call.args, call.kwargs)
-        with use(call.context):
+        with use(call.context), carriers.restored(call.carried) if call.carried else NOTHING:
             return self._run(self.request_of([call], call.args, call.kwargs))
 
     def run_batch(self, calls: Sequence[Call]) -> None:

@@ -1,5 +1,6 @@
 """Two databases: a call belongs to the one whose transaction made it."""
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ from pytest_django import DjangoDbBlocker
 from audit.models import AuditLog
 from content.models import Author, Product
 from core.models import OutboxCall
-from core.outbox import sweep, wake
+from core.outbox import neighbours, sweep, wake
 from core.outbox.drain import drain_all, drain_task
 from core.outbox.operate import outbox_status
 from core.outbox.sweep import Sweeper, outbox_aliases
@@ -175,6 +176,23 @@ class TestDrain:
         report = drain.apply([effects.make_group.name, SECOND]).get()
         assert report["settled"] == 1
         assert waiting() == {DEFAULT: 1, SECOND: 0}
+
+
+def test_another_database_s_transaction(caplog: pytest.LogCaptureFixture) -> None:
+    """A call for a database without a transaction is warned of once, where another has one."""
+    neighbours._warned.clear()
+    with transaction.atomic(using=SECOND):
+        effects.make_group.delay_on_commit("a")
+        effects.make_group.delay_on_commit("b")
+    warned = [text for text in caplog.messages if "which has no transaction open" in text]
+    assert len(warned) == 1
+    assert f"for database '{DEFAULT}'" in warned[0]
+    neighbours._warned.clear()
+    caplog.clear()
+    effects.make_group.delay_on_commit("c")
+    with transaction.atomic(using=SECOND), transaction.atomic():
+        effects.make_group.delay_on_commit("d")
+    assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
 
 
 class TestOperation:
