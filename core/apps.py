@@ -12,4 +12,5 @@ class CoreConfig(AppConfig):
     def ready(self) -> None:
         """Register the system checks."""
         from core import checks  # noqa: F401  # registers itself
+        from core.outbox import checks as outbox_checks  # noqa: F401  # so does this
         from core.outbox import draining, reconnect, sweep  # noqa: F401  # tasks, the worker's signals

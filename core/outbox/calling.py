@@ -50,7 +50,7 @@ def call_on_commit(
         check_runnable(task)
     if countdown is not None or eta is not None:
         _check_time(task.name, countdown, eta)
-    kept = _keep(task.name, options) if options else None
+    kept = _keep(task, options) if options else None
     args, kwargs = list(args or ()), dict(kwargs or {})
     check_signature(task, args, kwargs)
     call = Call(
@@ -116,14 +116,20 @@ def check_runnable(task: Any) -> None:
     _runnable.add(task.name)
 
 
-def _keep(task: str, options: Mapping[str, Any]) -> dict[str, Any]:
+def _keep(called: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options as they are stored; raise TypeError for one that can't be kept."""
+    task = called.name
     kept = {name: value for name, value in options.items() if value is not None}
     if refused := sorted(set(kept) - set(HONOURED)):
         raise TypeError(
             f"{task}: a durable call takes args, kwargs, using, countdown, eta and "
             f"{', '.join(HONOURED)}, not {', '.join(refused)}. Route a task by CELERY_TASK_ROUTES; "
             "its other options are arguments of @shared_task."
+        )
+    if bool(kept) and getattr(called, "sql", ""):
+        raise TypeError(
+            f"{task}: its calls are settled by its statement (sql=…), all at once, so that a call "
+            f"can't have options of its own: {', '.join(sorted(kept))}. Leave them out."
         )
     if "expires" in kept:
         check_expires(task, kept["expires"])

@@ -67,6 +67,11 @@ class OutboxTask(_DjangoTask):
                 f"{cls.__name__}: sql={cls.sql!r} and atomic=False exclude each other. "
                 "A statement's effects are in the database; drop one of the two options."
             )
+        if cls.sql and getattr(cls, "expires", None) is not None:
+            raise TypeError(
+                f"{cls.__name__}: sql={cls.sql!r} and expires={cls.expires!r} exclude each other. "
+                "Have the statement leave out what is too late; drop one of the two options."
+            )
         # A SELECT would not be run: nobody reads what it finds. The calls would be lost.
         if cls.sql and not cls.sql.lstrip().upper().startswith(STATEMENTS):
             raise TypeError(

@@ -63,3 +63,30 @@ def count_names(name: str) -> dict[str, int]:
 def fail(self: Any, text: str) -> None:
     """An error."""
     raise ValueError(text)
+
+
+@shared_task(atomic=False, max_retries=0)
+def fail_outside(text: str) -> None:
+    """An error outside the calls' transaction."""
+    raise ValueError(text)
+
+
+@shared_task(soft_time_limit=1, max_retries=0)
+def take_time(name: str, seconds: float = 0.1) -> None:
+    """A row, after a while."""
+    time.sleep(seconds)
+    Group.objects.create(name=name)
+
+
+@shared_task(atomic=False, time_limit=1, lease=30)
+def take_time_outside(name: str, seconds: float = 0.1) -> None:
+    """The same, outside the calls' transaction."""
+    time.sleep(seconds)
+    Group.objects.create(name=name)
+
+
+@shared_task(rate_limit="5/s")
+def go_slowly(path: str) -> None:
+    """A line with the time."""
+    with Path(path).open("a") as file:
+        file.write(f"{time.time()}\n")

@@ -49,8 +49,9 @@ class TestRefused:
     @pytest.mark.parametrize("name", ["queue", "priority", "shadow", "link_error", "chord"])
     def test_option(self, name: str) -> None:
         """One that a durable call can't have is named, with what to do."""
+        call: Any = effects.make_group.apply_async_on_commit
         with pytest.raises(TypeError, match=f"not {name}.* Route a task by CELERY_TASK_ROUTES"):
-            effects.make_group.apply_async_on_commit(["a"], **{name: 1})
+            call(["a"], **{name: 1})
 
     @pytest.mark.parametrize(
         "value",

@@ -1,0 +1,81 @@
+"""Time limits and rate limits are a call's, however many of them a drain runs."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from django.db import transaction
+
+from core.models import OutboxCall
+from tests.integration.outbox import tasks
+from tests.integration.outbox.conftest import StartWorker
+from tests.wait import wait_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TIMEOUT = 60
+
+
+def names() -> list[str]:
+    """Return the effects that were committed."""
+    return sorted(Group.objects.values_list("name", flat=True))
+
+
+def wait_empty() -> None:
+    """Wait until the outbox is empty."""
+    wait_for(lambda: not OutboxCall.objects.exists(), TIMEOUT, "an empty outbox")
+
+
+@pytest.mark.parametrize("task", [tasks.take_time, tasks.take_time_outside])
+def test_innocent_calls(start_worker: StartWorker, task: Any) -> None:
+    """Calls that are each within their limit settle, however long they take together."""
+    start_worker()
+    expected = [f"call {number:02}" for number in range(25)]
+    with transaction.atomic():
+        for name in expected:
+            task.delay_on_commit(name=name)
+    wait_empty()
+    assert names() == expected
+
+
+def test_soft_limit(start_worker: StartWorker) -> None:
+    """A call over its soft limit has failed; those beside it settle."""
+    start_worker()
+    with transaction.atomic():
+        tasks.take_time.delay_on_commit(name="before")
+        slow = tasks.take_time.delay_on_commit(name="slow", seconds=30)
+        tasks.take_time.delay_on_commit(name="after")
+    dead = OutboxCall.objects.filter(status=OutboxCall.Status.DEAD)
+    wait_for(lambda: dead.exists() and OutboxCall.objects.count() == 1, TIMEOUT, "one dead letter")
+    assert dead.get().pk == slow.pk
+    assert "SoftTimeLimitExceeded" in dead.get().error
+    assert names() == ["after", "before"]
+
+
+def test_hard_limit(start_worker: StartWorker) -> None:
+    """The process of a call over its limit is killed, and the log says whose fault it was."""
+    worker = start_worker()
+    slow = tasks.take_time_outside.delay_on_commit(name="slow", seconds=30)
+    said = f"{tasks.take_time_outside.name}[{slow.id}]: not over after its time limit of 1s"
+    wait_for(lambda: said in worker.logs(), TIMEOUT, worker.logs)
+    tasks.take_time_outside.delay_on_commit(name="next")
+    wait_for(lambda: names() == ["next"], TIMEOUT, worker.logs)
+
+
+def test_rate_limit(start_worker: StartWorker, tmp_path: Path) -> None:
+    """Calls of a task with a rate limit keep their distance, in whichever process they run."""
+    start_worker(concurrency=2)
+    path = tmp_path / "times"
+    with transaction.atomic():
+        for _ in range(8):
+            tasks.go_slowly.delay_on_commit(path=str(path))
+        tasks.make_group.delay_on_commit(name="beside")
+    wait_for(lambda: names() == ["beside"], TIMEOUT, "a task beside it")
+    wait_empty()
+    times = sorted(map(float, path.read_text().split()))
+    assert len(times) == 8
+    # Two processes write their times a little after their turns.
+    assert min(b - a for a, b in pairwise(times)) > 0.1
+    assert times[-1] - times[0] > 7 * 0.2 - 0.1
