@@ -147,11 +147,11 @@ class Call:
             # Celery's takes twice as long, to look for types that JSON hasn't got.
             loads = celery_json.loads if '"__type__"' in self.payload else json.loads
             self.args, self.kwargs, *options = loads(self.payload)
-            self.options = options[0] if options else {}
             context = json.loads(self.raw_context)
             self.context, self.carried = Context(*context[:4]), context[4:] and context[4]
             if not isinstance(self.args, list) or not isinstance(self.kwargs, dict):
                 raise TypeError("expected a list and a mapping")
+            self.options = options[0] if options else {}
         except Exception as error:
             raise CallError(
                 f"{self.task} #{self.pk}: the stored arguments {self.payload[:200]!r} can't be "

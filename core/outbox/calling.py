@@ -118,7 +118,7 @@ def check_runnable(task: Any) -> None:
 
 def _keep(called: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options as they are stored; raise TypeError for one that can't be kept."""
-    task = called.name
+    task, by_statement = called.name, bool(getattr(called, "sql", ""))
     kept = {name: value for name, value in options.items() if value is not None}
     if refused := sorted(set(kept) - set(HONOURED)):
         raise TypeError(
@@ -126,7 +126,7 @@ def _keep(called: Any, options: Mapping[str, Any]) -> dict[str, Any]:
             f"{', '.join(HONOURED)}, not {', '.join(refused)}. Route a task by CELERY_TASK_ROUTES; "
             "its other options are arguments of @shared_task."
         )
-    if bool(kept) and getattr(called, "sql", ""):
+    if kept and by_statement:
         raise TypeError(
             f"{task}: its calls are settled by its statement (sql=…), all at once, so that a call "
             f"can't have options of its own: {', '.join(sorted(kept))}. Leave them out."

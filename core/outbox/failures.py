@@ -14,7 +14,7 @@ from django.db import transaction
 
 from core.models import OutboxCall
 from core.outbox import events, results
-from core.outbox.call import Call
+from core.outbox.call import Call, CallError
 from core.outbox.request import CallRequest
 from core.outbox.run import Runner
 
@@ -38,13 +38,15 @@ def tell_failed(
 
 
 def _request_of(runner: Runner, call: Call) -> CallRequest:
-    # Of a call that can't be read there is no argument to tell of.
-    args, kwargs = getattr(call, "args", []), getattr(call, "kwargs", {})
     if not hasattr(call, "options"):
-        call.options = {}
+        try:
+            call.decode()
+        except CallError:
+            # There is no argument to tell of.
+            call.args, call.kwargs, call.options = [], {}, {}
     if runner.options.batch:
         return runner.request_of([call], [[call]], {})
-    return runner.request_of([call], args, kwargs)
+    return runner.request_of([call], call.args, call.kwargs)
 
 
 def _tell(
@@ -80,12 +82,25 @@ def _tell(
 def tell_expired(runner: Runner, call: Call, error: BaseException) -> None:
     """Tell that a call was not run, since it was too late: as Celery does of a message."""
     logger.warning("%s", error, extra={"task": call.task, "call_id": call.id})
+    _tell_unrun(runner, call, "expired")
+
+
+def tell_revoked(runner: Runner, call: Call) -> None:
+    """Tell that a call will not be run, since somebody took it back."""
+    _tell_unrun(runner, call, "revoked")
+
+
+def _tell_unrun(runner: Runner, call: Call, reason: str) -> None:
     try:
         request = _request_of(runner, call)
         with transaction.atomic(using=call.using), runner.current(request):
-            results.keep_revoked(runner.task, request, "expired")
+            results.keep_revoked(runner.task, request, reason)
             signals.task_revoked.send(
-                sender=runner.task, request=request, terminated=False, signum=None, expired=True
+                sender=runner.task,
+                request=request,
+                terminated=False,
+                signum=None,
+                expired=reason == "expired",
             )
     except Exception:
-        logger.exception("%s[%s]: not everybody was told that it expired", call.task, call.id)
+        logger.exception("%s[%s]: not everybody was told: %s", call.task, call.id, reason)

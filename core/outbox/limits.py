@@ -119,6 +119,13 @@ def _kill() -> None:
 def worker_init_take_limits(sender: Any, **kwargs: Any) -> None:
     """Take the limits that the worker was started with; its pool's processes inherit them."""
     global _defaults
+    pool = getattr(sender, "pool_cls", None)
+    if "prefork" not in str(getattr(pool, "__module__", pool)):
+        logger.warning(
+            "No time limit is held for calls in this worker: its pool, %s, has no processes that "
+            "could be killed. A call that never returns holds its thread for ever; use -P prefork.",
+            getattr(pool, "__module__", pool),
+        )
     _defaults = Limits(
         getattr(sender, "soft_time_limit", None), getattr(sender, "time_limit", None)
     )
