@@ -1,19 +1,22 @@
 """Who does what, and how that follows a call into its task."""
 
 import threading
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import AnonymousUser, User
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.test import AsyncClient, Client
 from django.urls import path
 from pytest_django import Settings
 
 from core import urls
 from core.context import Context, ContextMiddleware, current, use
+from core.models import OutboxCall
 from core.outbox.drain import drain_all
 from tests.factories import UserFactory
 from tests.unit.core import effects
@@ -49,7 +52,37 @@ def fail(request: HttpRequest) -> HttpResponse:
     raise ZeroDivisionError
 
 
-views = (tell, tell_late, enqueue, ignore, fail)
+def stream(request: HttpRequest) -> StreamingHttpResponse:
+    """Has a task called by each part of its response."""
+
+    def parts() -> Iterator[str]:
+        for name in "ab":
+            effects.make_group.delay_on_commit(name)
+            yield name
+
+    return StreamingHttpResponse(parts())
+
+
+@transaction.non_atomic_requests
+async def enqueue_async(request: HttpRequest) -> HttpResponse:
+    """Has a task called, from a coroutine."""
+    call = await effects.make_group.adelay_on_commit("from a coroutine")
+    return HttpResponse(call.id)
+
+
+@transaction.non_atomic_requests
+async def stream_async(request: HttpRequest) -> StreamingHttpResponse:
+    """Has a task called by each part of its response, from coroutines."""
+
+    async def parts() -> AsyncIterator[str]:
+        for name in "ab":
+            await effects.make_group.adelay_on_commit(name)
+            yield name
+
+    return StreamingHttpResponse(parts())
+
+
+views = (tell, tell_late, enqueue, ignore, fail, stream, enqueue_async, stream_async)
 urlpatterns = [*(path(f"{view.__name__}/", view) for view in views), *urls.urlpatterns]
 
 
@@ -242,6 +275,43 @@ class TestLeaks:
             thread.join(timeout=10)
         assert seen == {"ann": "ann", "bo": "bo"}
         assert current() == Context()
+
+
+@pytest.mark.django_db(transaction=True)
+class TestStreaming:
+    """Calls that are made after the view has returned."""
+
+    def test_actor(self, client: Client) -> None:
+        """A streaming response's calls have their request's context."""
+        user = UserFactory()
+        client.force_login(user)
+        response: Any = client.get("/stream/", headers={"X-Request-ID": "r1"})
+        assert b"".join(response.streaming_content) == b"ab"
+        assert current() == Context()
+        drain_all()
+        found = [(each.actor, each.request_id) for each in effects.contexts]
+        assert found == [(user.username, "r1")] * 2
+
+    def test_async(self, async_client: AsyncClient) -> None:
+        """So have those of an asynchronous one."""
+
+        async def get() -> bytes:
+            response: Any = await async_client.get("/stream_async/", headers={"X-Request-ID": "r1"})
+            return b"".join([part async for part in response.streaming_content])
+
+        assert async_to_sync(get)() == b"ab"
+        drain_all()
+        assert [each.request_id for each in effects.contexts] == ["r1"] * 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_async_view(async_client: AsyncClient) -> None:
+    """A coroutine has a task called, in the context of its request, by ``adelay_on_commit``."""
+    get: Any = async_to_sync(async_client.get)
+    response = get("/enqueue_async/", headers={"X-Request-ID": "r1"})
+    assert OutboxCall.objects.get().pk == int(response.content)
+    drain_all()
+    assert [each.request_id for each in effects.contexts] == ["r1"]
 
 
 def test_asgi(async_client: AsyncClient) -> None:
