@@ -53,7 +53,12 @@ class Backlog:
 # Where a backlog outlasts its time it is the last: the next would have to wait for it.
 SHALLOW = Backlog("audit", 10_000)
 PEERS = [Backlog("noop", 200, 5), Backlog("counter", 200, 5), Backlog("mail", 1000, 8), SHALLOW]
-KINDS = [Backlog("noop", 100_000), Backlog("counter", 100_000), Backlog("mail", 1000)]
+KINDS = [
+    Backlog("noop", 100_000),
+    Backlog("noop in batches", 100_000),
+    Backlog("counter", 100_000),
+    Backlog("mail", 1000),
+]
 AUDIT = [Backlog("audit", 10_000, rounds=5), Backlog("audit", 100_000)]
 OWN = {
     1: [*KINDS, AUDIT[1]],
@@ -62,7 +67,7 @@ OWN = {
 }
 """The backlogs that we get, by the number of worker processes."""
 
-QUICK = [Backlog("noop", 20_000), Backlog("counter", 20_000), Backlog("mail", 300), AUDIT[0]]
+QUICK = [Backlog(each.kind, min(each.depth // 5, 20_000)) for each in KINDS] + AUDIT[:1]
 
 
 def measure(bench: Bench) -> Iterator[Result]:
@@ -129,7 +134,7 @@ class Watch:
     def drain(self) -> Iterator[tuple[str, list[float]]]:
         """The rates and the costs, each with its unit."""
         # What does nothing is counted by what is left of it.
-        already = -self.backlog.depth if self.backlog.kind == "noop" else self._count()
+        already = -self.backlog.depth if is_noop(self.backlog.kind) else self._count()
         child, backlog = self.bench.child(self.name), self.backlog
         filling = Look(time.monotonic(), 0)
         child.run("benchmarks.backlog:fill", kind=backlog.kind, depth=backlog.depth)
@@ -200,8 +205,8 @@ def counter_of(bench: Bench, name: str, kind: str) -> Callable[[], int]:
     """What counts the effects of the kind: by themselves; those that do nothing by what is left."""
     if kind == "mail":
         return lambda: bench.servers.smtp.received
-    if kind == "noop":
-        return lambda: -int(bench.child(name).do("left", kind="noop"))
+    if is_noop(kind):
+        return lambda: -int(bench.child(name).do("left", kind=kind))
     sql = {
         # To count a million rows takes the processors from those who write them. A batch that is
         # under way counts already, at the first look as at the last.
@@ -209,6 +214,11 @@ def counter_of(bench: Bench, name: str, kind: str) -> Callable[[], int]:
         "counter": "SELECT sum(value) FROM shop_counter",
     }[kind.partition(" ")[0]]
     return lambda: int(bench.servers.query(sql, name)[0][0])
+
+
+def is_noop(kind: str) -> bool:
+    """Return whether effects of this kind leave nothing that could be counted."""
+    return kind.startswith("noop")
 
 
 def tree_seconds(pid: int) -> float:

@@ -70,9 +70,14 @@ effects = [_effect(number) for number in range(EFFECTS)]
 """The tasks of a save's effects."""
 
 
+@shared_task
+def noop(item_id: int) -> None:
+    """Do nothing, once for each call, as the peers' jobs do."""
+
+
 @shared_task(batch=True)
-def noop(calls: Sequence[Call]) -> None:
-    """Do nothing."""
+def noop_in_batches(calls: Sequence[Call]) -> None:
+    """Do nothing, once for each batch."""
 
 
 # A statement has no use for a batch's memory, and more of each batch's time for its rows.
@@ -102,6 +107,7 @@ def mail(item_id: int) -> None:
 
 kinds = {
     "noop": noop,
+    "noop in batches": noop_in_batches,
     "audit": audit,
     "audit by function": audit_by_function,
     "counter": counter,
