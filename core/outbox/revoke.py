@@ -1,7 +1,7 @@
 """Revoking: a call that nobody has begun is taken back, by its id, as Celery revokes a task.
 
-``app.control.revoke(id)`` and ``AsyncResult(id).revoke()`` reach the workers. At its next sweep each
-worker looks whether one of the ids is a call's.
+``app.control.revoke(id)`` and ``AsyncResult(id).revoke()`` reach the workers. Each worker looks at
+its next sweep whether one of the ids is a call's.
 """
 
 import logging
