@@ -32,7 +32,7 @@ class Unlucky(Exception):
     """What the tasks raise."""
 
 
-def make(base: type[Task[..., Any]], function: Any, **options: Any) -> Any:
+def make(base: type[Any], function: Any, **options: Any) -> Any:
     """Return a task of the class; one of its name from another test is replaced."""
     name = f"tests.retry.{function.__name__}.{base.__module__}"
     app: Any = current_app
