@@ -45,6 +45,16 @@ class Expired(Exception):
     """The call is too late: its ``expires`` is over. Nothing was run."""
 
 
+def _wraps_calls(task: Any) -> bool:
+    """Return whether the task's class has a ``__call__`` of its own around its function."""
+    if not trace.task_has_custom(task, "__call__"):
+        return False
+    # Celery's __call__, which it may call in turn, would push another request. A worker's process
+    # has this protection against it; a command's has not.
+    trace._install_stack_protection()  # type: ignore[attr-defined]  # not in its stubs
+    return True
+
+
 class Runner:
     """Runs the calls of one task in one database.
 
@@ -60,7 +70,7 @@ class Runner:
         self.traced: Any = self._build_tracer() if is_instrumented() else None
         self.watched = is_watched(task)
         """Whether somebody is told of each call."""
-        self._function = task if trace.task_has_custom(task, "__call__") else task.run
+        self._function = task if _wraps_calls(task) else task.run
         self.hostname: str = getattr(message, "hostname", None) or f"outbox@{HOST}"
         self._base = {
             "task": task.name,

@@ -83,7 +83,7 @@ def hooked(self: Any, name: str) -> str:
     """A row, or an error."""
     Group.objects.create(name=name)
     if name.startswith("bad"):
-        raise ValueError(f"{name} {self.request.id}")
+        raise self.retry(exc=ValueError(f"{name} {self.request.id}"))
     return name
 
 
