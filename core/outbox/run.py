@@ -28,7 +28,7 @@ from core.outbox.carriers import carriers
 from core.outbox.hooks import is_instrumented, is_watched
 from core.outbox.lease import rows_of
 from core.outbox.limits import Limits, limited
-from core.outbox.options import Options
+from core.outbox.options import Options, the_task
 from core.outbox.request import CallRequest, adopt
 
 logger = logging.getLogger(__name__)
@@ -62,9 +62,9 @@ class Runner:
     """
 
     def __init__(self, task: Any, message: Any = None) -> None:
+        self.task = task = the_task(task)
         if not getattr(task, "is_outbox_task", False):
             adopt(task)
-        self.task = task
         self.options = Options.of(task)
         self.limits = Limits.of(task)
         self.traced: Any = self._build_tracer() if is_instrumented() else None
