@@ -133,9 +133,9 @@ class AuditableMixin(_Base):
         if cls is not self._meta.concrete_model:
             return updated  # the table of a parent; the model's own comes last
         before = self._standing_row() if updated else None
-        written = {**self._values(names), **self._select_computed(using, names)}
+        written = {**self._values(names), **self._select_computed(using, names, before)}
         if not raw:
-            self._save = _Save(before, self._diff(before, written, names))
+            self._save = _Save(before, self._diff(before, written))
         self._mark_written(using, before, written)
         return updated
 
@@ -181,14 +181,15 @@ class AuditableMixin(_Base):
         row.values = {**row.values, **values}
         self._row = row
 
-    def _diff(
-        self, row: Row | None, new: dict[str, Any], names: frozenset[str] | None = None
-    ) -> dict[str, tuple[Any, Any]]:
+    def _diff(self, row: Row | None, new: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
         known = row.values if row else {}
         return {
             field.name: (known[field.attname], new[field.attname])
-            for field in self._written_fields(names)
-            if field.attname in known and known[field.attname] != new[field.attname]
+            for field in self._meta.concrete_fields
+            if field.attname in known
+            and field.attname in new
+            and known[field.attname] != new[field.attname]
+            and _is_told(field)
         }
 
     def _loaded_fields(self, names: frozenset[str] | None) -> list[Any]:
@@ -202,11 +203,7 @@ class AuditableMixin(_Base):
 
     def _written_fields(self, names: frozenset[str] | None) -> list[Any]:
         """The fields that a save with ``update_fields=names`` writes, but the key and counters."""
-        return [
-            field
-            for field in self._loaded_fields(names)
-            if not (field.primary_key or field.generated or isinstance(field, CounterField))
-        ]
+        return [field for field in self._loaded_fields(names) if _is_told(field)]
 
     def _values(self, names: frozenset[str] | None = None) -> dict[str, Any]:
         """The values of the loaded fields, as the database returns them."""
@@ -235,10 +232,22 @@ class AuditableMixin(_Base):
         if values := self._select(using, unknown):
             self._learn(values)
 
-    def _select_computed(self, using: str | None, names: frozenset[str] | None) -> dict[str, Any]:
-        """What the database made of the expressions that were saved."""
-        fields = self._written_fields(names)
-        attnames = [f.attname for f in fields if is_expression(self.__dict__[f.attname])]
+    def _select_computed(
+        self, using: str | None, names: frozenset[str] | None, before: Row | None
+    ) -> dict[str, Any]:
+        """Read what the database made of the expressions that were saved.
+
+        From Django 6.1 on the save defers such a field, or sets its value where an UPDATE returns
+        it. No field that was written is deferred otherwise.
+        """
+        now, known = self.__dict__, before.values if before else {}
+        attnames = [
+            name
+            for field in self._meta.concrete_fields
+            if (names is None or field.name in names or field.attname in names)
+            and (is_expression(now[name]) if (name := field.attname) in now else name in known)
+            and _is_told(field)
+        ]
         return self._select(using, attnames)
 
     def _select(self, using: str | None, attnames: Sequence[str]) -> dict[str, Any]:
@@ -252,6 +261,11 @@ class AuditableMixin(_Base):
         row = self._standing_row()
         copied = row and Row(row.pk, dict(row.values))
         return {**super().__getstate__(), "_row": copied, "_save": None, "_locked": None}
+
+
+def _is_told(field: Any) -> bool:
+    """Return False for a field whose value is no change of its own: the key, a counter."""
+    return not (field.primary_key or field.generated or isinstance(field, CounterField))
 
 
 def adopt(model: type[models.Model]) -> None:
