@@ -8,6 +8,7 @@ class AuditConfig(AppConfig):
 
     name = "audit"
     verbose_name = "Audit log"
+    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Register the checks; follow each configured model."""

@@ -7,6 +7,7 @@ class ContentConfig(AppConfig):
     """The articles, the people who write them, and the products."""
 
     name = "content"
+    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Connect the receivers; follow the changes of Django's own ``User``."""

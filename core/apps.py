@@ -8,6 +8,7 @@ class CoreConfig(AppConfig):
 
     name = "core"
     verbose_name = "Outbox"
+    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Register the system checks."""

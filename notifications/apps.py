@@ -7,6 +7,7 @@ class NotificationsConfig(AppConfig):
     """Follows, and the mails that tell followers and authors what happened."""
 
     name = "notifications"
+    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Connect the receivers."""
