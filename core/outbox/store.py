@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -12,6 +13,12 @@ from core.outbox.call import Call
 # plans a few rows of values in half the time that a JSON array takes it, and copies many in less.
 INTO = "core_outboxcall (id, task, payload, context"
 FEW = 20
+
+# More characters than this are not to stay in memory. A cursor keeps the parameters of its last
+# statement, and the client library of PostgreSQL never frees the room of its longest message but
+# sends a COPY in pieces.
+LARGE = 256 * 1024
+PAYLOAD = attrgetter("payload")
 
 # One JSON array as the only parameter has no limit on the number of calls.
 FROM_JSON = {
@@ -50,27 +57,39 @@ LATER = {
 
 
 def pending_calls(connection: BaseDatabaseWrapper) -> list[Call]:
-    """The calls that the connection's transaction has made and not stored."""
-    callbacks = [each[1] for each in connection.run_on_commit]
-    return [each for each in callbacks if type(each) is Call and not each.stored]
+    """Return the calls that the connection's transaction has made and not stored."""
+    return [
+        call
+        for entry in connection.run_on_commit
+        if type(call := entry[1]) is Call and not call.stored
+    ]
 
 
 def store_calls(cursor: Any, calls: Sequence[Call], ending: str = "") -> None:
     """Write ``calls`` with one statement, in the transaction of Django's cursor if it is in one.
 
-    ``ending`` is sent along with it, if the connection takes more than a statement at a time.
+    ``ending`` is sent along with an INSERT. Only a connection that takes several statements in one
+    message can be given one.
     """
-    vendor = cursor.db.vendor
     many = len(calls) > FEW
-    copied = many and getattr(cursor.db, "can_copy", False)
+    large = sum(map(len, map(PAYLOAD, calls))) > LARGE
+    copied = (many or large) and getattr(cursor.db, "can_copy", False)
     if copied and all(call.is_due for call in calls):
         _copy(cursor, calls)
     else:
-        in_json = vendor in (FROM_JSON if many else {"sqlite"})
-        rows, parameters = (_from_json if in_json else _values)(vendor, calls)
-        cursor.execute(f"INSERT INTO {INTO}, available_at) {rows}{ending}", parameters)
+        _insert(cursor, calls, ending, many, large)
     for call in calls:
         call.stored = True
+
+
+def _insert(cursor: Any, calls: Sequence[Call], ending: str, many: bool, large: bool) -> None:
+    vendor = cursor.db.vendor
+    in_json = vendor in (FROM_JSON if many else {"sqlite"})
+    rows, parameters = (_from_json if in_json else _values)(vendor, calls)
+    statement = f"INSERT INTO {INTO}, available_at) {rows}{ending}"
+    cursor.execute(statement, parameters)
+    if large and hasattr(cursor.db, "forget_parameters"):
+        cursor.db.forget_parameters(cursor, statement)
 
 
 def _copy(cursor: Any, calls: Sequence[Call]) -> None:

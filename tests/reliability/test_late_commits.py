@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -28,15 +29,15 @@ LATE = "late commit"
 def commit_late(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
     """A transaction that has stored its call and not committed; called, it commits."""
     stored, go_on = threading.Event(), threading.Event()
-    original = hook.sure_callbacks
+    original = hook.store_calls
 
-    def wait_and_go_on(*args: object) -> object:
+    def store_and_wait(*args: Any) -> None:
+        original(*args)
         if threading.current_thread().name == LATE:
             stored.set()
             go_on.wait(TIMEOUT)
-        return original(*args)  # type: ignore[arg-type]  # as it was called
 
-    monkeypatch.setattr(hook, "sure_callbacks", wait_and_go_on)
+    monkeypatch.setattr(hook, "store_calls", store_and_wait)
 
     def make_call() -> None:
         connection.several_statements = False  # there is to be a time between the two

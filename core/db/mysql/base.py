@@ -14,7 +14,7 @@ from django.db.backends.mysql import base, features
 from django.db.utils import DatabaseErrorWrapper
 from django.utils.functional import cached_property
 
-from core.db.hook import OutboxMixin
+from core.db.hook import ImplicitCommitMixin
 
 # https://dev.mysql.com/doc/refman/8.0/en/innodb-error-handling.html: a deadlock, or no room for
 # more locks, rolls the whole transaction back.
@@ -52,14 +52,14 @@ class DatabaseFeatures(features.DatabaseFeatures):
         return max(super().minimum_database_version, first)
 
 
-class DatabaseWrapper(OutboxMixin, base.DatabaseWrapper):
+class DatabaseWrapper(ImplicitCommitMixin, base.DatabaseWrapper):
     """A MySQL connection that stores its calls before COMMIT."""
 
     features_class = DatabaseFeatures
 
     @cached_property
     def wrap_database_errors(self) -> DatabaseErrorWrapper:
-        """What turns the driver's errors into Django's."""
+        """Return the wrapper that turns the driver's errors into Django's."""
         return ErrorWrapper(self)
 
     def init_connection_state(self) -> None:

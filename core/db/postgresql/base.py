@@ -21,11 +21,9 @@ class DatabaseWrapper(OutboxMixin, base.DatabaseWrapper):
         ops_class = DatabaseOperations
 
     def get_connection_params(self) -> dict[str, Any]:
-        """Django's, with our cursor in place of its own; one that OPTIONS name stays."""
+        """Return Django's parameters, with the cursor that joins BEGIN to the first statement."""
         params = super().get_connection_params()
-        if self.several_statements and params["cursor_factory"] is base.Cursor:
-            params["cursor_factory"] = Cursor
-        return params
+        return params | {"cursor_factory": Cursor} if self.joins_begin else params
 
     @cached_property
     def several_statements(self) -> bool:  # type: ignore[override]  # a constant elsewhere
@@ -34,3 +32,8 @@ class DatabaseWrapper(OutboxMixin, base.DatabaseWrapper):
         https://www.psycopg.org/psycopg3/docs/advanced/cursors.html#client-side-binding-cursors
         """
         return is_psycopg3 and not self.features.uses_server_side_binding
+
+    @property
+    def can_join_begin(self) -> bool:  # type: ignore[override]  # a constant elsewhere
+        """True where a message may hold several statements, unless OPTIONS name a cursor."""
+        return self.several_statements and "cursor_factory" not in self.settings_dict["OPTIONS"]

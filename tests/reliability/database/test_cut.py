@@ -37,7 +37,7 @@ class TestCut:
         "after the claim": ("after", "core.outbox.drain.claim_batch"),
         "in the effect": None,
         "before the settlement": ("before", "core.outbox.drain.settle_done"),
-        "at COMMIT": ("before", "core.db.hook.sure_callbacks"),
+        "at COMMIT": ("before", "django.db.backends.base.base.debug_transaction"),
     }
 
     @either

@@ -1,11 +1,17 @@
 """What of a transaction's calls is stored, when, and with how many statements."""
 
+import ctypes
+import gc
 import json
+import resource
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
-from django.db.models.functions import Now
+from django.db.models.functions import Length, Now
 from django.test.utils import CaptureQueriesContext
 
 from core.db import hook
@@ -226,3 +232,44 @@ def test_pending_calls() -> None:
         transaction.on_commit(lambda: None)
         effects.make_group.delay_on_commit("a")
         assert [call.task for call in store.pending_calls(connection)] == [effects.make_group.name]
+
+
+class TestMemory:
+    """What stays in memory of a call that has committed."""
+
+    @pytest.fixture
+    def used(self) -> Callable[[], int]:
+        """Returns how many bytes of memory this process holds more than before."""
+
+        def resident() -> int:
+            gc.collect()
+            ctypes.CDLL(None).malloc_trim(0)  # gives back what is free
+            return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+        effects.take_values.delay_on_commit(text="what is made at first and kept")
+        before = resident()
+        return lambda: resident() - before
+
+    @pytest.mark.parametrize("countdown", [None, 60])
+    @pytest.mark.parametrize("in_block", [True, False])
+    def test_large(self, used: Callable[[], int], in_block: bool, countdown: int | None) -> None:
+        """Nothing of a large one: neither in a cursor, nor in the driver, nor in its library."""
+        size = 12_000_000 if connection.vendor == "mysql" else 30_000_000  # what the server takes
+        with transaction.atomic() if in_block else nullcontext():
+            effects.take_values.apply_async_on_commit(
+                kwargs={"text": "x" * size}, countdown=countdown
+            )
+        if countdown and connection.vendor == "postgresql":
+            connection.close()  # its library keeps the room of the longest statement until then
+        assert used() < size / 2
+        assert OutboxCall.objects.annotate(length=Length("payload")).latest("pk").length > size
+
+    @pytest.mark.parametrize("large", [False, True])
+    def test_as_others(self, large: bool) -> None:
+        """A large one is stored as it is, in the order of the others."""
+        texts = ["a\t\\N'%s", "ü" * 300_000 * large, "c"]
+        with transaction.atomic():
+            for text in texts:
+                effects.take_values.delay_on_commit(text=text)
+        drain_all()
+        assert [values["text"] for values in effects.received] == texts
