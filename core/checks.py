@@ -35,21 +35,6 @@ def _without_hook() -> Iterator[CheckMessage]:
 
 
 @register()
-def check_atomic_requests(**kwargs: Any) -> list[CheckMessage]:
-    """Each database wraps a request in a transaction."""
-    return [
-        Warning(
-            f"Database {alias!r} has ATOMIC_REQUESTS off.",
-            hint="Set ATOMIC_REQUESTS to True, so that a request's changes and calls commit "
-            "together. Without it, only models with AuditableMixin commit with their calls.",
-            id="core.W002",
-        )
-        for alias in connections
-        if not connections[alias].settings_dict["ATOMIC_REQUESTS"]
-    ]
-
-
-@register()
 def check_cache(**kwargs: Any) -> list[CheckMessage]:
     """The default cache is one that all processes share."""
     backend = str(settings.CACHES["default"]["BACKEND"])

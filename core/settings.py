@@ -70,7 +70,6 @@ def database() -> dict[str, Any]:
             "Expected postgres://, mysql:// or sqlite://."
         )
     config["ENGINE"] = hooked[config["ENGINE"]]
-    config["ATOMIC_REQUESTS"] = True
     if config["ENGINE"] == "core.db.sqlite3":
         # Readers beside one writer, and a writer that queues for its turn when its transaction
         # starts: a deferred transaction that turns into a writer fails instead of waiting.

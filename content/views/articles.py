@@ -7,12 +7,13 @@ from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.views import redirect_to_login
 from django.contrib.messages.views import SuccessMessageMixin
 from django.core.exceptions import PermissionDenied
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse, reverse_lazy
+from django.utils.decorators import method_decorator
 from django.views.generic import CreateView, DeleteView, DetailView, UpdateView, View
 from django.views.generic.base import TemplateResponseMixin
 from django.views.generic.detail import SingleObjectMixin
@@ -65,14 +66,18 @@ class ArticleCreate(LoginRequiredMixin, SuccessMessageMixin, CreateView):
     success_message = "“%(title)s” is saved."
 
     def form_valid(self, form: ModelForm) -> HttpResponse:
-        """Save under the user's author; a user that a fixture made may not have one yet."""
+        """Save under the user's author. A user that a fixture made may not have one yet."""
         user: Any = self.request.user  # not anonymous: the mixin saw to it
-        form.instance.author, _ = Author.objects.get_or_create(user=user)
-        return super().form_valid(form)
+        with transaction.atomic():
+            form.instance.author, _ = Author.objects.get_or_create(user=user)
+            return super().form_valid(form)
 
 
 class ChangeableArticle(LoginRequiredMixin, SingleObjectMixin):
-    """An article to change: not found for who can't see it, forbidden for who can't change it."""
+    """An article to change: not found for who can't see it, forbidden for who can't change it.
+
+    A POST locks the article, so that it needs a transaction around it.
+    """
 
     request: HttpRequest
 
@@ -96,6 +101,7 @@ class ChangeableArticle(LoginRequiredMixin, SingleObjectMixin):
         return article
 
 
+@method_decorator(transaction.atomic, name="post")
 class ArticleEdit(ChangeableArticle, SuccessMessageMixin, UpdateView):
     """The form of an article that exists."""
 
@@ -103,6 +109,7 @@ class ArticleEdit(ChangeableArticle, SuccessMessageMixin, UpdateView):
     success_message = "“%(title)s” is saved."
 
 
+@method_decorator(transaction.atomic, name="post")
 class ArticleDelete(ChangeableArticle, SuccessMessageMixin, DeleteView):
     """Asks whether to delete an article, and deletes it."""
 
@@ -120,6 +127,7 @@ class BackToArticle(LoginRequiredMixin, View):
         return redirect_to_login(reverse("article-detail", args=[self.kwargs["slug"]]))
 
 
+@method_decorator(transaction.atomic, name="post")
 class ArticlePublish(BackToArticle, ChangeableArticle):
     """Publishes an article."""
 

@@ -14,7 +14,6 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse_lazy
-from django.utils.decorators import method_decorator
 from django.views.generic import CreateView, UpdateView
 
 from ..forms import ProfileForm, SignupForm
@@ -23,9 +22,6 @@ from ..models import Profile
 AVATARS: Any = Profile._meta.get_field("avatar")
 
 
-# Hashing a password takes a quarter of a second, in which no transaction should be open: SQLite has
-# one writer at a time.
-@method_decorator(transaction.non_atomic_requests, name="dispatch")
 class Signup(CreateView):
     """A form for a new user, who is logged in at once."""
 
@@ -40,6 +36,8 @@ class Signup(CreateView):
 
     def form_valid(self, form: ModelForm) -> HttpResponse:
         """Create the user and log them in."""
+        # Hashing the password takes a quarter of a second. No transaction is open then: SQLite has
+        # one writer at a time.
         user = form.save(commit=False)
         try:
             with transaction.atomic():
@@ -52,7 +50,6 @@ class Signup(CreateView):
         return redirect("article-list")
 
 
-@method_decorator(transaction.non_atomic_requests, name="dispatch")
 class Login(LoginView):
     """A form for a user's name and password."""
 

@@ -16,7 +16,7 @@ from pytest_django import Settings
 from core import checks
 from core.tracking import AuditableMixin
 
-HOOKED = {"ENGINE": "core.db.sqlite3", "NAME": ":memory:", "ATOMIC_REQUESTS": True}
+HOOKED = {"ENGINE": "core.db.sqlite3", "NAME": ":memory:"}
 PLAIN = {**HOOKED, "ENGINE": "django.db.backends.sqlite3"}
 
 UseDatabases = Callable[[dict[str, Any]], None]
@@ -49,6 +49,12 @@ class TestHook:
         use_databases({"default": HOOKED, "other": HOOKED})
         assert checks.check_hook() == []
 
+    @pytest.mark.parametrize("atomic", [True, False])
+    def test_atomic_requests(self, use_databases: UseDatabases, atomic: bool) -> None:
+        """No check asks for ATOMIC_REQUESTS: without it no call is lost."""
+        use_databases({"default": {**HOOKED, "ATOMIC_REQUESTS": atomic}})
+        assert not [each for each in run_checks() if "ATOMIC_REQUESTS" in each.msg]
+
     def test_fail_default(self, use_databases: UseDatabases) -> None:
         """An error for the default database, which names the ENGINE and the right ones."""
         use_databases({"default": PLAIN})
@@ -68,24 +74,6 @@ class TestHook:
         """An error, not a crash, without any database."""
         use_databases({})
         assert found(checks.check_hook()) == [(Error, "core.E001")]
-
-
-class TestAtomicRequests:
-    """ATOMIC_REQUESTS of each database."""
-
-    def test_success(self, use_databases: UseDatabases) -> None:
-        """It is on."""
-        use_databases({"default": HOOKED})
-        assert checks.check_atomic_requests() == []
-
-    @pytest.mark.parametrize("off", [{"ATOMIC_REQUESTS": False}, {}])
-    def test_fail(self, use_databases: UseDatabases, off: dict[str, bool]) -> None:
-        """A warning where it is off or not set."""
-        engine = {"ENGINE": "core.db.sqlite3", "NAME": ":memory:"}
-        use_databases({"default": HOOKED, "other": {**engine, **off}})
-        messages = checks.check_atomic_requests()
-        assert found(messages) == [(Warning, "core.W002")]
-        assert "'other' has ATOMIC_REQUESTS off" in messages[0].msg
 
 
 class TestCache:
@@ -138,7 +126,6 @@ class TestMixinOrder:
     "check",
     [
         checks.check_hook,
-        checks.check_atomic_requests,
         checks.check_cache,
         checks.check_mixin_order,
     ],
