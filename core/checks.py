@@ -9,9 +9,9 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Model
 
+from core.cache import integer_cache
+from core.outbox.conf import conf
 from core.tracking import AuditableMixin
-
-UNSHARED_CACHES = ("LocMemCache", "DummyCache")
 
 
 @register()
@@ -36,15 +36,26 @@ def _without_hook() -> Iterator[CheckMessage]:
 
 @register()
 def check_cache(**kwargs: Any) -> list[CheckMessage]:
-    """The default cache is one that all processes share."""
-    backend = str(settings.CACHES["default"]["BACKEND"])
-    if backend.rpartition(".")[2] not in UNSHARED_CACHES:
+    """Return what is wrong with the cache by which the outbox knows which tasks are woken."""
+    alias = conf().CACHE
+    if alias not in settings.CACHES:
+        return [
+            Error(
+                f"OUTBOX_CACHE names {alias!r}, and CACHES has {', '.join(settings.CACHES)}.",
+                hint="Add this alias to CACHES, with a Redis that all processes share.",
+                id="core.E003",
+            )
+        ]
+    backend = str(settings.CACHES[alias]["BACKEND"])
+    if integer_cache(alias):
         return []
     return [
         Warning(
-            f"The default cache is {backend!r}, which the processes don't share.",
-            hint="Set CACHES['default'] to a shared one, such as Django's RedisCache. Without it, "
-            "each process sends wake-ups of its own, most of them for nothing.",
+            f"The cache {alias!r} is {backend!r}: not Django's RedisCache, so that the outbox "
+            "doesn't use it. Other caches are each process's own, or unpickle what they read.",
+            hint="Add an alias with 'BACKEND': 'core.cache.RedisCache' and the address of a Redis "
+            "to CACHES, and name the alias in OUTBOX_CACHE. Without it, each process sends "
+            "wake-ups of its own, most of them for nothing.",
             id="core.W003",
         )
     ]

@@ -17,6 +17,7 @@ import django
 from django.core.exceptions import ImproperlyConfigured
 
 import celery_app  # noqa: F401  # @shared_task binds to an app that exists once Django is set up
+from core.stack.secret_file import kept_secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(os.environ.get("VAR_DIR", BASE_DIR / "var"))
@@ -89,12 +90,31 @@ def database() -> dict[str, Any]:
     return config
 
 
-DEBUG = env_flag("DEBUG")
-SECRET_KEY = os.environ.get("SECRET_KEY", "")
-if not SECRET_KEY:
-    if not DEBUG and os.environ.get("REQUIRE_SECRET_KEY"):
+def secret_key() -> str:
+    """Return ``SECRET_KEY``, or one that is made up for this installation and kept in VAR_DIR."""
+    if given := os.environ.get("SECRET_KEY"):
+        return given
+    if env_flag("REQUIRE_SECRET_KEY"):
         raise ImproperlyConfigured("SECRET_KEY is empty. Set it to a long random string.")
-    SECRET_KEY = "django-insecure-development-key-for-one-machine-only-" + "0" * 16
+    try:
+        VAR_DIR.mkdir(parents=True, exist_ok=True)
+        return kept_secret(VAR_DIR / "secret_key")
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"SECRET_KEY is empty, and none can be kept in {VAR_DIR} ({error.strerror}). Set "
+            "SECRET_KEY to a long random string, or VAR_DIR to another folder."
+        ) from error
+
+
+def embedded_redis() -> str:
+    """Return the address of the Redis that ``make run`` has on its usual port."""
+    kept = VAR_DIR / "redis_password"
+    login = f":{kept.read_text().strip()}@" if kept.is_file() else ""
+    return f"redis://{login}127.0.0.1:6379/0"
+
+
+DEBUG = env_flag("DEBUG")
+SECRET_KEY = secret_key()
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", "")
 
@@ -148,7 +168,7 @@ if DATABASES["default"]["ENGINE"] == "core.db.mysql":
     SILENCED_SYSTEM_CHECKS = ["models.W037"]  # core's migration 0003 replaces the partial indexes
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
+REDIS_URL = os.environ.get("REDIS_URL") or embedded_redis()
 CACHES = {
     "default": {
         "BACKEND": "core.cache.RedisCache",
@@ -217,7 +237,9 @@ CELERY_TASK_IGNORE_RESULT = True  # a task that is to have results says ignore_r
 CELERY_RESULT_EXPIRES = 24 * 60 * 60
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
+CELERY_RESULT_ACCEPT_CONTENT = ["json"]
 CELERY_RESULT_SERIALIZER = "json"
+CELERY_EVENT_SERIALIZER = "json"
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_TASK_TRACK_STARTED = True
 # When the process of a call that never returns is killed: later than a drain and a lease are over.

@@ -2,8 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Any
 
 from django.conf import settings
+from django.core.signals import setting_changed
+from django.dispatch import receiver
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,12 @@ class Conf:
     """How long one run of a task drains before it makes room for other tasks."""
 
     WAKE_TTL: float = 5
-    """How long an unanswered wake-up holds back another for the same task."""
+    """How long a wake-up holds back another for the same task, if no drain answers it. The next
+    unanswered one does so for twice as long, and so on up to two minutes."""
+
+    CACHE: str = "default"
+    """The alias of CACHES whose Redis shows the processes which wake-ups are under way. Its values
+    are integers, whatever else the alias takes."""
 
     FLUSH_SECONDS: float = 2
     """How long a process that exits waits for its last wake-ups to be sent."""
@@ -57,7 +66,15 @@ class Conf:
     unreachable."""
 
 
+@cache
 def conf() -> Conf:
-    """The settings in force."""
+    """Return the settings in force. They are read once: reading them costs a tenth of a wake-up."""
     given = {each.name: getattr(settings, f"OUTBOX_{each.name}", None) for each in fields(Conf)}
     return Conf(**{name: value for name, value in given.items() if value is not None})
+
+
+@receiver(setting_changed)
+def setting_changed_read_again(setting: str, **kwargs: Any) -> None:
+    """Read the settings again after a test has changed one."""
+    if setting.startswith("OUTBOX_"):
+        conf.cache_clear()

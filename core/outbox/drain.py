@@ -32,7 +32,8 @@ from core.outbox.run import Expired, Runner
 from core.outbox.settle import is_transient, settle_done, settle_failed
 from core.outbox.statement import START, Position, settle_by_statement, takes_statements
 from core.outbox.task import find_task
-from core.outbox.wake import begin_turn, wake_task
+from core.outbox.turns import begin_turn
+from core.outbox.wake import wake_task
 
 logger = logging.getLogger(__name__)
 

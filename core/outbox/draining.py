@@ -9,7 +9,8 @@ from core.outbox.calling import START
 from core.outbox.drain import drain_task
 from core.outbox.report import Report
 from core.outbox.task import OutboxTask, find_task
-from core.outbox.wake import DRAIN, is_overtaken
+from core.outbox.turns import is_overtaken
+from core.outbox.wake import DRAIN
 
 
 # Acknowledged before it runs, whatever the project's CELERY_TASK_ACKS_LATE says: a wake-up that is

@@ -2,15 +2,25 @@
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 
 def kept_secret(path: Path, size: int = 48) -> str:
-    """The secret in the file; made up, from so many random bytes, and stored at the first call."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
+    """Return the secret in the file. The first call makes it up, from ``size`` random bytes.
+
+    Processes that call it at the same time get the same secret.
+    """
+    if not path.exists():
+        _make_up(path, size)
+    return path.read_text().strip()
+
+
+def _make_up(path: Path, size: int) -> None:
+    # Linked when it is complete: whoever finds the file finds the whole secret in it.
+    with NamedTemporaryFile("w", dir=path.parent, prefix=f"{path.name}.") as file:  # mode 0600
         file.write(secrets.token_urlsafe(size))
-    return path.read_text()
+        file.flush()
+        with suppress(FileExistsError):
+            os.link(file.name, path)

@@ -2,6 +2,7 @@
 
 # ruff: noqa: DJ008  # nobody reads the names of these models' objects
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -77,22 +78,39 @@ class TestHook:
 
 
 class TestCache:
-    """The default cache."""
+    """The cache by which the outbox knows who is woken."""
 
-    @pytest.mark.parametrize("backend", ["redis.RedisCache", "db.DatabaseCache"])
+    @pytest.mark.parametrize("backend", ["django.core.cache.backends.redis", "core.cache"])
     def test_success(self, settings: Settings, backend: str) -> None:
-        """One that all processes share."""
-        settings.CACHES = {"default": {"BACKEND": f"django.core.cache.backends.{backend}"}}
+        """One in Redis, which is read as integers whatever else the project keeps there."""
+        settings.CACHES = {"default": {"BACKEND": f"{backend}.RedisCache"}}
         assert checks.check_cache() == []
 
-    @pytest.mark.parametrize("backend", ["locmem.LocMemCache", "dummy.DummyCache"])
-    def test_fail(self, settings: Settings, backend: str) -> None:
-        """A warning that names one that is each process's own."""
+    @pytest.mark.parametrize(
+        "backend",
+        ["locmem.LocMemCache", "dummy.DummyCache", "db.DatabaseCache", "filebased.FileBasedCache"],
+    )
+    def test_fail(self, settings: Settings, backend: str, tmp_path: Path) -> None:
+        """A warning that names one that is each process's own, or that unpickles."""
         path = f"django.core.cache.backends.{backend}"
-        settings.CACHES = {"default": {"BACKEND": path}}
+        settings.CACHES = {"default": {"BACKEND": path, "LOCATION": str(tmp_path)}}
         messages = checks.check_cache()
         assert found(messages) == [(Warning, "core.W003")]
         assert path in messages[0].msg
+
+    def test_own_alias(self, settings: Settings) -> None:
+        """It is the alias that ``OUTBOX_CACHE`` names."""
+        local = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+        settings.CACHES = {"default": local, "outbox": {"BACKEND": "core.cache.RedisCache"}}
+        settings.OUTBOX_CACHE = "outbox"
+        assert checks.check_cache() == []
+
+    def test_fail_alias(self, settings: Settings) -> None:
+        """An error for an alias that isn't there."""
+        settings.OUTBOX_CACHE = "outbox"
+        messages = checks.check_cache()
+        assert found(messages) == [(Error, "core.E003")]
+        assert "names 'outbox', and CACHES has default." in messages[0].msg
 
 
 class TestMixinOrder:

@@ -17,6 +17,7 @@ from core.outbox import neighbours, sweep, wake
 from core.outbox.drain import drain_all, drain_task
 from core.outbox.operate import outbox_status
 from core.outbox.sweep import Sweeper, outbox_aliases
+from core.outbox.turns import begin_turn
 from tests.factories import AuthorFactory, ProductFactory
 from tests.unit.core import effects
 from tests.wait import wait_for
@@ -156,12 +157,10 @@ class TestDrain:
     def test_wake_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A wake-up names its database, and is under way for that one alone."""
         sent: list[Any] = []
-        monkeypatch.setattr(
-            wake, "publish", lambda name, headers: sent.append(headers[wake.HEADER])
-        )
+        monkeypatch.setattr(wake, "publish", lambda name, using, headers: sent.append(using))
         task = effects.make_group.name
         for alias in BOTH:
-            wake.begin_turn(alias, task)
+            begin_turn(alias, task)
         assert [wake.send_wake_up(alias, task) for alias in [*BOTH, *BOTH]] == [
             *[True, True],
             *[False, False],

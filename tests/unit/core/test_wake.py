@@ -1,7 +1,5 @@
 """When a wake-up is sent, and what happens when it can't be."""
 
-import logging
-import threading
 from collections.abc import Iterator
 from itertools import count
 from types import SimpleNamespace
@@ -12,14 +10,14 @@ from celery import current_app
 from celery.app.routes import prepare
 from django.core.cache import cache
 from django.db import transaction
+from redis import Redis
 
-from core.outbox import wake
+from core.outbox import turns, wake
+from core.outbox.sweep import sweep
+from core.outbox.turns import SENT, TURN, begin_turn, is_overtaken
 from core.outbox.wake import (
-    HEADER,
-    SENT,
-    TURN,
-    Waker,
-    begin_turn,
+    DRAIN,
+    drain_limits,
     flush_wake_ups,
     publish,
     send_wake_up,
@@ -29,13 +27,15 @@ from tests.wait import wait_for
 
 TASK = effects.make_group.name
 
+Message = tuple[str, str, dict[str, Any]]
+
 
 @pytest.fixture(autouse=True)
-def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, dict[str, Any]]]]:
-    """The messages that would have been published: the task's name and the headers."""
+def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Message]]:
+    """The messages that would have been published: task, database, headers."""
     assert flush_wake_ups(10)
     cache.clear()
-    messages: list[tuple[str, dict[str, Any]]] = []
+    messages: list[Message] = []
     monkeypatch.setattr(wake, "publish", lambda *message: messages.append(message))
     yield messages
     assert flush_wake_ups(10)
@@ -48,9 +48,9 @@ class TestSendWakeUp:
     def test_carries_no_data(self, sent: list[Any]) -> None:
         """A wake-up names the task and the database, nothing else."""
         assert send_wake_up("default", TASK)
-        [(name, headers)] = sent
-        assert (name, headers[HEADER]) == (TASK, "default")
-        assert headers.keys() == {HEADER, TURN, SENT}
+        [(name, using, headers)] = sent
+        assert (name, using) == (TASK, "default")
+        assert headers.keys() == {TURN, SENT}
 
     def test_one_at_a_time(self, sent: list[Any]) -> None:
         """While one is under way no other is sent, until a drain starts."""
@@ -77,7 +77,7 @@ class TestSendWakeUp:
         with pytest.raises(ConnectionError):
             send_wake_up("default", TASK)
         monkeypatch.undo()
-        assert cache.get(f"outbox:wake:default:{TASK}") is None
+        assert cache.get(f"outbox:flag:default:{TASK}") is None
 
     def test_without_cache(self, settings: Any, sent: list[Any]) -> None:
         """Without the cache a wake-up is sent all the same."""
@@ -92,24 +92,134 @@ class TestSendWakeUp:
         assert len(sent) == 1
 
 
-@pytest.mark.parametrize("queue", ["celery", "mails"])
-def test_publish(queue: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message is in its task's queue, as a worker takes it; it has no time limit of its own."""
-    task = effects.send_outside
-    monkeypatch.setattr(task, "time_limit", 5)
-    if queue != "celery":
-        routes = prepare([{task.name: {"queue": queue}}])
-        monkeypatch.setattr(current_app.amqp.router, "routes", routes)
-    with current_app.connection_for_write() as connection:
-        waiting = connection.SimpleQueue(queue)
-        waiting.clear()
-        publish(task.name, {HEADER: "default"})
-        message = waiting.get(timeout=10)
-        message.ack()
-        waiting.close()
-    assert message.payload[:2] == [[], {}]
-    assert message.headers[HEADER] == "default"
-    assert (message.headers["task"], message.headers["timelimit"]) == (task.name, [None, None])
+class TestPublish:
+    """``publish``: the message, as a worker takes it from a real broker."""
+
+    def published(self, name: str, queue: str = "celery") -> Any:
+        """The message that was put in the queue."""
+        with current_app.connection_for_write() as connection:
+            waiting = connection.SimpleQueue(queue)
+            waiting.clear()
+            publish(name, "second", {TURN: 7})
+            message = waiting.get(timeout=10)
+            message.ack()
+            waiting.close()
+        return message
+
+    def route(self, monkeypatch: pytest.MonkeyPatch, name: str, options: dict[str, Any]) -> None:
+        """Have the project route the task's messages."""
+        monkeypatch.setattr(current_app.amqp.router, "routes", prepare([{name: options}]))
+
+    def test_message(self) -> None:
+        """It calls the drain with the task and the database, and wants no result."""
+        message = self.published(TASK)
+        headers = message.headers
+        assert message.payload[:2] == [[TASK, "second"], {}]
+        assert (headers["task"], headers[TURN]) == (DRAIN, 7)
+        assert headers["argsrepr"] == f"('{TASK}', 'second')"
+        assert headers["ignore_result"]
+        assert message.content_type == "application/json"
+
+    def test_task_of_another_process(self) -> None:
+        """A task that this process hasn't got is drained by those that have it."""
+        assert self.published("other.task").payload[0] == ["other.task", "second"]
+
+    def test_routed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It goes where the called task's own messages go by the project's routes."""
+        self.route(monkeypatch, TASK, {"queue": "mails", "priority": 3})
+        message = self.published(TASK, "mails")
+        assert message.payload[0] == [TASK, "second"]
+        assert message.properties["priority"] == 3
+
+    def test_own_queue(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The task's own options count as in Celery."""
+        monkeypatch.setattr(effects.make_group, "queue", "own", raising=False)
+        assert self.published(TASK, "own").payload[0] == [TASK, "second"]
+
+    def test_other_options(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What else a route says is about calls, and neither spoils nor delays the wake-up."""
+        other = {
+            "expires": 1,
+            "countdown": 60,
+            "headers": {TURN: "theirs", "theirs": 1},
+            "serializer": "pickle",
+            "time_limit": 1,
+            "retry": False,
+            "ignore_result": False,
+            "link": ["something"],
+        }
+        self.route(monkeypatch, TASK, {"queue": "mails", **other})
+        message = self.published(TASK, "mails")
+        assert message.headers[TURN] == 7
+        assert "theirs" not in message.headers
+        assert (message.headers["expires"], message.headers["eta"]) == (None, None)
+        assert message.headers["timelimit"] == [*drain_limits(effects.make_group)]
+        assert message.properties.keys().isdisjoint(other)
+
+    def test_time_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It has the drain's time limits."""
+        monkeypatch.setattr(effects.make_group, "time_limit", 5)
+        assert self.published(TASK).headers["timelimit"] == [5 + 3 * 5 + 30, None]
+
+
+@pytest.mark.parametrize(
+    ("own", "general", "expected"),
+    [
+        ((None, None), (None, None), (None, None)),
+        ((60, None), (None, None), (215, None)),
+        ((None, None), (60, None), (215, None)),
+        ((60, None), (1_000, None), (215, None)),
+        ((60, 40), (None, None), (215, 214)),
+        ((60, None), (None, 40), (215, 214)),
+        ((None, 40), (None, None), (None, 155)),
+        ((0, 0), (None, None), (None, None)),
+    ],
+)
+def test_drain_limits(
+    own: tuple[float, float],
+    general: tuple[float, float],
+    expected: tuple[float, float],
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A drain may take its own time and that of three calls. A task's own limits go first."""
+    settings.OUTBOX_DRAIN_SECONDS = 5
+    names = ("time_limit", "soft_time_limit")
+    for name, value in zip(names, general, strict=True):
+        monkeypatch.setitem(current_app.conf, f"task_{name}", value)
+    task = SimpleNamespace(**dict(zip(names, own, strict=True)))
+    assert drain_limits(task) == expected
+    if own == (None, None):
+        assert drain_limits(None) == expected
+
+
+@pytest.mark.django_db(transaction=True)
+class TestNobodyListens:
+    """A queue that no worker reads."""
+
+    def test_grows_slowly(self, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It grows by ever fewer messages, however often workers sweep."""
+        settings.OUTBOX_WAKE_TTL = 5
+        monkeypatch.undo()
+        monkeypatch.setattr(effects.make_group, "queue", "nobody", raising=False)
+        with Redis.from_url(settings.REDIS_URL) as redis:
+            redis.delete("nobody")
+            effects.make_group.delay_on_commit("a")
+            assert flush_wake_ups(10)
+            lengths = [self.after_a_minute(redis) for _ in range(60)]
+            redis.delete("nobody")
+        # After 5, 15 and 35 s, and so on; then every other minute. It was one each 6 s: 600.
+        assert lengths[0] == 4
+        assert lengths[-1] <= 36
+
+    def after_a_minute(self, redis: Any) -> int:
+        """How long the queue is after a minute of sweeps, in which keys expire."""
+        for _ in range(30):
+            sweep("default")
+            for key in redis.scan_iter("*:outbox:*"):
+                if (left := redis.pttl(key)) > 0:
+                    redis.pexpire(key, left - 2_000)
+        return int(redis.llen("nobody"))
 
 
 class TestIsOvertaken:
@@ -118,23 +228,23 @@ class TestIsOvertaken:
     @pytest.fixture(autouse=True)
     def _sent_long_ago(self, monkeypatch: pytest.MonkeyPatch) -> None:
         begin_turn("default", TASK)
-        monkeypatch.setattr(wake, "FRESH", 0)
+        monkeypatch.setattr(turns, "FRESH", 0)
 
     def test_by_a_drain(self, sent: list[Any]) -> None:
         """A wake-up is overtaken by a drain that starts after it was sent, the next one is not."""
         assert send_wake_up("default", TASK)
-        assert not wake.is_overtaken("default", TASK, sent[0][1])
+        assert not is_overtaken("default", TASK, sent[0][2])
         begin_turn("default", TASK)
-        assert wake.is_overtaken("default", TASK, sent[0][1])
+        assert is_overtaken("default", TASK, sent[0][2])
         assert send_wake_up("default", TASK)
-        assert not wake.is_overtaken("default", TASK, sent[1][1])
+        assert not is_overtaken("default", TASK, sent[1][2])
 
     def test_not_by_a_later_one(self, sent: list[Any]) -> None:
         """Of those that wait behind other tasks' drains the first is heard, however late it is."""
         for _ in range(2):
             assert send_wake_up("default", TASK)
             cache.delete(f"outbox:flag:default:{TASK}")  # it expires
-        assert not wake.is_overtaken("default", TASK, sent[0][1])
+        assert not is_overtaken("default", TASK, sent[0][2])
 
     @pytest.mark.parametrize("step", range(3))
     def test_sent_while_a_drain_starts(
@@ -153,11 +263,11 @@ class TestIsOvertaken:
 
         watched = SimpleNamespace(get_many=then_drain("get_many"), set=then_drain("set"))
         with monkeypatch.context() as patch:
-            patch.setattr(wake, "cache", watched)
+            patch.setattr(turns, "_redis", lambda: watched)
             assert send_wake_up("default", TASK)
         if step == 2:
             begin_turn("default", TASK)
-        overtaken = wake.is_overtaken("default", TASK, sent[0][1])
+        overtaken = is_overtaken("default", TASK, sent[0][2])
         assert overtaken == (step > 0)
         assert send_wake_up("default", TASK) == overtaken
 
@@ -165,20 +275,20 @@ class TestIsOvertaken:
         """One that was sent just now is heard without asking."""
         assert send_wake_up("default", TASK)
         begin_turn("default", TASK)
-        monkeypatch.setattr(wake, "FRESH", 60)
-        assert not wake.is_overtaken("default", TASK, sent[0][1])
+        monkeypatch.setattr(turns, "FRESH", 60)
+        assert not is_overtaken("default", TASK, sent[0][2])
 
     def test_evicted(self, sent: list[Any]) -> None:
         """A cache that has forgotten the turn keeps none from being heard."""
         assert send_wake_up("default", TASK)
         cache.clear()
-        assert not wake.is_overtaken("default", TASK, sent[0][1])
+        assert not is_overtaken("default", TASK, sent[0][2])
         assert send_wake_up("default", TASK)
-        assert not wake.is_overtaken("default", TASK, sent[1][1])
+        assert not is_overtaken("default", TASK, sent[1][2])
 
     def test_by_hand(self) -> None:
         """One that was sent by hand is heard."""
-        assert not wake.is_overtaken("default", TASK, {HEADER: "default"})
+        assert not is_overtaken("default", TASK, {})
 
 
 @pytest.mark.django_db(transaction=True)
@@ -194,7 +304,7 @@ class TestCommit:
             assert flush_wake_ups(10)
             assert sent == []
         assert flush_wake_ups(10)
-        assert sorted(name for name, _ in sent) == sorted([TASK, effects.make_groups.name])
+        assert sorted(name for name, *_ in sent) == sorted([TASK, effects.make_groups.name])
 
     def test_rolled_back(self, sent: list[Any]) -> None:
         """A transaction that rolls back wakes nobody."""
@@ -209,145 +319,3 @@ class TestCommit:
         effects.make_group.apply_async_on_commit(["a"], countdown=60)
         assert flush_wake_ups(10)
         assert sent == []
-
-
-class TestWaker:
-    """The thread."""
-
-    def test_off_the_caller(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Whoever wakes doesn't wait for the broker."""
-        answer = threading.Event()
-        asked: list[str] = []
-
-        def black_hole(using: str, task: str, *known: Any) -> None:
-            asked.append(task)
-            answer.wait(30)
-
-        monkeypatch.setattr(wake, "send_wake_up", black_hole)
-        waker = Waker()
-        waker.wake([("default", "a")])
-        wait_for(lambda: asked, 10, "the thread")
-        for _ in range(1_000):
-            waker.wake([("default", "a"), ("default", "b")])
-        assert not waker.flush(0.01)
-        answer.set()
-        assert waker.flush(10)
-        assert asked == ["a", "a", "b"]
-
-    def test_goes_on_after_an_error(
-        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        """An outage is one warning, and the thread goes on."""
-
-        def fail(using: str, task: str, *known: Any) -> None:
-            raise ConnectionError("no broker")
-
-        monkeypatch.setattr(wake, "send_wake_up", fail)
-        waker = Waker()
-        with caplog.at_level(logging.WARNING):
-            for name in "abc":
-                waker.wake([("default", name)])
-                assert waker.flush(10)
-        assert [record.getMessage() for record in caplog.records] == [
-            "Wake-ups not sent, the sweep will find the rows: no broker"
-        ]
-
-    def test_rests_during_an_outage(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """While the broker is down it is not tried again with each commit."""
-        tries: list[str] = []
-
-        def fail(using: str, task: str, *known: Any) -> None:
-            tries.append(task)
-            raise ConnectionError("no broker")
-
-        monkeypatch.setattr(wake, "REST", 60)
-        monkeypatch.setattr(wake, "send_wake_up", fail)
-        waker = Waker()
-        waker.wake([("default", "a")])
-        wait_for(lambda: tries, 10, "the first try")
-        for _ in range(1_000):
-            waker.wake([("default", "b"), ("default", "c")])
-        assert waker.flush(10)  # what is left is tried once more, without the rest
-        assert tries == ["a", "b"]
-
-    def test_shares_a_round(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What commits soon after a round of wake-ups goes with the next."""
-        rounds: list[str] = []
-        monkeypatch.setattr(wake, "PAUSE", 60)
-
-        def note(using: str, task: str, *known: Any) -> bool:
-            rounds.append(task)
-            return False
-
-        monkeypatch.setattr(wake, "send_wake_up", note)
-        waker = Waker()
-        waker.wake([("default", "a")])
-        wait_for(lambda: rounds, 10, "the first, at once")
-        for _ in range(1_000):
-            waker.wake([("default", "a"), ("default", "b")])
-        assert rounds == ["a"]
-        assert waker.flush(10)
-        assert rounds == ["a", "a", "b"]
-
-    def test_looks_once_a_round(self, sent: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-        """Tasks that have been woken cost one look at the cache, however many they are."""
-        looks: list[list[str]] = []
-        waker = Waker()
-        targets = [("default", TASK), ("default", effects.make_groups.name)]
-        waker.wake(targets)
-        assert waker.flush(10)
-
-        def get_many(keys: Any) -> Any:
-            looks.append(list(keys))
-            return cache.get_many(looks[-1])
-
-        monkeypatch.setattr(wake, "cache", SimpleNamespace(get_many=get_many))
-        waker.wake(targets)
-        assert waker.flush(10)
-        assert len(looks) == 1
-        assert len(sent) == 2
-
-    def test_looks_ahead(self, sent: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-        """Of a task that is drained at once the next wake-up goes out before anything is asked."""
-        done: list[str] = []
-
-        def publish(*message: Any) -> None:
-            done.append("publish")
-            sent.append(message)
-            begin_turn("default", TASK)
-
-        def get_many(keys: Any) -> Any:
-            done.append("ask")
-            return cache.get_many(list(keys))
-
-        monkeypatch.setattr(wake, "publish", publish)
-        monkeypatch.setattr(wake, "cache", SimpleNamespace(get_many=get_many, set=cache.set))
-        begin_turn("default", TASK)
-        waker = Waker()
-        for _ in range(2):
-            waker.wake([("default", TASK)])
-            wait_for(lambda: done[-1:] == ["ask"] and "publish" in done, 10, "the look ahead")
-            done.append("next")
-        assert done == ["ask", "publish", "ask", "next", "publish", "ask", "next"]
-        # A drain that started before it was sent must not have overtaken it.
-        assert sent[0][1][TURN]
-        assert not sent[1][1][TURN]
-        monkeypatch.setattr(wake, "FRESH", 0)
-        assert not wake.is_overtaken("default", TASK, sent[1][1])
-
-    def test_asks_again_what_forbids(self, sent: list[Any]) -> None:
-        """A wake-up that seemed to be under way is no reason not to send another later."""
-        waker = Waker()
-        waker.wake([("default", TASK)])
-        assert waker.flush(10)
-        waker.wake([("default", TASK)])
-        assert waker.flush(10)
-        assert len(sent) == 1
-        begin_turn("default", TASK)
-        waker.wake([("default", TASK)])
-        assert waker.flush(10)
-        assert len(sent) == 2
-
-    def test_nothing_to_flush(self) -> None:
-        """A process that woke nobody exits at once."""
-        assert Waker().flush(0)
