@@ -31,7 +31,7 @@ class Interrupt:
         return self.count > 1
 
     def receive(self, signum: int, frame: FrameType | None) -> None:
-        """Counts one request; whoever waits looks at the count."""
+        """Count one request. Whoever waits looks at the count."""
         now, (before, when) = time.monotonic(), self._last
         self._last = (signum, now)
         if signum != before or now - when >= ONE_REQUEST:
@@ -44,11 +44,13 @@ class Interrupt:
 
     @contextmanager
     def listening(self) -> Generator[None, None, None]:
-        """Receives the signals in the block; for the main thread only."""
+        """Receive the signals in the block, also where they were blocked. For the main thread."""
         wanted = [each for each in SIGNALS if not self._ignored(each)]
         before = {signum: signal.signal(signum, self.receive) for signum in wanted}
+        mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, wanted)
         try:
             yield
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             for signum, handler in before.items():
                 signal.signal(signum, handler)

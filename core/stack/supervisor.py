@@ -1,5 +1,6 @@
 """Starts programs as soon as what they need answers, watches them, and stops them warm."""
 
+import signal
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -53,7 +54,10 @@ class Supervisor:
         self._due: dict[str, float] = {}
 
     def start(self) -> None:
-        """Starts what needs nothing."""
+        """Start what needs nothing. Call it in the main thread."""
+        # Ignored by whoever started us, it would have the kernel forget how our programs end.
+        if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._start_what_can()
 
     def wait_ready(self, timeout: float) -> None:

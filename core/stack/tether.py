@@ -27,8 +27,21 @@ def tethered(
     return [sys.executable, "-I", "-S", __file__, *how, *map(str, command)]
 
 
+def reset_signals() -> None:
+    """Have each signal do what it does by default.
+
+    A signal that is ignored or blocked stays so in the command: whoever started us may have ignored
+    SIGCHLD or SIGINT (a shell in the background does), and Python itself ignores SIGPIPE.
+    """
+    for each in signal.valid_signals():
+        if signal.getsignal(each) is signal.SIG_IGN:
+            signal.signal(each, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
 def become(command: list[str], parent: int, last_signal: int, uid: int, gid: int) -> None:
-    """Turns this process into the command, tied to its parent."""
+    """Turn this process into the command, tied to its parent."""
+    reset_signals()
     if uid >= 0:
         os.setgroups([])
         os.setgid(gid)

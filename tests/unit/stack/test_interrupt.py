@@ -45,3 +45,28 @@ def test_a_hangup_that_is_ignored_stays_ignored() -> None:
         assert not interrupt.requested
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_blocked_signal_is_received() -> None:
+    """Whoever started us may have blocked it; outside the block of code it is blocked again."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    try:
+        interrupt = Interrupt()
+        with interrupt.listening():
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert interrupt.requested
+        assert signal.SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def test_an_interrupt_that_is_ignored_is_received() -> None:
+    """A shell's background jobs ignore SIGINT, and who sends one still means it."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        interrupt = Interrupt()
+        with interrupt.listening():
+            os.kill(os.getpid(), signal.SIGINT)
+        assert interrupt.requested
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -291,3 +291,18 @@ class TestWatch:
         """Wait until the flaky program has ended."""
         process = supervisor.processes["worker"]
         wait_until(lambda: process.ended() is not None, READY_WITHIN, "its end")
+
+
+def test_a_shell_that_ignores_ended_children(supervise: Supervise, journal: Path) -> None:
+    """An inherited SIGCHLD that is ignored costs nobody the knowledge of how a program ended."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        step = Program("step", python(""), once=True)
+        supervisor = started(supervise(step, serving("web", journal, needs=("step",))))
+        os.kill(supervisor.processes["web"].pid, signal.SIGKILL)
+        wait_until(lambda: supervisor.processes["web"].ended() is not None, READY_WITHIN, "its end")
+        assert "web ended by SIGKILL" in supervisor.processes["web"].ending()
+        supervisor.check()
+        wait_until(lambda: lines_of(journal).count("started web") == 2, READY_WITHIN, "the second")
+    finally:
+        signal.signal(signal.SIGCHLD, before)

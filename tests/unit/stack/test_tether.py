@@ -63,3 +63,22 @@ def test_root_can_run_it_as_another_user() -> None:
     assert ran.stdout.startswith("uid=65534")
     assert "groups=65534" in ran.stdout
     assert "(root)" not in ran.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists a process's signals so")
+def test_no_signal_is_ignored_or_blocked() -> None:
+    """Whatever its parent ignores or blocks: a shell's background jobs, for one, ignore SIGINT."""
+
+    def inherit() -> None:
+        for each in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+            signal.signal(each, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
+
+    ran = subprocess.run(
+        tethered(["grep", "-E", "Sig(Ign|Blk)", "/proc/self/status"]),
+        preexec_fn=inherit,  # this process has no other threads
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.split() == ["SigBlk:", "0" * 16, "SigIgn:", "0" * 16]
