@@ -21,7 +21,7 @@ COPY core core
 COPY content content
 COPY notifications notifications
 COPY audit audit
-RUN DATABASE_URL=sqlite://:memory: python manage.py collectstatic --no-input --verbosity 0
+RUN SECRET_KEY=of-the-build DATABASE_URL=sqlite://:memory: python manage.py collectstatic --no-input --verbosity 0
 USER 10001
 VOLUME /var/lib/aftercommit
 EXPOSE 8000

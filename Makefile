@@ -91,8 +91,15 @@ check:
 	$(BIN)/lint-imports
 	$(ALONE) $(BIN)/python manage.py check --fail-level WARNING
 	$(ALONE) $(BIN)/python manage.py makemigrations --check --dry-run
-	"$$($(BIN)/python -c 'import compose; print(*compose.__path__)')/docker-compose" -f docker-compose.yml config --quiet
+	SECRET_KEY=a POSTGRES_PASSWORD=b FLOWER_BASIC_AUTH=c:d \
+	    "$$($(BIN)/python -c 'import compose; print(*compose.__path__)')/docker-compose" -f docker-compose.yml config --quiet
 	$(BIN)/hadolint Dockerfile
+
+# Passwords for docker-compose.yml, made up once and read by their owner only.
+.env:
+	@python=$$(sh requirements/find-python '$(PYTHON)') && umask 077 && \
+	    "$$python" -m core.stack.compose_secrets > $@.new && mv $@.new $@
+	@echo 'The passwords for docker-compose.yml are in .env.'
 
 fmt:
 	$(call set_up,dev)

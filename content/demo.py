@@ -1,20 +1,31 @@
 """What the demo shows: who can log in, and what is there to read."""
 
+from pathlib import Path
 from typing import NamedTuple
+
+from core.stack.secret_file import kept_secret
 
 
 class Login(NamedTuple):
-    """A user of the demo; ``password`` is None for those that nobody logs in as."""
+    """A user of the demo."""
 
     username: str
-    password: str | None
-    bio: str = ""
+    bio: str
+    can_log_in: bool = True
     is_superuser: bool = False
 
     @property
     def email(self) -> str:
-        """An address that no mail server delivers to."""
+        """Return an address that no mail server delivers to."""
         return f"{self.username}@example.com"
+
+    def password_file(self, var_dir: Path) -> Path:
+        """Return the file that keeps the user's password."""
+        return var_dir / f"demo_{self.username}_password"
+
+    def password(self, var_dir: Path) -> str:
+        """Return the user's password, which is made up for the installation with this folder."""
+        return kept_secret(self.password_file(var_dir), 9)
 
 
 class DemoArticle(NamedTuple):
@@ -28,13 +39,12 @@ class DemoArticle(NamedTuple):
     comments: tuple[tuple[str, str], ...] = ()
 
 
-# These passwords are public: `manage.py demo_data` belongs on a machine that nobody else reaches.
 LOGINS = (
-    Login("admin", "demo-admin-pass", "Looks after this site.", is_superuser=True),
-    Login("author", "demo-author-pass", "Writes about databases, and about what they forget."),
-    Login("reader", "demo-reader-pass", "Reads everything, comments on half of it."),
-    Login("mara", None, "Gardener on a north-facing balcony."),
-    Login("jonas", None, "Bakes bread, repairs bicycles, rarely at the same time."),
+    Login("admin", "Looks after this site.", is_superuser=True),
+    Login("author", "Writes about databases, and about what they forget."),
+    Login("reader", "Reads everything, comments on half of it."),
+    Login("mara", "Gardener on a north-facing balcony.", can_log_in=False),
+    Login("jonas", "Bakes bread, repairs bicycles, rarely at the same time.", can_log_in=False),
 )
 
 CATEGORIES = {"engineering": "Engineering", "garden": "Garden", "kitchen": "Kitchen"}

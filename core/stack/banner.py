@@ -19,11 +19,18 @@ def banner(stack: Stack) -> Iterator[str]:
     yield f"  Mails     {mails(stack)}"
     yield f"  Database  {database(stack)}"
     yield f"  Redis     {redis(stack)}"
-    if stack.logins:
-        yield "  Demo logins"
-        yield from (f"  {line}" for line in stack.logins)
+    yield from logins(stack)
     yield "Ctrl-C stops everything; running tasks finish first."
     yield ""
+
+
+def logins(stack: Stack) -> Iterator[str]:
+    """Say who can log in, if this run knows of somebody."""
+    if stack.logins:
+        yield f"  Demo logins, kept in {shown(stack.config.var_dir)}/demo_*_password"
+        yield from (f"  {line}" for line in stack.logins)
+    else:
+        yield "  Logins    no demo data here; `manage.py createsuperuser` makes a login"
 
 
 def mails(stack: Stack) -> str:

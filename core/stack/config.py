@@ -1,5 +1,6 @@
 """How one stack is to run: where its data is, which ports, which servers of somebody else's."""
 
+import ipaddress
 import os
 import socket
 import sys
@@ -15,6 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 INHERITED = {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "TMPDIR"}
 """What a throw-away run has of the environment: it is not to depend on anything else in it."""
+
+
+YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
 class ConfigError(Exception):
@@ -37,6 +41,8 @@ class RunConfig:
     web_host: str = LOOPBACK
     database_url: str = ""
     redis_url: str = ""
+    redis_password: str = field(default="", repr=False)
+    """The embedded Redis server's, which other users of this machine can reach too."""
     email_host: str = ""
     secret_key: str = ""
     flower_login: str = ""
@@ -64,7 +70,7 @@ class RunConfig:
             flower_login=environ.get("FLOWER_BASIC_AUTH", ""),
             concurrency=number(environ, "WORKER_CONCURRENCY", 2),
             stop_timeout=number(environ, "STOP_TIMEOUT", 60, highest=86_400),
-            demo_data=environ.get("DEMO_DATA", "1").lower() not in ("0", "false", "no", "off"),
+            demo_data=wants_demo_data(environ),
             environ=dict(environ),
         )
 
@@ -95,8 +101,9 @@ class RunConfig:
 
     @property
     def broker_url(self) -> str:
-        """The Redis of this run, embedded or not."""
-        return self.redis_url or f"redis://{LOOPBACK}:{self.redis_port}/0"
+        """Return the address of this run's Redis, embedded or not."""
+        login = f":{self.redis_password}@" if self.redis_password else ""
+        return self.redis_url or f"redis://{login}{LOOPBACK}:{self.redis_port}/0"
 
     @property
     def mail_directory(self) -> Path:
@@ -129,6 +136,43 @@ class RunConfig:
         if not self.email_host:
             ours |= {"EMAIL_HOST": LOOPBACK, "EMAIL_PORT": str(self.email_port)}
         return {**self.environ, **ours}
+
+
+def wants_demo_data(environ: Mapping[str, str]) -> bool:
+    """Return whether this run has the demo's users and articles.
+
+    Only an embedded database on this machine alone has them: one of the users is a superuser.
+    Raises ConfigError if ``DEMO_DATA`` asks for them elsewhere, or is neither yes nor no.
+    """
+    given = environ.get("DEMO_DATA", "").strip().lower()
+    if given not in ("", *YES, *NO):
+        raise ConfigError(
+            f"DEMO_DATA={given!r} is not a yes or no. Set DEMO_DATA=1 or DEMO_DATA=0."
+        )
+    obstacle = demo_obstacle(environ)
+    if given in YES and obstacle:
+        raise ConfigError(
+            f"DEMO_DATA={given} is for the embedded database on this machine alone, and "
+            f"{obstacle}. Leave DEMO_DATA out; `manage.py demo_data` puts the demo's users, one of "
+            "them a superuser, into any database."
+        )
+    return given not in NO and not obstacle
+
+
+def demo_obstacle(environ: Mapping[str, str]) -> str:
+    """Return why this run is no place for demo data; empty if it is one."""
+    if environ.get("DATABASE_URL"):
+        return "DATABASE_URL names another"
+    host = environ.get("WEB_HOST") or LOOPBACK
+    return "" if is_loopback(host) else f"WEB_HOST={host} lets others in"
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches a server on that address."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def number(environ: Mapping[str, str], name: str, default: int, highest: int = 65_535) -> int:

@@ -30,7 +30,7 @@ def redis(config: RunConfig) -> Program:
     """The embedded Redis-compatible server."""
     return Program(
         name="redis",
-        command=redis_command(config.redis_port, config.var_dir),
+        command=redis_command(config.redis_port, config.var_dir, config.redis_password),
         answers=lambda: redis_answers(config.broker_url),
     )
 

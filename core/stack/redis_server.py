@@ -45,10 +45,23 @@ def redis_answers(url: str, timeout: float = 2) -> bool:
         return False
 
 
-def redis_command(port: int, directory: Path) -> list[str | Path]:
-    """The command line of a server that keeps nothing on disk: wake-ups needn't outlive it."""
+def redis_command(port: int, directory: Path, password: str = "") -> list[str | Path]:
+    """Return the command line of a server that keeps nothing on disk: wake-ups needn't outlive it.
+
+    A password is put into a file of the folder: everybody on the machine can read command lines.
+    """
+    config = [password_config(directory, password)] if password else []
     options = ["--save", "", "--appendonly", "no", "--dir", str(directory), "--loglevel", "warning"]
-    return [find_binary(), "--bind", LOOPBACK, "--port", str(port), *options]
+    return [find_binary(), *config, "--bind", LOOPBACK, "--port", str(port), *options]
+
+
+def password_config(directory: Path, password: str) -> Path:
+    """Return a configuration file that asks for the password, readable by its owner only."""
+    path = directory / "redis.conf"
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(f"requirepass {password}\n")
+    return path
 
 
 class RedisServer(Server):

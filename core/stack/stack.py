@@ -2,6 +2,7 @@
 
 import fcntl
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -105,6 +106,8 @@ class Stack:
     def _supervisor(self) -> Supervisor:
         var_dir = self.config.var_dir
         secret_key = self.config.secret_key or kept_secret(var_dir / "secret_key")
+        redis_password = kept_secret(var_dir / "redis_password", 18)
+        self.config = replace(self.config, redis_password=redis_password)
         made_up = f"admin:{kept_secret(var_dir / 'flower_password', 9)}"
         self.flower_login = self.config.flower_login or made_up
         environment = self.config.process_environment(secret_key, self.flower_login)

@@ -14,7 +14,7 @@ from tests.demo.observe import OUTBOX, Observer
 from tests.demo.progress import QuietConsole, Screen
 from tests.demo.report import Outcome, footer, problem_lines, table, truth_lines
 from tests.demo.site import SiteError
-from tests.demo.story import Story
+from tests.demo.story import STAFF, Story
 from tests.demo.truth import Truth, truths
 
 
@@ -70,7 +70,9 @@ class Run:
     def _observe(self, observer: Observer) -> None:
         drive = Drive(self._stack, observer, self._screen)
         try:
-            with Story(drive, self._stack.config.site_url, self._followers) as story:
+            config = self._stack.config
+            password = STAFF.password(config.var_dir)
+            with Story(drive, config.site_url, self._followers, password) as story:
                 story.tell()
             drive.settle()
         except (SiteError, PageError) as error:

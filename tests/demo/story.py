@@ -16,11 +16,14 @@ PRODUCT = "Ferry ticket, return"
 
 
 class Story:
-    """The users, each with a browser of their own; a context manager that closes them."""
+    """The users, each with a browser of their own; a context manager that closes them.
 
-    def __init__(self, drive: Drive, site_url: str, followers: int) -> None:
+    ``password`` is that of the one who works for the site.
+    """
+
+    def __init__(self, drive: Drive, site_url: str, followers: int, password: str) -> None:
         self._drive, self._ledger = drive, drive.ledger
-        self._site_url = site_url
+        self._site_url, self._password = site_url, password
         self._open = ExitStack()
         self._author, self._staff = self._browser(), self._browser()
         self._readers = {f"reader{n:02}": self._browser() for n in range(1, followers + 1)}
@@ -101,7 +104,7 @@ class Story:
         staff, name = self._staff, STAFF.username
         with self._drive.action("Staff logs in"):
             form = staff.form("/login/")
-            staff.submit(form.filled(username=name, password=STAFF.password or ""))
+            staff.submit(form.filled(username=name, password=self._password))
         with self._drive.action("A product is created"):
             form = staff.form("/products/new/")
             reply = staff.submit(form.filled(name=PRODUCT, price="24.90", stock="50"))

@@ -3,14 +3,17 @@
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
+from redis import Redis
+from redis.exceptions import AuthenticationError
 
 from core.stack.ports import free_port
 from core.stack.waiting import wait_until
@@ -23,11 +26,11 @@ STOPPED_WITHIN = 60
 class Run:
     """One ``python -m core.stack`` on free ports and data of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, inherit: Callable[[], None] | None = None) -> None:
         self.web, self.flower = free_port(), free_port()
-        self.log = folder / "log"
+        self.log, self.var = folder / "log", folder / "var"
         ports = {"WEB_PORT": str(self.web), "FLOWER_PORT": str(self.flower)}
-        bare = {"PATH": os.environ["PATH"], "HOME": str(folder), "VAR_DIR": str(folder / "var")}
+        bare = {"PATH": os.environ["PATH"], "HOME": str(folder), "VAR_DIR": str(self.var)}
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "core.stack"],
@@ -35,6 +38,7 @@ class Run:
                 env={**bare, **ports},
                 stdout=log,
                 stderr=log,
+                preexec_fn=inherit,  # this process has no other threads
             )
 
     @property
@@ -67,10 +71,17 @@ class Run:
         return self.process.wait(STOPPED_WITHIN)
 
 
+def ignore_signals() -> None:
+    """Ignore and block what whoever starts a stack may have: a shell, a service, nohup."""
+    for each in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+        signal.signal(each, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGINT, signal.SIGCHLD])
+
+
 @pytest.fixture
-def run(tmp_path: Path) -> Generator[Run, None, None]:
+def run(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Run, None, None]:
     """A stack that answers."""
-    run = Run(tmp_path)
+    run = Run(tmp_path, getattr(request, "param", None))
     try:
         run.wait_ready()
         yield run
@@ -88,13 +99,33 @@ def status(url: str) -> int:
         return error.code
 
 
+def assert_redis_asks_for_a_password(run: Run) -> None:
+    """Other users of the machine reach its port too, and can read command lines."""
+    password = (run.var / "redis_password").read_text()
+    for pid in run.children():
+        assert password not in Path(f"/proc/{pid}/cmdline").read_text()
+    assert password not in run.text
+    assert stat.S_IMODE((run.var / "redis.conf").stat().st_mode) == 0o600
+    [port] = map(int, re.findall(r"Redis +127.0.0.1:(\d+)", run.text))
+    with Redis(port=port) as anybody, pytest.raises(AuthenticationError):
+        anybody.ping()
+    with Redis(port=port, password=password) as owner:
+        assert owner.ping()
+
+
+@pytest.mark.parametrize("run", [None, ignore_signals], ids=["", "signals"], indirect=True)
 def test_it_serves_and_stops_without_a_trace(run: Run) -> None:
     """The site is open, Flower wants a login, SIGTERM ends it all with exit code 0."""
     assert status(f"http://127.0.0.1:{run.web}/") == 200
     assert status(f"http://127.0.0.1:{run.flower}/") == 401
     assert run.says("Demo logins")
+    for name in ("admin", "author", "reader"):
+        password = run.var / f"demo_{name}_password"
+        assert stat.S_IMODE(password.stat().st_mode) == 0o600
+        assert re.search(rf"^    {name} +{password.read_text()}", run.text, re.MULTILINE)
     children = run.children()
     assert len(children) == 6
+    assert_redis_asks_for_a_password(run)
     assert run.stop() == 0
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
     order = re.findall(r"^Stopping (\w+)", run.text, re.MULTILINE)

@@ -1,7 +1,9 @@
 """``manage.py demo_data``: something to log in with, to read and to change."""
 
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand
 from django.db import transaction
@@ -11,11 +13,11 @@ from content.models import Article, Category, Comment, Product
 
 
 class Command(BaseCommand):
-    """Makes the demo's users, articles, comments and products, and prints the logins."""
+    """Make the demo's users, articles, comments and products, and print the logins."""
 
     help = (
         "Make the demo's users, articles, comments and products; what is there already stays as it "
-        "is. Prints the logins. Their passwords are public: not for a site that others can reach."
+        "is. Prints the logins; their passwords are this installation's own, and kept in VAR_DIR."
     )
 
     @transaction.atomic
@@ -32,22 +34,38 @@ class Command(BaseCommand):
         self.print_logins()
 
     def print_logins(self) -> None:
-        """Say who can log in; a user that was there before may have another password."""
+        """Say who can log in. A user that was there before has a password of its own."""
         self.stdout.write("Demo logins:")
         for login in demo.LOGINS:
-            if login.password:
+            if login.can_log_in:
+                made = login.password_file(Path(settings.VAR_DIR)).exists()
+                password = password_of(login) if made else "(the password that it had)"
                 role = " (superuser)" if login.is_superuser else ""
-                self.stdout.write(f"  {login.username:<8}{login.password}{role}")
+                self.stdout.write(f"  {login.username:<8}{password}{role}")
 
 
 def make_user(login: demo.Login) -> None:
     """Make the user with a bio, unless the name is taken."""
-    if User.objects.filter(username=login.username).exists():
+    if user := User.objects.filter(username=login.username).first():
+        replace_password(user, login)
         return
     create = User.objects.create_superuser if login.is_superuser else User.objects.create_user
-    user = create(login.username, login.email, login.password)
+    user = create(login.username, login.email, password_of(login))
     user.author.bio = login.bio
     user.author.save()
+
+
+def replace_password(user: User, login: demo.Login) -> None:
+    """Give the user a new password, if a migration took a published one away."""
+    made = login.password_file(Path(settings.VAR_DIR)).exists()
+    if login.can_log_in and not made and not user.has_usable_password():
+        user.set_password(password_of(login))
+        user.save(update_fields=["password"])
+
+
+def password_of(login: demo.Login) -> str | None:
+    """Return the user's password, or None if nobody logs in as this user."""
+    return login.password(Path(settings.VAR_DIR)) if login.can_log_in else None
 
 
 def make_article(demo_article: demo.DemoArticle) -> None:

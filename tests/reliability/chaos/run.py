@@ -17,7 +17,7 @@ from tests.reliability.chaos.report import Result
 from tests.reliability.chaos.requests import check_requests
 from tests.reliability.chaos.schedule import Schedule, plan
 from tests.reliability.chaos.system import POSTGRES, System
-from tests.reliability.chaos.traffic import Client, Site
+from tests.reliability.chaos.traffic import STAFF, Client, Site
 
 CLIENTS = 3
 TICK = 0.1
@@ -55,7 +55,7 @@ class Run:
         self._say = say
         self._interrupt = interrupt
         self._database = database
-        self._site = Site(system.config.site_url)
+        self._site = Site(system.config.site_url, STAFF.password(system.config.var_dir))
         self._ledgers = [self._ledger(f"user{n}") for n in range(1, CLIENTS + 1)]
         self._clients = [
             Client(f"user{n}", system.seed * 1000 + n, self._site, ledger)

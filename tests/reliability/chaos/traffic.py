@@ -75,8 +75,10 @@ class Article:
 class Site:
     """What the users know of each other, and what they did."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, password: str) -> None:
         self.url = url
+        self.password = password
+        """The password of the one who works for the site."""
         self.answers: list[Answer] = []
         self.public: dict[str, list[Article]] = {}
         """The articles of each user that nobody hides or deletes."""
@@ -124,7 +126,7 @@ class Client(threading.Thread):
         )
         self._author.submit(filled)
         form = self._staff.form("/login/")
-        self._staff.submit(form.filled(username=STAFF.username, password=STAFF.password or ""))
+        self._staff.submit(form.filled(username=STAFF.username, password=self._site.password))
         self._publish_public()
 
     def follow_all(self) -> None:

@@ -1,22 +1,47 @@
-"""``manage.py demo_data``."""
+"""``manage.py demo_data``, and the passwords that earlier versions published."""
 
+import importlib
 import io
+import logging
+import stat
+from pathlib import Path
+from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.db import connection
 
 from content import demo
 from content.models import Article, Author, Category, Comment, Product
 from core.outbox.drain import drain_all
 
+migration = importlib.import_module("content.migrations.0002_published_passwords")
 
-def run() -> str:
-    """What the command prints."""
+NAMES = [login.username for login in demo.LOGINS if login.can_log_in]
+
+
+@pytest.fixture(autouse=True)
+def var_dir(settings: Any, tmp_path: Path) -> Path:
+    """The data folder of a new installation."""
+    settings.VAR_DIR = tmp_path
+    return tmp_path
+
+
+def run() -> dict[str, str]:
+    """Run the command. Return the logins that it prints."""
     out = io.StringIO()
     call_command("demo_data", stdout=out)
-    return out.getvalue()
+    title, *lines = out.getvalue().splitlines()
+    assert title == "Demo logins:"
+    return dict(line.split(maxsplit=1) for line in lines)
+
+
+def migrate() -> None:
+    """Take away the published passwords, as the migration does."""
+    migration.replace_published_passwords(apps, connection.schema_editor())
 
 
 @pytest.mark.django_db
@@ -26,12 +51,29 @@ class TestDemoData:
     def test_prints_logins_that_work(self) -> None:
         """Each login that is printed logs in."""
         printed = run()
-        for login in demo.LOGINS:
-            if login.password:
-                assert f"{login.username:<8}{login.password}" in printed
-                user = authenticate(username=login.username, password=login.password)
-                assert user is not None
+        assert [*printed] == NAMES
+        for name, words in printed.items():
+            assert authenticate(username=name, password=words.split()[0]) is not None
         assert User.objects.get(username="admin").is_superuser
+        assert printed["admin"].endswith(" (superuser)")
+
+    def test_each_installation_its_own(self, settings: Any, var_dir: Path) -> None:
+        """The passwords are made up, and others in another installation."""
+        first = run()
+        assert len(set(first.values())) == len(NAMES)
+        assert {*first.values()}.isdisjoint(migration.PUBLISHED.values())
+        User.objects.all().delete()
+        settings.VAR_DIR = var_dir / "other"
+        settings.VAR_DIR.mkdir()
+        assert {*run().values()}.isdisjoint(first.values())
+
+    def test_kept_from_others(self, var_dir: Path) -> None:
+        """Only the owner of the folder reads the passwords, which stay the same."""
+        first = run()
+        files = [var_dir / f"demo_{name}_password" for name in NAMES]
+        assert sorted(var_dir.iterdir()) == sorted(files)
+        assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+        assert run() == first
 
     def test_twice(self) -> None:
         """The second run adds nothing, and takes back nothing that was changed."""
@@ -42,6 +84,65 @@ class TestDemoData:
         run()
         assert [model.objects.count() for model in models] == before
         assert set(Product.objects.values_list("stock", flat=True)) == {1}
+
+    def test_user_of_that_name(self) -> None:
+        """A user that was there before keeps the password, which nobody prints."""
+        User.objects.create_user("admin", password="of-my-own")
+        assert run()["admin"] == "(the password that it had) (superuser)"
+        assert authenticate(username="admin", password="of-my-own") is not None
+
+    def test_fail_others(self) -> None:
+        """The authors that nobody is meant to be can't log in."""
+        run()
+        for login in demo.LOGINS:
+            if not login.can_log_in:
+                assert not User.objects.get(username=login.username).has_usable_password()
+
+
+@pytest.mark.django_db
+class TestPublishedPasswords:
+    """A database that an earlier version put demo data into."""
+
+    @pytest.fixture(autouse=True)
+    def _earlier(self) -> None:
+        for name, password in migration.PUBLISHED.items():
+            User.objects.create_user(name, password=password)
+
+    def test_taken_away(self, caplog: pytest.LogCaptureFixture) -> None:
+        """Nobody logs in with them any more, which is said in a sentence for each user."""
+        with caplog.at_level(logging.WARNING):
+            migrate()
+        for name, password in migration.PUBLISHED.items():
+            assert authenticate(username=name, password=password) is None
+            assert any(f"manage.py changepassword {name}" in each for each in caplog.messages)
+        assert len(caplog.messages) == len(migration.PUBLISHED)
+
+    def test_others_stay(self) -> None:
+        """A password that somebody changed stays, as do those of others."""
+        user = User.objects.get(username="admin")
+        user.set_password("of-my-own")
+        user.save()
+        User.objects.create_user("ann", password=migration.PUBLISHED["admin"])
+        migrate()
+        assert authenticate(username="admin", password="of-my-own") is not None
+        assert authenticate(username="ann", password=migration.PUBLISHED["admin"]) is not None
+
+    def test_replaced(self) -> None:
+        """``demo_data`` gives new ones to these users."""
+        migrate()
+        for name, words in run().items():
+            assert authenticate(username=name, password=words.split()[0]) is not None
+
+    def test_locked_out(self) -> None:
+        """It gives none to a user that somebody locks out later."""
+        migrate()
+        run()
+        user = User.objects.get(username="admin")
+        user.set_unusable_password()
+        user.save()
+        run()
+        user.refresh_from_db()
+        assert not user.has_usable_password()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,5 +1,6 @@
 """What the environment asks the stack for."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,46 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
     assert (config.stop_timeout, config.concurrency, config.demo_data) == (5, 3, False)
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, True),
+        ({"DEMO_DATA": "no"}, False),
+        ({"DEMO_DATA": "1", "WEB_HOST": "localhost"}, True),
+        ({"WEB_HOST": "::1"}, True),
+        ({"WEB_HOST": "127.0.0.2"}, True),
+        ({"WEB_HOST": "0.0.0.0"}, False),  # noqa: S104  # read, not served
+        ({"WEB_HOST": "192.0.2.7"}, False),
+        ({"WEB_HOST": "site.example.com"}, False),
+        ({"DATABASE_URL": "postgres://host/name"}, False),
+        ({"DATABASE_URL": "sqlite:////data/db.sqlite3"}, False),
+        ({"DATABASE_URL": "postgres://host/name", "DEMO_DATA": "0"}, False),
+    ],
+)
+def test_demo_data_is_for_this_machine_alone(given: dict[str, str], expected: bool) -> None:
+    """A database that somebody names, or a site that others reach, gets no superuser of ours."""
+    assert RunConfig.from_environment(given).demo_data == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"DATABASE_URL": "postgres://host/name"}, "and DATABASE_URL names another. Leave DEMO"),
+        ({"WEB_HOST": "0.0.0.0"}, "and WEB_HOST=0.0.0.0 lets others in. Leave DEMO"),  # noqa: S104
+    ],
+)
+def test_fail_when_demo_data_is_wanted_elsewhere(given: dict[str, str], sentence: str) -> None:
+    """The sentence says why, and what to do."""
+    with pytest.raises(ConfigError, match=sentence):
+        RunConfig.from_environment({**given, "DEMO_DATA": "1"})
+
+
+def test_fail_when_demo_data_is_neither_yes_nor_no() -> None:
+    """The sentence says what was given."""
+    with pytest.raises(ConfigError, match="DEMO_DATA='maybe' is not a yes or no"):
+        RunConfig.from_environment({"DEMO_DATA": "maybe"})
+
+
 @pytest.mark.parametrize("value", ["0", "65536", "-1", "http", "80 00"])
 def test_fail_when_a_port_is_none(value: str) -> None:
     """The sentence names the variable and what was given."""
@@ -66,6 +107,14 @@ def test_processes_learn_of_the_embedded_servers(tmp_path: Path) -> None:
     assert environment["SITE_URL"] == config.site_url
     assert environment["SECRET_KEY"] == "key"
     assert environment["FLOWER_BASIC_AUTH"] == "admin:word"
+
+
+def test_the_embedded_redis_has_a_password(tmp_path: Path) -> None:
+    """It is in the address that the processes get, and not in what is shown."""
+    config = replace(RunConfig.throw_away(tmp_path), redis_password="hidden")
+    assert config.broker_url == f"redis://:hidden@127.0.0.1:{config.redis_port}/0"
+    assert "hidden" not in repr(config)
+    assert replace(config, redis_url="redis://host/1").broker_url == "redis://host/1"
 
 
 def test_a_given_mail_server_is_left_as_it_is() -> None:

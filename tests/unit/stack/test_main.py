@@ -46,6 +46,14 @@ def test_fail_when_a_variable_makes_no_sense(tmp_path: Path) -> None:
     assert refused.stdout.startswith("WEB_PORT='eighty' is not a number")
 
 
+def test_fail_when_demo_data_is_wanted_in_a_named_database(tmp_path: Path) -> None:
+    """Before anything is started: it would get a superuser that its owner doesn't know of."""
+    refused = run(tmp_path, DATABASE_URL="postgres://user:s3cret@host/name", DEMO_DATA=1)
+    assert (refused.returncode, refused.stderr) == (2, "")
+    assert refused.stdout.startswith("DEMO_DATA=1 is for the embedded database on this machine")
+    assert "s3cret" not in refused.stdout
+
+
 def test_fail_when_the_database_cannot_be_reached(tmp_path: Path) -> None:
     """Before anything is started, and without the password."""
     port = free_port()
