@@ -32,6 +32,9 @@ class OutboxCall(models.Model):
     error = models.TextField(
         db_default="", help_text="The traceback of the last attempt that failed."
     )
+    failing_since = models.DateTimeField(
+        null=True, help_text="When the first of its attempts failed, while it is tried again."
+    )
     lease = models.UUIDField(null=True, help_text="Who runs it, while it has a lease.")
 
     class Meta:
@@ -46,6 +49,12 @@ class OutboxCall(models.Model):
                 fields=["status", "available_at"],
                 condition=~models.Q(status="pending"),
                 name="outbox_other",
+            ),
+            # For the health check; calls that have not failed are not in it, and cost nothing.
+            models.Index(
+                fields=["failing_since"],
+                condition=models.Q(failing_since__isnull=False),
+                name="outbox_failing",
             ),
         )
 

@@ -23,13 +23,14 @@ from core.outbox.call import Call, CallError
 from core.outbox.calling import start_links
 from core.outbox.claim import Batch, claim_batch, journal_batch
 from core.outbox.conf import conf
+from core.outbox.errors import is_transient
 from core.outbox.events import send_done
 from core.outbox.failures import tell_expired, tell_failed
 from core.outbox.lease import Lease, Taken, rows_of
 from core.outbox.rates import await_turn, is_limited
 from core.outbox.report import Report
 from core.outbox.run import Expired, Runner
-from core.outbox.settle import is_transient, settle_done, settle_failed
+from core.outbox.settle import settle_done, settle_failed
 from core.outbox.statement import START, Position, settle_by_statement, takes_statements
 from core.outbox.task import find_task
 from core.outbox.turns import begin_turn
@@ -43,6 +44,10 @@ TRIES = 3
 SPREAD = 0.1
 """Seconds before a drain that runs its calls one by one wakes others again. To ask whether a
 wake-up is under way costs as much as a tenth of a mail."""
+
+IDLE_ROUNDS = 25
+"""How many rounds in a row ``drain_all`` goes on in which no call ends. A call that retries itself
+at once, without a limit, would keep it for ever."""
 
 Value = TypeVar("Value")
 
@@ -344,12 +349,21 @@ def drain_all(using: str | None = None) -> Report:
     errors: list[Exception] = []
     for alias in [using] if using else sweep.outbox_aliases():
         total.dead += sweep.recover(alias)
-        while _drain_due(alias, total, errors):
-            pass
+        _drain_alias(alias, total, errors)
     if errors:
         raise errors[0]
     ages = [age for alias in sweep.outbox_aliases() for age in sweep.due_ages(alias).values()]
     return replace(total, oldest_age=max(ages, default=None))
+
+
+def _drain_alias(using: str, total: Report, errors: list[Exception]) -> None:
+    """Drain in rounds until nothing is due, or calls are tried round after round and none ends."""
+    idle = 0
+    while idle < IDLE_ROUNDS:
+        ended = total.ended
+        if not _drain_due(using, total, errors):
+            return
+        idle = idle + 1 if total.ended == ended else 0
 
 
 def _drain_due(using: str, total: Report, errors: list[Exception]) -> int:
@@ -357,7 +371,7 @@ def _drain_due(using: str, total: Report, errors: list[Exception]) -> int:
     before = total.total
     for task in [task for name in sweep.due_ages(using) if (task := find_task(name))]:
         try:
-            total.add(drain_task(task, using, seconds=float("inf")))
+            total.add(drain_task(task, using))
         except Exception as error:  # noqa: BLE001  # raised when the others have had their turn
             errors.append(error)
     return total.total - before

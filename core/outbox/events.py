@@ -6,7 +6,6 @@ drain's thread. Arguments and errors go through the broker with them, and are no
 """
 
 import time
-import traceback
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
@@ -19,6 +18,7 @@ from core.outbox import wake
 from core.outbox.call import Call
 from core.outbox.conf import conf
 from core.outbox.run import Runner
+from core.outbox.texts import format_error, one_line
 
 Event = tuple[str, dict[str, Any]]
 """The type of a Celery event, and its fields."""
@@ -38,8 +38,8 @@ def send_failed(runner: Runner, call: Call, error: BaseException, retried: bool)
     """Show the call as one that failed, or as one that is retried."""
     if _enabled and conf().EVENTS != "none":
         about = {
-            "exception": saferepr(error),
-            "traceback": "".join(traceback.format_exception(error)),
+            "exception": one_line(error),
+            "traceback": format_error(error),
         }
         end = ("task-retried" if retried else "task-failed", {"uuid": call.id, **about})
         _send_on_commit(runner, call.using, [*_begin(call), end])

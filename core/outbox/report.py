@@ -3,10 +3,9 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from celery.utils.saferepr import saferepr
-
 from core.models import OutboxCall
 from core.outbox.call import Call
+from core.outbox.texts import one_line
 
 SHOWN = 20
 """How many failures a report names."""
@@ -37,16 +36,21 @@ class Report:
     def count_failed(self, status: OutboxCall.Status, call: Call, error: BaseException) -> None:
         """Count a call that failed with this error and was given this status."""
         if len(self.failures) < SHOWN:
-            self.failures.append(f"{call.task}[{call}] {status}: {saferepr(error, 200)}")
+            self.failures.append(f"{call.task}[{call}] {status}: {one_line(error)}")
         if status == OutboxCall.Status.DEAD:
             self.dead += 1
         else:
             self.retried += 1
 
     @property
+    def ended(self) -> int:
+        """Return how many calls are not to be tried again."""
+        return self.settled + self.dead + self.expired
+
+    @property
     def total(self) -> int:
-        """How many calls were tried."""
-        return self.settled + self.retried + self.dead + self.expired
+        """Return how many calls were tried."""
+        return self.ended + self.retried
 
     def as_result(self) -> dict[str, Any]:
         """The report as a Celery task's result."""

@@ -15,6 +15,7 @@ from django.db import transaction
 
 from core.outbox.call import Call
 from core.outbox.request import CallRequest
+from core.outbox.texts import clean
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ def keep_error(task: Any, request: CallRequest, error: Any, info: ExceptionInfo)
         task.backend.mark_as_failure,
         request.id,
         error,
-        info.traceback,
+        clean(info.traceback or ""),
         request=request,
         call_errbacks=False,
     )
@@ -50,11 +51,9 @@ def keep_error(task: Any, request: CallRequest, error: Any, info: ExceptionInfo)
 
 def keep_retry(task: Any, request: CallRequest, error: Any, info: ExceptionInfo) -> None:
     """Keep the error of a call that is to be retried."""
-    _write(
-        task,
-        request,
-        partial(task.backend.mark_as_retry, request.id, error, info.traceback, request=request),
-    )
+    text = clean(info.traceback or "")
+    store = partial(task.backend.mark_as_retry, request.id, error, text, request=request)
+    _write(task, request, store)
 
 
 def keep_revoked(task: Any, request: CallRequest, reason: str) -> None:

@@ -1,23 +1,35 @@
 """Settling: a call's end. Done, to be retried, or a dead letter."""
 
 import json
-import traceback
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from celery.exceptions import Reject, Retry
-from celery.utils.time import get_exponential_backoff_interval
-from django.db import InterfaceError, OperationalError, connections
+from celery.exceptions import Retry
+from django.db import connections, transaction
 from django.db.models import F, QuerySet
-from django.db.models.functions import Now
-from kombu.exceptions import OperationalError as BrokerError
+from django.db.models.functions import Coalesce, Now
 
 from core.models import OutboxBatch, OutboxCall
-from core.outbox.call import Call, CallError, SignatureError
+from core.outbox.call import Call, SignatureError
+from core.outbox.errors import is_transient
+from core.outbox.logs import labels, log, log_failed
 from core.outbox.options import Options
+from core.outbox.texts import clean, format_error, one_line
+from core.outbox.verdict import (
+    Verdict,
+    default_delay,
+    is_expected,
+    judge,
+    judge_by_default,
+    next_time,
+)
 
-ERROR_CHARACTERS = 20_000
+Value = TypeVar("Value")
+
+TAKEN = "failed, but another process has taken the call"
 
 # A DELETE of MySQL's waits for each row that it reads, and for an IN it reads the whole of a small
 # table: what other drains have locked, one of which may be waiting for this one.
@@ -30,68 +42,9 @@ DELETE = {
     """,
 }
 
-# https://www.postgresql.org/docs/current/errcodes-appendix.html: transaction rollback, connection,
-# operator intervention other than a cancelled query, too few resources, lock not available. What a
-# call took too long for would take too long again: statement_timeout (57014),
-# idle_in_transaction_session_timeout (25P03) and transaction_timeout (25P04) are attempts.
-TRANSIENT_SQLSTATES = ("40", "08", "57P", "53", "55P03")
-NO_ATTEMPT_SQLSTATES = ("40", "53", "55P03")
-
-# https://dev.mysql.com/doc/mysql-errors/8.0/en/, https://mariadb.com/kb/en/mariadb-error-codes/:
-# MySQL's numbers; its SQLSTATE is the general one for most of them.
-NO_ATTEMPT_NUMBERS = frozenset(
-    {
-        *(1020, 1205, 1206, 1213, 3572),  # a conflict over a row or its lock
-        *(1021, 1114),  # a full disk, a full table
-        *(1037, 1041, 1135),  # no memory, no thread
-        *(1040, 1203, 1226),  # too many connections
-    }
-)
-TRANSIENT_NUMBERS = NO_ATTEMPT_NUMBERS | {
-    *(0, 2002, 2003, 2006, 2013, 2055),  # no connection, as the client says
-    *(1053, 1158, 1159, 1160, 1161, 1927, 4031),  # no connection, as the server says
-    *(1030, 1180),  # the storage or a COMMIT in trouble
-    *(1290, 1836),  # read-only, as a server is whose place another has taken
-}
-
-# What SQLite, which has no such codes, says of a file that is busy, gone, full or in trouble.
-TRANSIENT_WORDS = ("locked", "closed", "full", "disk I/O", "readonly")
-NO_ATTEMPT_WORDS = ("locked", "full")
-
-
-def is_transient(error: BaseException) -> bool:
-    """Whether the database failed, not the call: a deadlock, a lost connection, a busy file."""
-    if not isinstance(error, OperationalError | InterfaceError):
-        return False
-    if (number := _mysql_number(error)) is not None:
-        return number in TRANSIENT_NUMBERS
-    if not hasattr(error.__cause__, "sqlstate"):
-        return any(word in str(error) for word in TRANSIENT_WORDS)
-    sqlstate: str | None = getattr(error.__cause__, "sqlstate", None)
-    return sqlstate is None or sqlstate.startswith(TRANSIENT_SQLSTATES)
-
-
-def is_no_attempt(error: BaseException) -> bool:
-    """Whether it says nothing about the call: no broker, a conflict over a lock, a full disk."""
-    if isinstance(error, BrokerError):
-        return True
-    if not isinstance(error, OperationalError):
-        return False
-    if (number := _mysql_number(error)) is not None:
-        return number in NO_ATTEMPT_NUMBERS
-    sqlstate: str | None = getattr(error.__cause__, "sqlstate", None)
-    return (sqlstate or "").startswith(NO_ATTEMPT_SQLSTATES) or any(
-        word in str(error) for word in NO_ATTEMPT_WORDS
-    )
-
-
-def _mysql_number(error: BaseException) -> int | None:
-    args = error.__cause__.args if error.__cause__ else ()
-    return args[0] if args and isinstance(args[0], int) else None
-
 
 def settle_done(using: str, calls: Iterable[Call]) -> int:
-    """Delete the rows of calls that are done; how many they were."""
+    """Delete the rows of calls that are done. Return how many calls there were."""
     ids = [call.pk for call in calls]
     delete_rows(OutboxCall, using, ids)
     return len(ids)
@@ -113,68 +66,155 @@ def delete_rows(model: type[OutboxCall | OutboxBatch], using: str, ids: Sequence
 def settle_failed(
     rows: QuerySet[OutboxCall], call: Call, task: Any, error: BaseException
 ) -> OutboxCall.Status:
-    """Record that the call failed: PENDING with a later time, or DEAD, is returned and written."""
-    options = Options.of(task)
-    text = "".join(traceback.format_exception(error))[-ERROR_CHARACTERS:]
-    if _is_final(call, options, error):
-        bury(rows, text, attempts=F("attempts") + 1)
-        return OutboxCall.Status.DEAD
-    counts = 0 if is_no_attempt(error) else 1
-    when = _next_time(call, options, error)
-    rows.update(
-        status=OutboxCall.Status.PENDING,
-        attempts=F("attempts") + counts,
-        available_at=when if isinstance(when, datetime) else _from_now(when),
-        error=_clean(text),
-        lease=None,
-        **(
-            {"payload": vars(error)["payload"]}
-            if isinstance(getattr(error, "payload", None), str)
-            else {}
-        ),
-    )
-    return OutboxCall.Status.PENDING
+    """Record that the call failed. Return its status: PENDING, with a later time, or DEAD.
+
+    Raises only what says that a database is out of order. Whatever else raises here is logged, and
+    the call has had an attempt: otherwise its row would stay the first of its task for ever.
+    """
+    options, guard = Options.of(task), Guard(call)
+    outcome = _decide(rows.db, call, task, options, error, guard)
+    try:
+        with transaction.atomic(using=rows.db):  # what fails must not spoil what comes after it
+            recorded = outcome.write(rows)
+    except Exception as failure:  # noqa: BLE001  # whatever it is, the call must be settled
+        guard.note("be recorded in full", failure)
+        outcome = _reduce(outcome, call, error, guard)
+        recorded = outcome.write(rows)
+
+    level, fate = (outcome.level, outcome.fate) if recorded else (logging.WARNING, TAKEN)
+
+    def tell() -> None:
+        log_failed(call, options.max_retries, error, level, fate)
+
+    # A failure whose transaction rolls back has not been recorded, and will be told of again.
+    connections[rows.db].on_commit(tell, robust=True)
+    return outcome.status
 
 
 def bury(rows: QuerySet[OutboxCall], error: str, **values: Any) -> int:
-    """Make the rows dead letters with this error; how many they were."""
-    return rows.update(status=OutboxCall.Status.DEAD, error=_clean(error), lease=None, **values)
-
-
-def _is_final(call: Call, task: Options, error: BaseException) -> bool:
-    if is_no_attempt(error):
-        return False
-    if isinstance(error, Reject):
-        return not getattr(error, "requeue", False)
-    if isinstance(error, (CallError, SignatureError, *task.dont_autoretry_for)):
-        return True
-    if error is call.exhausted:
-        return True
-    # What self.retry() raises has been held against its own max_retries already.
-    limit = None if isinstance(error, Retry) else task.max_retries
-    return limit is not None and call.attempts >= limit
-
-
-def _next_time(call: Call, task: Options, error: BaseException) -> datetime | float:
-    """The time, or the seconds from now, of the next attempt."""
-    if isinstance(error, Retry) and error.when is not None:
-        return error.when if isinstance(error.when, datetime) else float(error.when)
-    if not task.retry_backoff:
-        delay: float = task.default_retry_delay
-        return delay
-    seconds: float = get_exponential_backoff_interval(
-        factor=int(max(1.0, task.retry_backoff)),
-        retries=call.attempts,
-        maximum=int(task.retry_backoff_max),
-        full_jitter=task.retry_jitter,
+    """Make the rows dead letters with this error. Return how many rows there were."""
+    return rows.update(
+        status=OutboxCall.Status.DEAD, error=clean(error), lease=None, failing_since=None, **values
     )
-    return seconds
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Gets an answer whatever raises, and notes for the row what raised."""
+
+    call: Call
+    notes: list[str] = field(default_factory=list)
+
+    def ask(self, what: str, function: Callable[[], Value], default: Value) -> Value:
+        """Return the function's value, or the default if it raises anything but an outage."""
+        try:
+            return function()
+        except Exception as failure:  # noqa: BLE001  # options, errors and texts of strangers
+            self.note(what, failure)
+            return default
+
+    def note(self, what: str, failure: Exception) -> None:
+        """Log and note what could not be done. Raises the failure if a database is out of order."""
+        if is_transient(failure):
+            raise failure
+        self.notes.append(f"This failure could not {what}: {one_line(failure)}")
+        named = (self.call.task, self.call.id, self.notes[-1])
+        log(logging.ERROR, "%s[%s]: %s", *named, extra=labels(self.call), exc_info=failure)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is recorded of a call that failed."""
+
+    verdict: Verdict
+    when: datetime | float
+    """The time of the next attempt, or the seconds until then."""
+
+    text: str
+    expected: bool
+    """Whether the task names the error in ``throws``."""
+
+    payload: str | None = None
+    """The arguments of the next attempt, if they are others."""
+
+    @property
+    def status(self) -> OutboxCall.Status:
+        """Return the status that the row gets."""
+        dead = self.verdict is Verdict.DEAD
+        return OutboxCall.Status.DEAD if dead else OutboxCall.Status.PENDING
+
+    @property
+    def level(self) -> int:
+        """Return the level of the log: a dead letter of an expected error is an information."""
+        if self.verdict is not Verdict.DEAD:
+            return logging.WARNING
+        return logging.INFO if self.expected else logging.ERROR
+
+    @property
+    def fate(self) -> str:
+        """Return what the log says of the attempt."""
+        if self.verdict is Verdict.DEAD:
+            return "failed, it is a dead letter now"
+        counted = "failed" if self.verdict is Verdict.RETRY else "not counted"
+        when = self.when
+        at = f"at {when.isoformat()}" if isinstance(when, datetime) else f"in {when:.6g} s"
+        return f"{counted}, the next is {at}"
+
+    def write(self, rows: QuerySet[OutboxCall]) -> int:
+        """Write it into the row. Return 0 if the row is no longer this process's, else 1."""
+        if self.verdict is Verdict.DEAD:
+            return bury(rows, self.text, attempts=F("attempts") + 1)
+        arguments = {} if self.payload is None else {"payload": self.payload}
+        return rows.update(
+            status=OutboxCall.Status.PENDING,
+            attempts=F("attempts") + int(self.verdict is Verdict.RETRY),
+            available_at=self.when if isinstance(self.when, datetime) else _from_now(self.when),
+            failing_since=Coalesce(F("failing_since"), Now()),
+            error=self.text,
+            lease=None,
+            **arguments,
+        )
+
+
+def _decide(
+    using: str, call: Call, task: Any, options: Options, error: BaseException, guard: Guard
+) -> Outcome:
+    by_default = judge_by_default(call, options)
+    verdict = guard.ask("be judged", lambda: judge(call, options, error), by_default)
+    text = guard.ask("be described", lambda: format_error(error), one_line(error))
+    if isinstance(error, SignatureError):
+        verdict, text = guard.ask(
+            "be compared", lambda: _judge_misfit(using, call, task, error, text), (verdict, text)
+        )
+    when: datetime | float = 0.0
+    if verdict is not Verdict.DEAD:
+        later = lambda: next_time(call, options, error, verdict)  # noqa: E731
+        when = guard.ask("be put off as its task says", later, default_delay(call))
+    expected = guard.ask("be looked for in throws", lambda: is_expected(options, error), False)
+    payload = guard.ask("be given other arguments", lambda: _new_payload(error), None)
+    return Outcome(verdict, when, "\n".join([text.rstrip("\n"), *guard.notes]), expected, payload)
+
+
+def _judge_misfit(
+    using: str, call: Call, task: Any, error: SignatureError, text: str
+) -> tuple[Verdict, str]:
+    """Return what becomes of a call whose arguments this code's function doesn't take, and why."""
+    return Verdict.DEAD, text
+
+
+def _new_payload(error: BaseException) -> str | None:
+    """Return the arguments that ``self.retry()`` was given, encoded."""
+    payload = getattr(error, "payload", None) if isinstance(error, Retry) else None
+    return payload if isinstance(payload, str) else None
+
+
+def _reduce(outcome: Outcome, call: Call, error: BaseException, guard: Guard) -> Outcome:
+    """Return the outcome with a text that any database can hold, and nothing of the task's."""
+    text = "\n".join([one_line(error), *guard.notes])
+    in_ascii = text.encode("ascii", "backslashreplace").decode()
+    return Outcome(outcome.verdict, default_delay(call), in_ascii, outcome.expected)
 
 
 def _from_now(seconds: float) -> Any:
     # SQLite writes a sum with more digits, which its comparison takes for later than the same time.
     return Now() + timedelta(seconds=seconds) if seconds else Now()
-
-
-def _clean(text: str) -> str:
-    return text.replace("\x00", "\\x00")  # PostgreSQL's text can't hold it

@@ -15,6 +15,7 @@ from core.outbox.drain import drain_all, drain_task
 from core.outbox.task import find_task
 from tests.connections import at_once
 from tests.unit.core import effects
+from tests.unit.core.faults import deadlock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -274,6 +275,30 @@ class TestTransient:
         assert (row.status, row.attempts) == (OutboxCall.Status.PENDING, 0)
         assert report.retried >= 1
 
+    @pytest.mark.parametrize(
+        ("name", "statement"),
+        [
+            ("full_name", "SELECT full_name FROM auth_group"),
+            ("blocked_users", "SELECT 1 FROM blocked_users"),
+            ("closed", "SELECT closed FROM auth_group"),
+        ],
+    )
+    @pytest.mark.parametrize("outside", [False, True])
+    def test_words(self, name: str, statement: str, outside: bool) -> None:
+        """An error of a call's own is an attempt, whatever words are in it."""
+
+        def act(_: str) -> None:
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+
+        effects.act("bad", act)
+        proxy = effects.send_outside if outside else effects.make_group
+        for each in ("a", "bad", "b"):
+            proxy.delay_on_commit(each)
+        report = drain_all()
+        assert (report.settled, report.retried, report.dead) == (2, 2, 1)
+        assert name in OutboxCall.objects.get().error
+
     def test_another_server_gone(self) -> None:
         """A call whose own database goes on failing, ours not, is a dead letter in the end."""
 
@@ -345,16 +370,6 @@ class TestTransient:
         assert (row.status, row.attempts) == (OutboxCall.Status.PENDING, 0)
         assert row.crashes == crashes
         assert effects.names() == []
-
-
-def deadlock() -> OperationalError:
-    """What Django raises for a deadlock in PostgreSQL, or a busy file in SQLite."""
-    error = OperationalError("database is locked")
-    if connection.vendor == "postgresql":
-        from psycopg.errors import DeadlockDetected
-
-        error.__cause__ = DeadlockDetected("deadlock detected")
-    return error
 
 
 class TestTime:

@@ -16,7 +16,8 @@ from django.db.transaction import TransactionManagementError
 from core.models import OutboxBatch, OutboxCall
 from core.outbox.claim import claim_batch, recover_crashed
 from core.outbox.drain import drain_all
-from core.outbox.settle import delete_rows, is_no_attempt, is_transient
+from core.outbox.errors import is_blameless, is_transient
+from core.outbox.settle import delete_rows
 from core.outbox.sweep import due_ages
 from tests.unit.core import effects
 
@@ -86,7 +87,7 @@ def test_faults(number: int, transient: bool, no_attempt: bool) -> None:
     """The server's own fault is told from a call's by the error's number."""
     with pytest.raises(OperationalError) as raised:
         fail(number)
-    assert (is_transient(raised.value), is_no_attempt(raised.value)) == (transient, no_attempt)
+    assert (is_transient(raised.value), is_blameless(raised.value)) == (transient, no_attempt)
 
 
 def test_lost_connection() -> None:

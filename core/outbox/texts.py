@@ -1,0 +1,48 @@
+"""Texts of errors, as any database, file and terminal can hold them."""
+
+import traceback
+
+TEXT_CHARACTERS = 20_000
+"""How long an error is at most, in a row and in the log."""
+
+ENTRY_CHARACTERS = 5_000
+"""How long one entry of a traceback is at most: a frame, or the error's own text."""
+
+LINE_CHARACTERS = 500
+"""How long an error is in a line of the log."""
+
+
+def format_error(error: BaseException) -> str:
+    """Return the error's traceback as any database can store it; of a long one, both ends."""
+    entries = traceback.format_exception(error)
+    return clean(shorten("".join(shorten(each, ENTRY_CHARACTERS) for each in entries)))
+
+
+def shorten(text: str, characters: int = TEXT_CHARACTERS) -> str:
+    """Return the text, without its middle if it is longer than so many characters."""
+    if len(text) <= characters:
+        return text
+    end = characters // 2
+    left_out = len(text) - 2 * end
+    return f"{text[:end]}\n[{left_out} characters left out]\n{text[-end:]}"
+
+
+def clean(text: str) -> str:
+    """Return the text without what PostgreSQL can't store: NUL, and half of a surrogate pair."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
+
+
+def one_line(error: BaseException) -> str:
+    """Return the error's class and text in one printable line; never raise."""
+    name = type(error).__name__
+    try:
+        text = shorten(str(error), LINE_CHARACTERS)
+    except Exception as failure:  # noqa: BLE001  # a stranger's __str__ can raise anything
+        text = f"its text can't be made, for {type(failure).__name__}"
+    return printable(f"{name}: {text}" if text else name)
+
+
+def printable(text: str) -> str:
+    """Return the text as one line, in which whatever can't be shown is written as in Python."""
+    line = " ".join(text.split())
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
