@@ -49,6 +49,11 @@ class Conf:
     MAX_AGES: Mapping[str, float] = field(default_factory=dict)
     """The same for single tasks: ``{"notifications.tasks.send_delivery": 600}``."""
 
+    MAX_FAILING_AGE: float | None = None
+    """How long the attempts of a call may have failed, before the health check fails. If None, 30
+    times the MAX_AGE of its task: by default the last retry is over by then, and the call a dead
+    letter. It is for the calls that don't end so: conflicts and outages count no attempt."""
+
     STALE_WORKER: float | None = None
     """How long after its last heartbeat a worker is named as stale. A worker writes one at each
     sweep. If None, 30, or three times SWEEP_INTERVAL where that is longer."""

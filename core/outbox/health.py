@@ -1,7 +1,8 @@
 """Health: whether calls are worked off in time, in every database, and which workers live.
 
-Alert on a *problem*; a *note* is for a person to look at. The figure behind it is the age of each
-task's oldest due call: it grows when nothing works them off, whatever the reason.
+Alert on a *problem*; a *note* is for a person to look at. There are two figures behind it, for each
+task. The age of the oldest due call grows when nothing works them off, whatever the reason. The age
+of the oldest failing call grows also where it is tried each minute, and so is never due for long.
 """
 
 import logging
@@ -18,7 +19,7 @@ from core.models import OutboxCall
 from core.outbox.conf import conf
 from core.outbox.heartbeat import stale_seconds, worker_ages
 from core.outbox.operate import HELD
-from core.outbox.sweep import due_ages, outbox_aliases
+from core.outbox.sweep import due_ages, failing_ages, outbox_aliases
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,10 @@ class DatabaseHealth:
     ages: Mapping[str, float] = field(default_factory=dict)
     """For each task that has due calls, the seconds since the oldest became due."""
 
+    failing: Mapping[str, float] = field(default_factory=dict)
+    """For each task that has calls that failed and are tried again, the seconds since the first
+    failure of the oldest."""
+
     workers: Sequence[WorkerHealth] = ()
     held: Mapping[str, int] = field(default_factory=dict)
     """How many calls are dead and uncertain."""
@@ -57,6 +62,7 @@ class DatabaseHealth:
         return cls(
             alias,
             due_ages(alias),
+            failing_ages(alias),
             [WorkerHealth(name, age) for name, age in worker_ages(alias).items()],
             dict(counts.annotate(Count("pk")).order_by()),
         )
@@ -73,6 +79,13 @@ class DatabaseHealth:
                 yield (
                     f"The oldest due call of {task} in {self.alias!r} is {age:.0f} s old, over the "
                     f"limit of {max_age(task):g} s. See that its worker runs, and what it logs."
+                )
+        for task, age in sorted(self.failing.items()):
+            if age > max_failing_age(task):
+                yield (
+                    f"A call of {task} in {self.alias!r} has been tried for {age:.0f} s without "
+                    f"success, over the limit of {max_failing_age(task):g} s. See its error in the "
+                    "admin: a broker, a lock or a full disk that it waits for counts no attempt."
                 )
         if (age := max(self.ages.values(), default=0)) > stale_seconds() and not self._has_worker():
             yield (
@@ -98,16 +111,22 @@ class DatabaseHealth:
 
     def as_json(self) -> dict[str, Any]:
         """The figures."""
-        tasks = {
-            task: {"oldest_age": round(age, 1), "max_age": max_age(task)}
-            for task, age in sorted(self.ages.items())
-        }
+        tasks = {task: self._ages_of(task) for task in sorted({*self.ages, *self.failing})}
         found = [
             {"name": worker.name, "age": round(worker.age, 1), "stale": worker.is_stale}
             for worker in self.workers
         ]
         held = {status.value: self.held.get(status.value, 0) for status in HELD}
         return {"reachable": not self.error, "tasks": tasks, "workers": found, **held}
+
+    def _ages_of(self, task: str) -> dict[str, float | None]:
+        due, failing = self.ages.get(task), self.failing.get(task)
+        return {
+            "oldest_age": None if due is None else round(due, 1),
+            "max_age": max_age(task),
+            "failing_age": None if failing is None else round(failing, 1),
+            "max_failing_age": max_failing_age(task),
+        }
 
     def _has_worker(self) -> bool:
         return any(not worker.is_stale for worker in self.workers)
@@ -179,6 +198,12 @@ def check_health() -> Health:
 def max_age(task: str) -> float:
     """How long the task's oldest due call may have been due."""
     return conf().MAX_AGES.get(task, conf().MAX_AGE)
+
+
+def max_failing_age(task: str) -> float:
+    """Return how many seconds a call of the task may have been failing."""
+    limit = conf().MAX_FAILING_AGE
+    return 30 * max_age(task) if limit is None else limit
 
 
 def _probe(alias: str) -> Probe:

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from core.models import OutboxCall
 from core.outbox.claim import lock_rows
 from core.outbox.settle import delete_rows
-from core.outbox.sweep import due_ages, outbox_aliases
+from core.outbox.sweep import due_ages, failing_ages, outbox_aliases
 from core.outbox.task import find_task
 from core.outbox.wake import wake_task
 from core.signals import calls_discarded, calls_retried
@@ -24,19 +24,23 @@ CHUNK = 500
 
 
 def outbox_status() -> dict[str, Any]:
-    """How each database's outbox stands: its calls by task and status, and the oldest due one."""
+    """Return each database's calls by task and status, and how old the due and failing ones are."""
     return {alias: _database_status(alias) for alias in outbox_aliases()}
 
 
 def _database_status(using: str) -> dict[str, Any]:
-    ages = due_ages(using)
+    ages, failing = due_ages(using), failing_ages(using)
     tasks: dict[str, dict[str, Any]] = {}
     counts = OutboxCall.objects.using(using).values_list("task", "status").annotate(Count("pk"))
     for name, status, count in counts.order_by("task"):
         tasks.setdefault(name, {"known": find_task(name) is not None})[status] = count
     for name, row in tasks.items():
-        row["oldest_age"] = ages.get(name)
-    return {"oldest_age": max(ages.values(), default=None), "tasks": tasks}
+        row["oldest_age"], row["failing_age"] = ages.get(name), failing.get(name)
+    return {
+        "oldest_age": max(ages.values(), default=None),
+        "failing_age": max(failing.values(), default=None),
+        "tasks": tasks,
+    }
 
 
 def retry_calls(calls: QuerySet[OutboxCall]) -> int:
@@ -96,6 +100,7 @@ def _retry(using: str, calls: Sequence[OutboxCall]) -> None:
         attempts=0,
         crashes=0,
         lease=None,
+        failing_since=None,
         available_at=Now(),
     )
     calls_retried.send(OutboxCall, calls=calls, using=using)

@@ -8,9 +8,10 @@ from typing import Any
 
 from celery.signals import worker_ready, worker_shutdown
 from django.db import connections
-from django.db.models import DurationField, ExpressionWrapper, F
+from django.db.models import DurationField, ExpressionWrapper, F, Min
 from django.db.models.functions import Now
 
+from core.models import OutboxCall
 from core.outbox.claim import due_calls, recover_crashed
 from core.outbox.conf import conf
 from core.outbox.forks import no_fork
@@ -65,6 +66,20 @@ def oldest_age(using: str, task: str) -> float | None:
     """How many seconds ago the task's oldest due call became due; None if none is."""
     age = due_calls(using, task).annotate(age=AGE).values_list("age", flat=True).first()
     return None if age is None else max(age.total_seconds(), 0.0)
+
+
+def failing_ages(using: str) -> dict[str, float]:
+    """Return, for each task that has calls that are tried again, since how long the oldest fails.
+
+    The ages are in seconds. A call that is tried each minute is never due for long, so that only
+    this age tells how late it is.
+    """
+    status = OutboxCall.Status
+    failing = OutboxCall.objects.using(using).filter(
+        failing_since__isnull=False, status__in=(status.PENDING, status.RUNNING)
+    )
+    ages = failing.values("task").annotate(age=Now() - Min("failing_since")).order_by()
+    return {row["task"]: max(row["age"].total_seconds(), 0.0) for row in ages}
 
 
 def recover(using: str) -> int:

@@ -5,10 +5,12 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from core.outbox.claim import CLAIM
 from core.outbox.lease import EXCHANGE
 from core.outbox.statement import SETTLE, START
+from core.outbox.sweep import failing_ages
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -40,9 +42,9 @@ def _unknown_backlog() -> None:
 
 def plan(statement: str, *parameters: Any) -> str:
     """How the server would run it; one mapping stands for named parameters."""
-    named = parameters[0] if isinstance(parameters[0], dict) else parameters
+    named = parameters[0] if parameters and isinstance(parameters[0], dict) else parameters
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN {statement}", named)
+        cursor.execute(f"EXPLAIN {statement}", named or None)
         return "\n".join(line for (line,) in cursor.fetchall())
 
 
@@ -61,3 +63,11 @@ def test_lease() -> None:
     """So does a lease."""
     lease = {"done": None, "ended": None, "task": TASK, "lease": uuid4(), "seconds": 1}
     assert IN_ORDER in plan(EXCHANGE, lease)
+
+
+def test_failing() -> None:
+    """The health check reads the calls that fail, and no backlog."""
+    with CaptureQueriesContext(connection) as queries:
+        assert failing_ages("default") == {}
+    (query,) = queries
+    assert "using outbox_failing" in plan(query["sql"])

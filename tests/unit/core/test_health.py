@@ -14,14 +14,18 @@ from django.core.handlers.base import BaseHandler
 from django.core.management import call_command
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import F
 from django.db.models.functions import Now
 from django.http import HttpResponse
 from django.test import Client
+from kombu.exceptions import OperationalError as BrokerError
 
 from core import views
-from core.models import OutboxWorker
+from core.models import OutboxCall, OutboxWorker
 from core.outbox import health
+from core.outbox.drain import drain_all
 from core.outbox.health import DatabaseHealth, Health, check_health
+from core.outbox.operate import retry_calls
 from tests.unit.core import effects
 from tests.unit.core.calls import MAKE_GROUP, Status, make_call
 from tests.unit.core.observe import statements
@@ -161,6 +165,82 @@ class TestAges:
         make_call(available_at=Now() + timedelta(seconds=100))
         for status in (Status.DEAD, Status.UNCERTAIN, Status.RUNNING):
             make_due(100, status=status)
+        assert check_health().problems == []
+
+
+class TestFailing:
+    """Calls that are tried again and again."""
+
+    @pytest.fixture(autouse=True)
+    def _worker(self) -> None:
+        make_worker("worker@web")
+
+    def make_failing(self, age: float, **values: Any) -> None:
+        """Make a call that has failed for so many seconds, and is due in a minute."""
+        now = Now()
+        values = {"available_at": now + timedelta(seconds=60)} | values
+        make_call(failing_since=now - timedelta(seconds=age), **values)
+
+    def test_over_the_limit(self) -> None:
+        """A call that is never due for long is a problem all the same once it fails for long."""
+        self.make_failing(7200)
+        (problem,) = check_health().problems
+        assert problem.startswith(
+            f"A call of {MAKE_GROUP} in 'default' has been tried for 7200 s without success, over "
+            "the limit of 1800 s. See its error"
+        )
+        task = check_health().as_json()["databases"]["default"]["tasks"][MAKE_GROUP]
+        assert 7200 <= task["failing_age"] < 7210
+        assert (task["oldest_age"], task["max_failing_age"]) == (None, 1800)
+
+    def test_within_the_limit(self) -> None:
+        """One whose retries take as long as they do by default is none."""
+        self.make_failing(8 * 180)
+        assert check_health().problems == []
+
+    def test_runs(self) -> None:
+        """One that runs at this moment still counts; one that waits for a person doesn't."""
+        self.make_failing(7200, status=Status.RUNNING)
+        assert len(check_health().problems) == 1
+        for status in (Status.DEAD, Status.UNCERTAIN):
+            OutboxCall.objects.update(status=status)
+            assert check_health().problems == []
+
+    def test_put_off(self) -> None:
+        """A call that was put off on purpose, however long ago, has not failed."""
+        hour = timedelta(hours=1)
+        make_call(created_at=Now() - hour * 100, available_at=Now() + hour)
+        assert check_health().problems == []
+
+    def test_limits(self, settings: Any) -> None:
+        """The limit is 30 times that of calls that are due, or one of its own."""
+        settings.OUTBOX_MAX_AGES = {MAKE_GROUP: 300}
+        self.make_failing(7200)
+        assert check_health().problems == []
+        settings.OUTBOX_MAX_FAILING_AGE = 7000
+        assert len(check_health().problems) == 1
+
+    def test_uncounted(self) -> None:
+        """A call that waits for a broker is a problem, as none of its attempts counts."""
+
+        def act(name: str) -> None:
+            raise BrokerError("down")
+
+        effects.act("a", act)
+        effects.make_group.delay_on_commit("a")
+        drain_all()
+        OutboxCall.objects.update(failing_since=F("failing_since") - timedelta(hours=1))
+        OutboxCall.objects.update(available_at=Now())
+        drain_all()
+        row = OutboxCall.objects.get()
+        assert (row.status, row.attempts) == (Status.PENDING, 0)
+        (problem,) = check_health().problems
+        assert "has been tried for 3600 s without success" in problem
+
+    def test_retried_by_a_person(self) -> None:
+        """A dead letter that a person retries begins anew."""
+        make_call(status=Status.DEAD, created_at=Now() - timedelta(days=9), error="It broke.")
+        retry_calls(OutboxCall.objects.all())
         assert check_health().problems == []
 
 

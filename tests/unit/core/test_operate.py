@@ -36,7 +36,9 @@ class TestStatus:
 
     def test_empty(self) -> None:
         """No tasks, and nothing due."""
-        assert outbox_status() == {"default": {"oldest_age": None, "tasks": {}}}
+        assert outbox_status() == {
+            "default": {"oldest_age": None, "failing_age": None, "tasks": {}}
+        }
 
     def test_counts(self) -> None:
         """The calls of each task by their status."""
@@ -46,7 +48,12 @@ class TestStatus:
         make_call(task="gone.tasks.gone", status=Status.UNCERTAIN)
         tasks = outbox_status()["default"]["tasks"]
         assert tasks[MAKE_GROUP].items() >= {"pending": 2, "dead": 1, "known": True}.items()
-        assert tasks["gone.tasks.gone"] == {"uncertain": 1, "known": False, "oldest_age": None}
+        assert tasks["gone.tasks.gone"] == {
+            "uncertain": 1,
+            "known": False,
+            "oldest_age": None,
+            "failing_age": None,
+        }
 
     def test_oldest_age(self) -> None:
         """The age of the oldest call that is due, of each task and altogether."""
