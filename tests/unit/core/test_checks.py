@@ -39,7 +39,9 @@ def found(messages: list[CheckMessage]) -> list[tuple[type[CheckMessage], str | 
 @pytest.mark.django_db
 def test_project_has_none() -> None:
     """The project as it is configured passes them all."""
-    assert [message for message in run_checks() if str(message.id).startswith("core.")] == []
+    ours = [message for message in run_checks() if str(message.id).startswith("core.")]
+    # Other tests define tasks that are not durable.
+    assert [message for message in ours if "tests." not in message.msg] == []
 
 
 class TestHook:

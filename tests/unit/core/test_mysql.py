@@ -31,8 +31,8 @@ pytestmark = [
 DEADLOCK = 1213
 
 PILE_UP = """
-    INSERT INTO core_outboxcall (task, payload, context, status)
-    SELECT %s, '[[], {}]', '[]', %s
+    INSERT INTO core_outboxcall (id, task, payload, context, status)
+    SELECT uuid_short(), %s, '[[], {}]', '[]', %s
     FROM JSON_TABLE(%s, '$[*]' COLUMNS (number int PATH '$')) AS numbers
 """
 
