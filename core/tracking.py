@@ -219,7 +219,8 @@ class AuditableMixin(_Base):
 
     def _is_inserted(self, force_update: bool) -> bool:
         """Whether Django inserts the row without trying an UPDATE first."""
-        defaults = all(f.has_default() or f.has_db_default() for f in self._meta.pk_fields)
+        fields = getattr(self._meta, "pk_fields", [self._meta.pk])  # Django 5.1 has one
+        defaults = all(f.has_default() or f.has_db_default() for f in fields)
         is_new = self._state.adding and defaults and not force_update
         return is_new or not self._is_pk_set()  # type: ignore[attr-defined]  # Django's own
 

@@ -15,6 +15,7 @@ from django.db import transaction
 from core.models import OutboxCall
 from core.outbox import events, results
 from core.outbox.call import Call, CallError
+from core.outbox.errors import is_transient
 from core.outbox.request import CallRequest
 from core.outbox.run import Runner
 
@@ -33,7 +34,9 @@ def tell_failed(
             with transaction.atomic(using=call.using), runner.current(request):
                 _tell(runner, request, error, info, retried)
         events.send_failed(runner, call, error, retried)
-    except Exception:
+    except Exception as problem:
+        if is_transient(problem):
+            raise  # nothing is recorded either: the batch is tried again
         logger.exception("%s[%s]: not everybody was told that it failed", call.task, call.id)
 
 
