@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import models, router, transaction
+from django.db.models import NOT_PROVIDED
 
 from core.fields import CounterField
 from core.row import Marker, Row, is_comparable, is_expression, mutable_fields, stored_value
@@ -220,7 +221,7 @@ class AuditableMixin(_Base):
     def _is_inserted(self, force_update: bool) -> bool:
         """Whether Django inserts the row without trying an UPDATE first."""
         fields = getattr(self._meta, "pk_fields", [self._meta.pk])  # Django 5.1 has one
-        defaults = all(f.has_default() or f.has_db_default() for f in fields)
+        defaults = all(f.has_default() or f.db_default is not NOT_PROVIDED for f in fields)
         is_new = self._state.adding and defaults and not force_update
         return is_new or not self._is_pk_set()  # type: ignore[attr-defined]  # Django's own
 
