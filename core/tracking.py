@@ -220,10 +220,12 @@ class AuditableMixin(_Base):
 
     def _is_inserted(self, force_update: bool) -> bool:
         """Whether Django inserts the row without trying an UPDATE first."""
-        fields = getattr(self._meta, "pk_fields", [self._meta.pk])  # Django 5.1 has one
+        # Django 5.1 knows keys of one field only.
+        fields = getattr(self._meta, "pk_fields", [self._meta.pk])
+        is_set = getattr(self, "_is_pk_set", lambda: self.pk is not None)
         defaults = all(f.has_default() or f.db_default is not NOT_PROVIDED for f in fields)
         is_new = self._state.adding and defaults and not force_update
-        return is_new or not self._is_pk_set()  # type: ignore[attr-defined]  # Django's own
+        return is_new or not is_set()
 
     def _load_unknown(self, using: str | None, names: frozenset[str] | None) -> None:
         """Read the old values of what is about to be overwritten without having been loaded."""
