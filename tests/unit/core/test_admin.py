@@ -251,7 +251,7 @@ def test_workers(admin: Client, settings: Any) -> None:
     OutboxWorker.objects.create(name="live@web", host="web", pid=1)
     hour_ago = Now() - timedelta(hours=1)
     lost = OutboxWorker.objects.create(name="lost@web", host="web", pid=2, seen_at=hour_ago)
-    text = admin.get(reverse("admin:core_outboxworker_changelist")).text
+    text = admin.get(reverse("admin:core_outboxworker_changelist")).content.decode()
     live_row, lost_row = text.partition("live@web")[2].split("lost@web")[:2]
     assert 'alt="True"' in live_row
     assert 'alt="False"' in lost_row

@@ -440,7 +440,7 @@ class TestEndpoints:
 
     def test_no_details(self, client: Client, refusing: str) -> None:
         """Tells a stranger neither addresses nor passwords."""
-        text = client.get("/readyz").text
+        text = client.get("/readyz").content.decode()
         assert "127.0.0.1" not in text
         assert "secret" not in text
 
