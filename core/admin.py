@@ -1,42 +1,21 @@
-"""The outbox in the admin: to be read, and operated by two actions."""
+"""The outbox in the admin: to be read, and operated by actions that ask first."""
 
 import json
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
+from core.confirm import OperatedAdmin, ReadOnlyAdmin
 from core.models import OutboxBatch, OutboxCall, OutboxWorker
 from core.outbox.heartbeat import AGE, stale_seconds
-from core.outbox.operate import discard_calls, retry_calls
-
-if TYPE_CHECKING:
-    _ModelAdmin = admin.ModelAdmin[Any]
-else:
-    _ModelAdmin = admin.ModelAdmin
-
-
-class ReadOnlyAdmin(_ModelAdmin):
-    """A model that a person looks at and never edits."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """No: rows come from the system."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """No: they are shown, not edited."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """No: see the actions."""
-        return False
+from core.outbox.operate import DISCARD, RETRY
 
 
 @admin.register(OutboxCall)
-class OutboxCallAdmin(ReadOnlyAdmin):
+class OutboxCallAdmin(OperatedAdmin):
     """Calls that are not settled; the dead and the uncertain ones can be retried or discarded."""
 
     list_display = (
@@ -45,17 +24,13 @@ class OutboxCallAdmin(ReadOnlyAdmin):
     )  # fmt: skip
     list_filter = ("status", "task")
     search_fields = ("task", "payload", "error")
-    ordering = ("-id",)
+    ordering = ("-created_at", "-id")
     show_full_result_count = False
     fields = (
         "task", "status", "arguments", "context", "created_at", "available_at", "attempts",
         "crashes", "lease", "traceback",
     )  # fmt: skip
-    actions = ("retry", "discard")
-
-    def has_operate_permission(self, request: HttpRequest) -> bool:
-        """Whether the user may retry and discard: who may change calls."""
-        return request.user.has_perm("core.change_outboxcall")
+    operations = {"retry": RETRY, "discard": DISCARD}
 
     @admin.display(description="arguments")
     def short_arguments(self, call: OutboxCall) -> str:
@@ -73,7 +48,7 @@ class OutboxCallAdmin(ReadOnlyAdmin):
         """The arguments, indented if they are JSON."""
         try:
             text = json.dumps(json.loads(call.payload), indent=2, ensure_ascii=False)
-        except ValueError:
+        except (ValueError, RecursionError):
             text = call.payload
         return format_html("<pre>{}</pre>", text)
 
@@ -81,33 +56,6 @@ class OutboxCallAdmin(ReadOnlyAdmin):
     def traceback(self, call: OutboxCall) -> str:
         """The last error, whole."""
         return format_html("<pre>{}</pre>", call.error or "none")
-
-    @admin.action(description="Retry the selected dead or uncertain calls", permissions=["operate"])
-    def retry(self, request: HttpRequest, calls: QuerySet[OutboxCall]) -> None:
-        """Make the selected calls due again."""
-        self._operate(request, calls, retry_calls, "made due again")
-
-    @admin.action(
-        description="Discard the selected dead or uncertain calls", permissions=["operate"]
-    )
-    def discard(self, request: HttpRequest, calls: QuerySet[OutboxCall]) -> None:
-        """Delete the selected calls for good."""
-        self._operate(request, calls, discard_calls, "discarded")
-
-    def _operate(
-        self,
-        request: HttpRequest,
-        calls: QuerySet[OutboxCall],
-        operation: Callable[[QuerySet[OutboxCall]], int],
-        what: str,
-    ) -> None:
-        chosen = calls.count()
-        count = operation(calls)
-        text = f"{count} of {chosen} calls {what}."
-        if count < chosen:
-            text += " Only dead and uncertain ones can be; the others settle by themselves."
-        level = messages.SUCCESS if count == chosen else messages.WARNING
-        self.message_user(request, text, level)
 
 
 @admin.register(OutboxBatch)

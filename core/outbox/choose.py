@@ -1,4 +1,4 @@
-"""Choosing: which of the dead and uncertain calls an operator means."""
+"""Choosing: which of the calls that an operation accepts an operator means."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -7,12 +7,12 @@ from datetime import timedelta
 from difflib import get_close_matches
 
 from celery import current_app
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from core.models import OutboxCall
-from core.outbox.operate import HELD
-from core.outbox.task import find_task
+from core.operation import Operation, count_groups
+from core.outbox.operate import RETRY, held, is_unknown
 
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 AGE = re.compile(r"(\d{1,12})([smhd]?)", re.ASCII)
@@ -35,17 +35,36 @@ class Choice:
     older_than: timedelta | None = None
     everything: bool = False
 
-    def calls(self, using: str) -> QuerySet[OutboxCall]:
-        """The dead and uncertain calls of the database that are meant; raises ChoiceError."""
+    def calls(self, using: str, operation: Operation = RETRY) -> QuerySet[OutboxCall]:
+        """Return the calls of the database that are meant; raises ChoiceError.
+
+        A pending call, which discarding accepts if nobody has its task, must be named by its id or
+        its task: another service on this database, or the next deploy, may be about to run it.
+        """
         self._check()
-        held = OutboxCall.objects.using(using).filter(status__in=HELD)
+        calls = OutboxCall.objects.using(using).all()
         if self.task is not None:
-            held = _of_task(held, self.task)
+            calls = calls.filter(task=self.task)
         if self.error is not None:
-            held = held.filter(error__icontains=self.error)
+            calls = calls.filter(error__icontains=self.error)
         if self.older_than is not None:
-            held = held.filter(created_at__lte=Now() - self.older_than)
-        return _with_ids(held, self.ids) if self.ids else held
+            calls = calls.filter(created_at__lte=Now() - self.older_than)
+        if self.ids:
+            calls = calls.filter(pk__in=self.ids)
+        if not self.ids and self.task is None:
+            return held(calls)
+        return self._named(operation, operation.accept(calls))
+
+    def _named(self, operation: Operation, chosen: QuerySet[OutboxCall]) -> QuerySet[OutboxCall]:
+        if self.task is not None:
+            _check_task(chosen.db, operation, self.task)
+        if missing := set(self.ids) - set(chosen.values_list("pk", flat=True)):
+            raise ChoiceError(
+                f"Not to be found, or not to be {operation.done}, or not what the options say: "
+                f"{', '.join(map(str, sorted(missing)))}. Nothing was changed. {operation.only} "
+                "The admin lists them all."
+            )
+        return chosen
 
     def _check(self) -> None:
         options = {
@@ -76,12 +95,12 @@ def parse_age(text: str) -> timedelta:
 
 
 def describe(calls: QuerySet[OutboxCall]) -> Iterator[str]:
-    """Lines: how many of each task and status, and the oldest of them."""
-    counts = calls.order_by("task", "status").values_list("task", "status")
-    for task, status, count in counts.annotate(Count("pk")):
+    """Yield lines: how many of each task and status, and the oldest of them."""
+    for (task, status), count in count_groups(calls, ("task", "status")).items():
         yield f"{count} of {task}, {status}"
     columns = ("pk", "task", "status", "created_at", "error")
-    for pk, task, status, created_at, error in calls.order_by("pk").values_list(*columns)[:SHOWN]:
+    oldest = calls.order_by("created_at", "pk").values_list(*columns)[:SHOWN]
+    for pk, task, status, created_at, error in oldest:
         line = error.strip().rpartition("\n")[2][:100]
         made = created_at.isoformat(" ", "minutes")
         yield f"  #{pk} {task}, {status}, made {made}: {line or 'no error'}"
@@ -89,22 +108,14 @@ def describe(calls: QuerySet[OutboxCall]) -> Iterator[str]:
         yield f"  and {more} more"
 
 
-def _of_task(held: QuerySet[OutboxCall], task: str) -> QuerySet[OutboxCall]:
-    chosen = held.filter(task=task)
-    if find_task(task) is None and not chosen.exists():
-        names = {*current_app.tasks, *held.values_list("task", flat=True).distinct()}
-        close = get_close_matches(task, sorted(names))
-        hint = f"Did you mean {' or '.join(close)}?" if close else "See 'outbox status'."
-        raise ChoiceError(f"There is no task {task!r}, and no call of one. {hint}")
-    return chosen
-
-
-def _with_ids(held: QuerySet[OutboxCall], ids: Sequence[int]) -> QuerySet[OutboxCall]:
-    chosen = held.filter(pk__in=ids)
-    if missing := sorted(set(ids) - set(chosen.values_list("pk", flat=True))):
-        raise ChoiceError(
-            f"Not dead or uncertain, not there, or not what the options say: "
-            f"{', '.join(map(str, missing))}. Nothing was changed. Calls of another status settle "
-            "by themselves; the admin lists them all."
-        )
-    return chosen
+def _check_task(using: str, operation: Operation, task: str) -> None:
+    """Raise ChoiceError if nobody has the task and there is no call of it to operate on."""
+    calls = OutboxCall.objects.using(using)
+    if not is_unknown(task) or operation.accept(calls.filter(task=task)).exists():
+        return
+    names = {*current_app.tasks, *calls.order_by().values_list("task", flat=True).distinct()}
+    close = get_close_matches(task, sorted(names - {task}))
+    hint = f"Did you mean {' or '.join(close)}?" if close else "See 'outbox status'."
+    raise ChoiceError(
+        f"There is no task {task!r}, and no call of one that can be {operation.done}. {hint}"
+    )

@@ -5,23 +5,20 @@ task. The age of the oldest due call grows when nothing works them off, whatever
 of the oldest failing call grows also where it is tried each minute, and so is never due for long.
 """
 
-import logging
-import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
-from django.db import connections
 from django.db.models import Count
 
 from core.models import OutboxCall
 from core.outbox.conf import conf
+from core.outbox.health_checks import Checks, Findings, start_checks, wait_for_checks
 from core.outbox.heartbeat import stale_seconds, worker_ages
 from core.outbox.operate import HELD
+from core.outbox.probe import NoAnswer, Probe, start_probe
 from core.outbox.sweep import due_ages, failing_ages, outbox_aliases
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -54,6 +51,9 @@ class DatabaseHealth:
     """How many calls are dead and uncertain."""
 
     error: str = ""
+
+    checks: Mapping[str, Findings] = field(default_factory=dict)
+    """What each app's own check found here."""
 
     @classmethod
     def read(cls, alias: str) -> "DatabaseHealth":
@@ -93,6 +93,8 @@ class DatabaseHealth:
                 f"for {age:.0f} s, over the limit of {stale_seconds():g} s. Start a worker, or "
                 "settle them with 'manage.py outbox drain'."
             )
+        for found in self.checks.values():
+            yield from found.problems
 
     def notes(self) -> Iterator[str]:
         """What a person should look at, a sentence each."""
@@ -108,16 +110,20 @@ class DatabaseHealth:
                 f"Calls in {self.alias!r} that are {status}: {count}. Look at their errors in the "
                 "admin; then 'manage.py outbox retry' or 'discard'."
             )
+        for found in self.checks.values():
+            yield from found.notes
 
     def as_json(self) -> dict[str, Any]:
         """The figures."""
         tasks = {task: self._ages_of(task) for task in sorted({*self.ages, *self.failing})}
-        found = [
+        workers = [
             {"name": worker.name, "age": round(worker.age, 1), "stale": worker.is_stale}
             for worker in self.workers
         ]
         held = {status.value: self.held.get(status.value, 0) for status in HELD}
-        return {"reachable": not self.error, "tasks": tasks, "workers": found, **held}
+        checks = {name: dict(findings.figures) for name, findings in self.checks.items()}
+        found = {"tasks": tasks, "workers": workers, **held, "checks": checks}
+        return {"reachable": not self.error, **found}
 
     def _ages_of(self, task: str) -> dict[str, float | None]:
         due, failing = self.ages.get(task), self.failing.get(task)
@@ -158,41 +164,10 @@ class Health:
         }
 
 
-class Probe(threading.Thread):
-    """Reads one database, on a connection of its own, so that nobody need wait for its end."""
-
-    def __init__(self, alias: str) -> None:
-        super().__init__(name=f"outbox-health-{alias}", daemon=True)
-        self.alias = alias
-        self.started = time.monotonic()
-        self.health: DatabaseHealth | None = None
-
-    def run(self) -> None:
-        """Read it; an error is what it says."""
-        try:
-            self.health = DatabaseHealth.read(self.alias)
-        except Exception as error:  # noqa: BLE001  # however it fails, that is the answer
-            # Its text may have addresses and names in it: for the log, not for who asks.
-            logger.warning("Health of database %r unknown: %s", self.alias, error)
-            self.health = DatabaseHealth(self.alias, error=type(error).__name__)
-        finally:
-            connections.close_all()
-
-    def wait(self) -> DatabaseHealth:
-        """What it read, OUTBOX_HEALTH_SECONDS after its start at the latest."""
-        seconds = conf().HEALTH_SECONDS
-        self.join(max(0, self.started + seconds - time.monotonic()))
-        late = DatabaseHealth(self.alias, error=f"no answer within {seconds:g} s")
-        return self.health or late
-
-
-_probes: dict[str, Probe] = {}
-
-
 def check_health() -> Health:
-    """How every database's outbox stands, known within OUTBOX_HEALTH_SECONDS."""
-    probes = [_probe(alias) for alias in outbox_aliases()]
-    return Health([probe.wait() for probe in probes])
+    """Return how every database's outbox stands, within OUTBOX_HEALTH_SECONDS."""
+    started = {alias: _start(alias) for alias in outbox_aliases()}
+    return Health([_wait(alias, *probes) for alias, probes in started.items()])
 
 
 def max_age(task: str) -> float:
@@ -206,11 +181,13 @@ def max_failing_age(task: str) -> float:
     return 30 * max_age(task) if limit is None else limit
 
 
-def _probe(alias: str) -> Probe:
-    # A database that hangs has one probe waiting for it, not one more at every check.
-    probe = _probes.get(alias)
-    if probe is None or not probe.is_alive():
-        probe = Probe(alias)
-        probe.start()
-        _probes[alias] = probe
-    return probe
+def _start(alias: str) -> tuple[Probe[DatabaseHealth], Checks]:
+    return start_probe(partial(DatabaseHealth.read, alias), alias), start_checks(alias)
+
+
+def _wait(alias: str, probe: Probe[DatabaseHealth], checks: Checks) -> DatabaseHealth:
+    try:
+        database = probe.wait()
+    except NoAnswer as error:
+        database = DatabaseHealth(alias, error=str(error))
+    return replace(database, checks=wait_for_checks(alias, checks))

@@ -6,7 +6,6 @@ import pwd
 import socket
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Callable, Sequence
 from dataclasses import fields
 from datetime import timedelta
 from typing import Any
@@ -15,10 +14,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.module_loading import autodiscover_modules
 
 from core.context import Context, use
+from core.operation import Operation
 from core.outbox.choose import Choice, ChoiceError, describe, parse_age
 from core.outbox.drain import drain_all
 from core.outbox.health import DatabaseHealth, check_health
-from core.outbox.operate import discard_ids, held_ids, outbox_status, retry_ids
+from core.outbox.health_checks import as_text
+from core.outbox.operate import DISCARD, RETRY, operable_ids, outbox_status
 from core.outbox.sweep import outbox_aliases
 
 CHOICE = [field.name for field in fields(Choice)]
@@ -39,11 +40,12 @@ class Command(BaseCommand):
         health.add_argument("--json", action="store_true", help="as JSON, as /readyz answers")
         drain = commands.add_parser("drain", help="settle everything due, in this process")
         drain.add_argument("--database", choices=outbox_aliases(), help="this database's only")
-        for name, what in (
-            ("retry", "make dead and uncertain calls due again"),
-            ("discard", "delete dead and uncertain calls for good"),
+        for name, what, operation in (
+            ("retry", "make dead and uncertain calls due again", RETRY),
+            ("discard", "delete dead and uncertain calls for good", DISCARD),
         ):
-            _add_choice(commands.add_parser(name, help=what, description=f"{what.capitalize()}."))
+            about = f"{what.capitalize()}. {operation.only}"
+            _add_choice(commands.add_parser(name, help=what, description=about))
 
     def handle(self, *args: Any, command: str, **options: Any) -> None:
         """Run the subcommand."""
@@ -75,16 +77,15 @@ class Command(BaseCommand):
 
     def retry(self, **options: Any) -> None:
         """Make the chosen calls due again."""
-        self._operate("Retry", retry_ids, "due again", **options)
+        self._operate(RETRY, "due again", **options)
 
     def discard(self, **options: Any) -> None:
         """Delete the chosen calls."""
-        self._operate("Discard", discard_ids, "discarded", **options)
+        self._operate(DISCARD, "discarded", **options)
 
     def _operate(
         self,
-        verb: str,
-        operation: Callable[[str, Sequence[int]], int],
+        operation: Operation,
         done: str,
         *,
         database: str,
@@ -93,26 +94,28 @@ class Command(BaseCommand):
         **options: Any,
     ) -> None:
         try:
-            calls = Choice(**{name: options[name] for name in CHOICE}).calls(database)
+            choice = Choice(**{name: options[name] for name in CHOICE})
+            calls = choice.calls(database, operation)
         except ChoiceError as error:
             raise CommandError(str(error)) from error
-        ids = held_ids(calls)
+        ids = operable_ids(operation, calls)
         if not yes:
             self.stdout.write("\n".join(describe(calls)) or "No such calls.")
         if dry_run:
             self.stdout.write(f"Nothing was changed: {len(ids)} would be {done}.")
             return
         if not yes:
-            _confirm(verb, len(ids))
+            self.stdout.write("".join(f"{text}\n" for text in operation.warn(calls)), ending="")
+            _confirm(operation.label, len(ids))
         with use(Context(actor=system_user())):
-            count = operation(database, ids)
+            count = operation.act(database, ids)
         left = f", {len(ids) - count} settled or taken meanwhile" if count < len(ids) else ""
         self.stdout.write(f"{count} {done}{left}")
 
 
 def _add_choice(parser: ArgumentParser) -> None:
     parser.add_argument("ids", nargs="*", type=int, metavar="ID", help="these calls")
-    parser.add_argument("--task", metavar="NAME", help="of this task")
+    parser.add_argument("--task", metavar="NAME", help="of this task, also if nobody has it")
     parser.add_argument("--error", metavar="TEXT", help="with this in their error, in any case")
     parser.add_argument(
         "--older-than", metavar="AGE", type=_age_argument, help="made before: 90s, 10m, 2h, 3d"
@@ -160,10 +163,12 @@ def _summary(database: DatabaseHealth) -> str:
     oldest = max(database.ages.values(), default=None)
     alive = sum(not worker.is_stale for worker in database.workers)
     held = ", ".join(f"{count} {status}" for status, count in sorted(database.held.items()))
-    return (
-        f"{database.alias}: oldest due call {_age(oldest)}, workers alive {alive}, "
-        f"held {held or 'none'}"
-    )
+    calls = f"oldest due call {_age(oldest)}, workers alive {alive}, held {held or 'none'}"
+    return f"{database.alias}: {'; '.join([calls, *_checks(database)])}"
+
+
+def _checks(database: DatabaseHealth) -> list[str]:
+    return [f"{name} {as_text(found.figures)}" for name, found in database.checks.items()]
 
 
 def _as_json(status: dict[str, Any]) -> str:
@@ -175,13 +180,17 @@ def _as_table(status: dict[str, Any]) -> str:
     lines = []
     for alias, row in status.items():
         lines.append(f"{alias}: oldest due call {_age(row['oldest_age'])}")
-        if not row["tasks"]:
-            lines.append("  the outbox is empty")
-            continue
-        header = "".join(f"{name:>11}" for name in (*COLUMNS, "oldest due"))
-        lines.append(f"  {'task':<{width}}{header}")
-        lines += [_line(name, counts, width) for name, counts in row["tasks"].items()]
+        lines += _task_lines(row["tasks"], width)
+        lines += [f"  {name}: {as_text(figures)}" for name, figures in row["checks"].items()]
     return "\n".join(lines)
+
+
+def _task_lines(tasks: dict[str, dict[str, Any]], width: int) -> list[str]:
+    if not tasks:
+        return ["  the outbox is empty"]
+    header = "".join(f"{name:>11}" for name in (*COLUMNS, "oldest due"))
+    title = f"  {'task':<{width}}{header}"
+    return [title, *(_line(name, counts, width) for name, counts in tasks.items())]
 
 
 def _line(name: str, counts: dict[str, Any], width: int) -> str:

@@ -18,13 +18,15 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.http import HttpResponse
 from django.test import Client
+from django.utils.translation import gettext_lazy
 from kombu.exceptions import OperationalError as BrokerError
 
 from core import views
 from core.models import OutboxCall, OutboxWorker
-from core.outbox import health
+from core.outbox import health, health_checks, probe
 from core.outbox.drain import drain_all
 from core.outbox.health import DatabaseHealth, Health, check_health
+from core.outbox.health_checks import Findings, health_check
 from core.outbox.operate import retry_calls
 from tests.unit.core import effects
 from tests.unit.core.calls import MAKE_GROUP, Status, make_call
@@ -39,6 +41,14 @@ SECOND = "second"
 def _patient(settings: Any) -> None:
     """A slow machine has its time to answer."""
     settings.OUTBOX_HEALTH_SECONDS = 30
+
+
+@pytest.fixture(autouse=True)
+def checks(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The health checks of apps: none but those that the test registers."""
+    registered: dict[str, Any] = {}
+    monkeypatch.setattr(health_checks, "_checks", registered)
+    return registered
 
 
 def make_worker(name: str, age: float = 0) -> None:
@@ -89,7 +99,7 @@ def black_hole() -> Iterator[str]:
     """A second database whose server accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server, server_at(server) as alias:
         yield alias
-    health._probes.pop(SECOND).join(30)  # ended by the end of the server
+    probe._probes.pop((SECOND,)).join(30)  # ended by the end of the server
 
 
 @pytest.fixture
@@ -124,6 +134,7 @@ class TestAges:
                     "workers": [],
                     "dead": 0,
                     "uncertain": 0,
+                    "checks": {},
                 }
             },
         }
@@ -306,6 +317,130 @@ class TestHeld:
         assert (database["dead"], database["uncertain"]) == (2, 1)
 
 
+class TestChecks:
+    """What apps add by checks of their own."""
+
+    def test_findings(self, checks: dict[str, Any]) -> None:
+        """Figures, problems and notes are beside those of the outbox."""
+        findings = Findings({"failed": 3}, problems=["Mails fail."], notes=["Look at them."])
+        checks["mails"] = lambda using: findings
+        found = check_health().as_json()
+        assert found["databases"]["default"]["checks"] == {"mails": {"failed": 3}}
+        assert (found["ready"], found["problems"]) == (False, ["Mails fail."])
+        assert found["notes"] == ["Look at them."]
+
+    def test_each_database(self, checks: dict[str, Any], second: str) -> None:
+        """Each database is asked about; None says that there is nothing to say of one."""
+        checks["mails"] = lambda using: Findings({"in": using}) if using == second else None
+        databases = check_health().as_json()["databases"]
+        assert (databases["default"]["checks"], databases[second]["checks"]) == (
+            {},
+            {"mails": {"in": second}},
+        )
+
+    def test_reads_the_database(self, checks: dict[str, Any]) -> None:
+        """A check sees what is committed, on a connection that is closed after it."""
+        seen: list[Any] = []
+
+        def count(using: str) -> Findings:
+            seen.append(connections[using])
+            return Findings({"workers": OutboxWorker.objects.using(using).count()})
+
+        make_worker("worker@web")
+        checks["count"] = count
+        figures = check_health().as_json()["databases"]["default"]["checks"]["count"]
+        assert figures == {"workers": 1}
+        probe._probes["default", "count"].join(30)
+        assert [connection.connection for connection in seen] == [None]
+
+    def test_raises(self, checks: dict[str, Any]) -> None:
+        """One that raises is a problem with its name; the rest is told of all the same.
+
+        The error's text, which may have secrets in it, is not shown.
+        """
+
+        def fail(using: str) -> Findings:
+            raise RuntimeError("s3cret")
+
+        checks |= {"broken": fail, "mails": lambda using: Findings({"failed": 3})}
+        make_call(status=Status.DEAD)
+        found = check_health().as_json()
+        assert found["problems"] == [
+            "Health check 'broken' of 'default' can't be read: RuntimeError. "
+            "See what the log says of it."
+        ]
+        database = found["databases"]["default"]
+        assert database["checks"] == {"broken": {"error": "RuntimeError"}, "mails": {"failed": 3}}
+        assert (database["reachable"], database["dead"]) == (True, 1)
+
+    def test_hangs(self, checks: dict[str, Any], settings: Any) -> None:
+        """One that hangs is a problem, after the deadline; the outbox is read anew meanwhile."""
+        answer = threading.Event()
+
+        def hang(using: str) -> Findings:
+            answer.wait(30)
+            return Findings({"failed": 3})
+
+        checks["slow"] = hang
+        settings.OUTBOX_HEALTH_SECONDS = 1
+        try:
+            (problem,) = check_health().problems
+            assert problem.startswith(
+                "Health check 'slow' of 'default' can't be read: no answer within 1 s."
+            )
+            settings.OUTBOX_HEALTH_SECONDS = 30  # for the outbox; the check's own is over
+            looks = probe._probes["default", "slow"]
+            looks.started -= 60
+            make_call(status=Status.DEAD)
+            assert check_health().as_json()["databases"]["default"]["dead"] == 1
+            assert probe._probes["default", "slow"] is looks
+        finally:
+            answer.set()
+        looks.join(30)
+        found = check_health()
+        assert (found.problems, found.as_json()["databases"]["default"]["checks"]) == (
+            [],
+            {"slow": {"failed": 3}},
+        )
+
+    @pytest.mark.parametrize(
+        "findings",
+        [
+            "all is well",
+            {"failed": 3},
+            Findings({"failed": object()}),  # type: ignore[dict-item]
+            Findings({"failed": float("nan")}),
+            Findings([1, 2]),  # type: ignore[arg-type]
+            Findings(problems="Mails fail."),
+            Findings(notes="Look at them."),
+            Findings(notes=17),  # type: ignore[arg-type]
+        ],
+    )
+    def test_nonsense(self, checks: dict[str, Any], client: Client, findings: Any) -> None:
+        """One that returns what can't be told of is a problem, and no error of the page."""
+        checks["odd"] = lambda using: findings
+        response = client.get("/readyz")
+        assert response.status_code == 503
+        (problem,) = response.json()["problems"]
+        assert problem.startswith("Health check 'odd' of 'default' can't be read: ")
+
+    def test_lazy_sentences(self, checks: dict[str, Any]) -> None:
+        """Sentences may be translated lazily."""
+        sentence: Any = gettext_lazy("Look at them.")
+        checks["mails"] = lambda using: Findings(notes=[sentence])
+        assert check_health().notes == ["Look at them."]
+
+    def test_fail_twice(self, checks: dict[str, Any]) -> None:
+        """Two checks of one name are refused where the second is registered."""
+
+        def check(using: str) -> Findings | None:
+            return None
+
+        assert health_check("mails")(check) is check
+        with pytest.raises(ValueError, match="There is a health check 'mails' already"):
+            health_check("mails")(check)
+
+
 class TestDatabases:
     """Several databases, and such as fail."""
 
@@ -370,7 +505,7 @@ class TestDatabases:
         monkeypatch.setattr(DatabaseHealth, "read", wait)
         assert len(check_health().problems) == 1
         answer.set()
-        health._probes["default"].join(30)
+        probe._probes["default",].join(30)
         settings.OUTBOX_HEALTH_SECONDS = 30
         assert check_health() == Health([DatabaseHealth("default")])
 

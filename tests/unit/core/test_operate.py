@@ -6,15 +6,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from celery import current_app
 from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.dispatch import Signal
 
+from core import operation as operation_module
 from core.models import OutboxCall
-from core.outbox import operate
+from core.outbox import health_checks, operate
 from core.outbox.claim import lock_rows
 from core.outbox.drain import drain_all
-from core.outbox.operate import discard_calls, outbox_status, retry_calls
+from core.outbox.health_checks import Findings
+from core.outbox.operate import discard_calls, is_unknown, outbox_status, retry_calls
 from core.signals import calls_discarded, calls_retried
 from tests.connections import locking
 from tests.unit.core import effects
@@ -34,10 +37,18 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 class TestStatus:
     """``outbox_status()``."""
 
+    @pytest.fixture(autouse=True)
+    def checks(self, monkeypatch: pytest.MonkeyPatch, settings: Any) -> dict[str, Any]:
+        """The health checks of apps: none but those that the test registers."""
+        settings.OUTBOX_HEALTH_SECONDS = 30
+        registered: dict[str, Any] = {}
+        monkeypatch.setattr(health_checks, "_checks", registered)
+        return registered
+
     def test_empty(self) -> None:
         """No tasks, and nothing due."""
         assert outbox_status() == {
-            "default": {"oldest_age": None, "failing_age": None, "tasks": {}}
+            "default": {"oldest_age": None, "failing_age": None, "tasks": {}, "checks": {}}
         }
 
     def test_counts(self) -> None:
@@ -63,6 +74,14 @@ class TestStatus:
         assert 50 <= status["tasks"][MAKE_GROUP]["oldest_age"] < 60
         assert 500 <= status["tasks"]["gone.tasks.gone"]["oldest_age"] < 510
         assert status["oldest_age"] == pytest.approx(500, abs=10)
+
+    def test_checks(self, checks: dict[str, Any]) -> None:
+        """What the apps' health checks count is there too, also that one can't be read."""
+        checks |= {"mails": lambda using: Findings({"failed": 3}), "broken": lambda using: 1 / 0}
+        assert outbox_status()["default"]["checks"] == {
+            "mails": {"failed": 3},
+            "broken": {"error": "ZeroDivisionError"},
+        }
 
     def test_not_due(self) -> None:
         """A call that waits for its time, and a dead one, have no age."""
@@ -148,6 +167,49 @@ class TestDiscard:
         assert calls().get() == second
 
 
+class TestUnknownTask:
+    """Calls of a task that nobody has."""
+
+    @pytest.mark.parametrize("available", [timedelta(0), timedelta(hours=1)])
+    def test_pending(self, available: timedelta) -> None:
+        """A pending one can be discarded, whether it is due or waits for its time."""
+        call = make_call(task="gone.tasks.gone", available_at=Now() + available)
+        seen: list[Any] = []
+        with listening(calls_discarded, seen.append):
+            assert discard_calls(OutboxCall.objects.filter(pk=call.pk)) == 1
+        assert [(told.pk, told.status) for told in seen[0][1]] == [(call.pk, Status.PENDING)]
+        assert not calls().exists()
+
+    def test_running(self) -> None:
+        """One that a worker runs is left to that worker."""
+        make_call(task="gone.tasks.gone", status=Status.RUNNING)
+        assert discard_calls(OutboxCall.objects.all()) == 0
+
+    def test_retry(self) -> None:
+        """A pending one isn't retried: it is due already."""
+        make_call(task="gone.tasks.gone", available_at=Now() + timedelta(hours=1))
+        assert retry_calls(OutboxCall.objects.all()) == 0
+
+    def test_task_that_was_not_imported(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A task that only a worker has imported is none: what a worker imports is looked at."""
+
+        def import_tasks() -> None:
+            current_app.tasks["late.tasks.late"] = effects.make_group
+
+        operate._import_tasks.cache_clear()
+        monkeypatch.setattr(current_app.loader, "import_default_modules", import_tasks)
+        assert is_unknown("gone.tasks.gone")
+        assert not is_unknown("late.tasks.late")
+        del current_app.tasks["late.tasks.late"]
+
+    def test_settled_by_a_new_worker(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One whose task appears between the question and the deed is left."""
+        call = make_call(task="gone.tasks.gone")
+        monkeypatch.setattr(operate, "is_unknown", lambda task: False)
+        assert operate.DISCARD.act("default", [call.pk]) == 0
+        assert calls().get() == call
+
+
 OPERATIONS = {retry_calls: calls_retried, discard_calls: calls_discarded}
 BOTH = pytest.mark.parametrize("operation", OPERATIONS)
 
@@ -194,7 +256,7 @@ class TestBoth:
 
     def test_many(self, operation: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         """Takes many calls in several transactions, each call once."""
-        monkeypatch.setattr(operate, "CHUNK", 2)
+        monkeypatch.setattr(operation_module, "CHUNK", 2)
         made = [make_call(status=Status.DEAD).pk for _ in range(5)]
         seen: list[Any] = []
 
@@ -226,7 +288,7 @@ class TestBoth:
             OutboxCall.objects.filter(pk=call.pk).update(status=Status.PENDING, attempts=4)
             return lock_rows(rows)
 
-        monkeypatch.setattr(operate, "lock_rows", settle)
+        monkeypatch.setattr(operation_module, "lock_rows", settle)
         seen: list[Any] = []
         with listening(OPERATIONS[operation], seen.append):
             assert operation(OutboxCall.objects.all()) == 1

@@ -19,7 +19,9 @@ from django.db.models.functions import Now
 from audit.models import AuditLog
 from core.management.commands.outbox import system_user
 from core.models import OutboxCall, OutboxWorker
+from core.outbox import health_checks
 from core.outbox.drain import drain_all
+from core.outbox.health_checks import Findings
 from tests.unit.core import effects
 from tests.unit.core.calls import MAKE_GROUP, Status, make_call
 
@@ -62,6 +64,14 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(sys, "stdin", Terminal(typed, before))
 
     return use
+
+
+@pytest.fixture(autouse=True)
+def checks(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The health checks of apps: none but those that the test registers."""
+    registered: dict[str, Any] = {}
+    monkeypatch.setattr(health_checks, "_checks", registered)
+    return registered
 
 
 @pytest.fixture(autouse=True)
@@ -108,6 +118,16 @@ class TestStatus:
         make_call()
         lines = outbox("status").splitlines()
         assert [line.endswith("no such task in this code") for line in lines[2:]] == [True, False]
+
+    def test_checks(self, outbox: Any, checks: dict[str, Any]) -> None:
+        """What the apps' own health checks count has a line each, beside an empty outbox too."""
+        checks |= {"mails": lambda using: Findings({"failed": 3, "uncertain": 1})}
+        checks |= {"broken": lambda using: 1 / 0}
+        assert outbox("status").splitlines()[1:] == [
+            "  the outbox is empty",
+            "  mails: 3 failed, 1 uncertain",
+            "  broken: error: ZeroDivisionError",
+        ]
 
     def test_json(self, outbox: Any) -> None:
         """The same as JSON, with ages in seconds."""
@@ -348,6 +368,76 @@ class TestRetryAndDiscard:
             call_command("outbox", command, "seven")
 
 
+class TestQuestion:
+    """What retry and discard say before a person answers."""
+
+    def test_retry_of_uncertain_calls(self, terminal: Any, outbox: Any) -> None:
+        """That they may have their effect twice."""
+        make_call(status=Status.UNCERTAIN)
+        terminal("y\n")
+        assert "\nUncertain: 1. Each may have had its effect" in outbox("retry", "--all")
+
+    def test_retry_of_an_unknown_task(self, terminal: Any, outbox: Any) -> None:
+        """That this code doesn't have the task."""
+        make_call(status=Status.DEAD, task="gone.tasks.gone")
+        terminal("y\n")
+        assert "\nNo task gone.tasks.gone in this code." in outbox("retry", "--all")
+
+    def test_discard_of_an_unknown_task(self, terminal: Any, outbox: Any) -> None:
+        """That pending calls wait for a task that a deploy may bring back."""
+        make_call(task="gone.tasks.gone")
+        terminal("y\n")
+        text = outbox("discard", "--task", "gone.tasks.gone")
+        assert text.startswith("1 of gone.tasks.gone, pending\n")
+        assert "\nPending: 1 of gone.tasks.gone, which neither this code nor a live" in text
+        assert text.endswith("Discard 1? [y/N] 1 discarded\n")
+
+
+class TestDiscardUnknownTask:
+    """``outbox discard`` of calls that wait for a task that nobody has."""
+
+    def test_id(self, outbox: Any) -> None:
+        """Takes such a call by its id."""
+        call = make_call(task="gone.tasks.gone")
+        assert outbox("discard", call.pk, "--yes") == "1 discarded\n"
+
+    def test_task(self, outbox: Any) -> None:
+        """Takes them by their task, dead and pending ones."""
+        make_call(task="gone.tasks.gone")
+        make_call(task="gone.tasks.gone", status=Status.DEAD)
+        assert outbox("discard", "--task", "gone.tasks.gone", "--yes") == "2 discarded\n"
+
+    def test_not_by_others(self, outbox: Any) -> None:
+        """Leaves them where they aren't named: another service may be about to run them."""
+        call = make_call(task="gone.tasks.gone", error="It broke.")
+        for choice in (["--all"], ["--error", "broke"], ["--older-than", "0"]):
+            assert outbox("discard", *choice, "--yes") == "0 discarded\n"
+        assert OutboxCall.objects.get() == call
+
+    def test_fail_known(self) -> None:
+        """Refuses a pending call of a task that there is, and says which it accepts."""
+        call = make_call()
+        said = "Only dead and uncertain calls can be discarded, and pending ones whose task neither"
+        with pytest.raises(CommandError, match=said):
+            call_command("outbox", "discard", str(call.pk), "--yes")
+        assert OutboxCall.objects.get() == call
+
+    def test_fail_retry(self) -> None:
+        """Can't be retried: they are due already."""
+        make_call(task="gone.tasks.gone")
+        said = r"no task 'gone\.tasks\.gone', and no call of one that can be made due again"
+        with pytest.raises(CommandError, match=said):
+            call_command("outbox", "retry", "--task", "gone.tasks.gone", "--yes")
+
+    def test_log(self, outbox: Any) -> None:
+        """The log has what was discarded."""
+        call = make_call(task="gone.tasks.gone")
+        outbox("discard", call.pk, "--yes")
+        drain_all()
+        values = AuditLog.objects.get(object_id=call.pk).changes["deleted_values"]
+        assert (values["task"], values["status"]) == ("gone.tasks.gone", "pending")
+
+
 class TestSystemUser:
     """Who the log says ran the command."""
 
@@ -393,6 +483,13 @@ class TestHealth:
         assert first == "default: oldest due call -, workers alive 0, held 1 dead"
         assert worker.startswith("Note: lost@web was last seen in 'default' 100 s ago, over the")
         assert dead.startswith("Note: Calls in 'default' that are dead: 1.")
+
+    def test_checks(self, outbox: Any, checks: dict[str, Any]) -> None:
+        """What the apps' own checks count is in the database's line, their notes below."""
+        checks["mails"] = lambda using: Findings({"failed": 3}, notes=["Look at the mails."])
+        first, note = outbox("health").splitlines()
+        assert first.endswith("held none; mails 3 failed")
+        assert note == "Note: Look at the mails."
 
     def test_fail(self, capsys: pytest.CaptureFixture[str]) -> None:
         """Fails for a problem, in a sentence: what, how much, the limit, what to do."""
