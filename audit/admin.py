@@ -4,21 +4,21 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from core.models import OutboxCall
+from core.confirm import OperatedAdmin
 
 from .models import AuditLog
 from .registry import audited_models, find_model
 
 
 class ModelFilter(admin.SimpleListFilter):
-    """By model: those that are audited, and calls, which operators retry and discard.
+    """By model: those that are audited, and those whose rows operators act on in the admin.
 
     Without a scan of the log for those that occur in it.
     """
@@ -28,8 +28,9 @@ class ModelFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
         """Each model's label and name."""
-        models: list[type[Model]] = [*audited_models(), OutboxCall]
-        options = [model._meta for model in models]
+        sites = model_admin.admin_site._registry.items()
+        operated = {model for model, its in sites if isinstance(its, OperatedAdmin)}
+        options = [model._meta for model in {*audited_models(), *operated}]
         return sorted((each.label_lower, str(each.verbose_name)) for each in options)
 
     def queryset(

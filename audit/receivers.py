@@ -8,7 +8,7 @@ from django.db.models.signals import post_delete, post_save, pre_delete
 from django.dispatch import receiver
 
 from core.models import OutboxCall
-from core.signals import calls_discarded, calls_retried
+from core.signals import calls_discarded, calls_retried, rows_operated
 from core.tracking import AuditableMixin
 
 from . import registry
@@ -20,6 +20,7 @@ from .values import (
     changed_values,
     created_values,
     deleted_values,
+    operated_values,
 )
 
 Action = AuditLog.Action
@@ -69,6 +70,15 @@ def discarded_write_audit_logs(calls: Sequence[OutboxCall], using: str, **kwargs
     """Log of each call that an operator deleted it, with what it was."""
     for call in calls:
         _enqueue(Action.DELETE, call, {"deleted_values": call_values(call, using)}, using)
+
+
+@receiver(rows_operated)
+def operated_write_audit_logs(
+    rows: Sequence[Model], values: dict[str, Any], using: str, **kwargs: Any
+) -> None:
+    """Log of each row what an operator changed it to."""
+    for row in rows:
+        _enqueue(Action.UPDATE, row, operated_values(row, values, using), using)
 
 
 def _enqueue(action: Action, instance: Any, changes: dict[str, Any], using: str) -> None:

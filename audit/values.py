@@ -51,6 +51,18 @@ def changed_values(instance: AuditableMixin, using: str) -> dict[str, Any]:
     return {name: {"old": old, "new": new} for name, (old, new) in pairs.items() if old != new}
 
 
+def operated_values(row: models.Model, values: dict[str, Any], using: str) -> dict[str, Any]:
+    """Return ``{field: {"old": value, "new": value}}`` of a row that an operator changed."""
+    fields = [field for field in row._meta.concrete_fields if field.name in values]
+    return {
+        field.name: {
+            "old": as_text(field, getattr(row, field.attname), using),
+            "new": as_text(field, values[field.name], using),
+        }
+        for field in fields
+    }
+
+
 def as_text(field: models.Field, value: Any, using: str) -> str | None:
     """What Django's serializers write for the value once it is stored; None for None."""
     stored = _as_stored(field, value, using)
@@ -65,10 +77,10 @@ def as_text(field: models.Field, value: Any, using: str) -> str | None:
 
 def _shown_arguments(payload: str) -> str | None:
     try:
-        args, kwargs = json.loads(payload)
+        args, kwargs, *_ = json.loads(payload)
         named = [f"{name}={_shown(value)}" for name, value in kwargs.items()]
         return ", ".join([*map(_shown, args), *named])
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return None  # they can't be read, which may be why it failed
 
 

@@ -3,7 +3,8 @@
 ``DATABASE_URL``, ``REDIS_URL``, ``SECRET_KEY``, ``DEBUG``, ``ALLOWED_HOSTS``,
 ``CSRF_TRUSTED_ORIGINS``, ``EMAIL_HOST``, ``EMAIL_PORT``, ``EMAIL_HOST_USER``,
 ``EMAIL_HOST_PASSWORD``, ``EMAIL_USE_TLS``, ``DEFAULT_FROM_EMAIL``, ``SITE_URL``, ``VAR_DIR``,
-``STATIC_ROOT``, ``LOG_LEVEL``, ``NOTIFICATIONS_RESEND_UNCERTAIN``, ``OUTBOX_SWEEP_INTERVAL``,
+``STATIC_ROOT``, ``LOG_LEVEL``, ``NOTIFICATIONS_RESEND_UNCERTAIN``, ``NOTIFICATIONS_MAX_FAILED``,
+``OUTBOX_SWEEP_INTERVAL``,
 ``OUTBOX_UNKNOWN_TASK_GRACE``, ``OUTBOX_CRASH_GRACE``, ``OUTBOX_MAX_AGE``, ``OUTBOX_STALE_WORKER``
 and ``TASK_TIME_LIMIT``; the README's table says what each is for.
 """
@@ -275,6 +276,7 @@ OUTBOX_STALE_WORKER = (
 
 # --- Notifications --------------------------------------------------------------------------
 NOTIFICATIONS_RESEND_UNCERTAIN = env_flag("NOTIFICATIONS_RESEND_UNCERTAIN")
+NOTIFICATIONS_MAX_FAILED = env_number("NOTIFICATIONS_MAX_FAILED", 20)
 
 # --- Auditing: which models, and which of their fields --------------------------------------
 AUDIT_MODELS: dict[str, dict[str, list[str]]] = {

@@ -1,9 +1,11 @@
-"""Follows and deliveries in the admin; what was sent is to be read, not changed."""
+"""Follows and deliveries in the admin; a delivery is read and operated, not edited."""
 
 from django.contrib import admin
-from django.http import HttpRequest
+
+from core.confirm import OperatedAdmin
 
 from .models import Delivery, Follow
+from .operate import CANCEL, MARK_SENT, SEND_AGAIN
 
 
 @admin.register(Follow)
@@ -17,7 +19,7 @@ class FollowAdmin(admin.ModelAdmin):
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(admin.ModelAdmin):
+class DeliveryAdmin(OperatedAdmin):
     """Every mail: to whom, about what, and what became of it."""
 
     list_display = ["created_at", "kind", "address", "status", "attempts", "sent_at", "short_error"]
@@ -39,18 +41,7 @@ class DeliveryAdmin(admin.ModelAdmin):
         "created_at",
         "sent_at",
     ]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody makes a delivery by hand."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Delivery | None = None) -> bool:
-        """Nobody changes a delivery."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Delivery | None = None) -> bool:
-        """Nobody deletes a delivery."""
-        return False
+    operations = {"send_again": SEND_AGAIN, "mark_sent": MARK_SENT, "cancel": CANCEL}
 
     @admin.display(description="error")
     def short_error(self, delivery: Delivery) -> str:

@@ -1,4 +1,4 @@
-"""Where the notifications join Django: their receivers."""
+"""Where the notifications join Django: their receivers and their health check."""
 
 from django.apps import AppConfig
 
@@ -10,5 +10,5 @@ class NotificationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Connect the receivers."""
-        from . import receivers  # noqa: F401
+        """Connect the receivers and register the health check."""
+        from . import health, receivers  # noqa: F401

@@ -77,6 +77,7 @@ class Delivery(models.Model):
         FAILED = "failed", "Failed"
         UNCERTAIN = "uncertain", "Uncertain"
         SKIPPED = "skipped", "Skipped"
+        CANCELLED = "cancelled", "Cancelled"
 
     key = models.CharField(max_length=120, unique=True, editable=False)
     kind = models.CharField(max_length=30, choices=Kind)
@@ -107,7 +108,11 @@ class Delivery(models.Model):
     class Meta:
         verbose_name_plural = "deliveries"
         ordering = ["-created_at", "-pk"]
-        indexes = [models.Index(fields=["created_at"], name="delivery_by_time")]
+        indexes = [
+            models.Index(fields=["created_at"], name="delivery_by_time"),
+            # The health check counts the few that failed among all that were ever sent.
+            models.Index(fields=["status", "created_at"], name="delivery_by_status"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}, to {self.address or 'nobody'}: {self.status}"

@@ -1,15 +1,22 @@
 """Hands what happened to the tasks that tell people of it."""
 
+import json
 import uuid
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from celery.signals import task_revoked
+from django.db.models import BigIntegerField
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
 from content.models import Article, Comment
 from content.signals import article_published
+from core.models import OutboxCall
+from core.signals import calls_discarded
 
 from . import tasks
+from .operate import settle_unsent
 
 
 @receiver(article_published)
@@ -27,3 +34,36 @@ def comment_created_notify_author(
     if created and not raw:
         call = {"comment_id": instance.pk}
         tasks.notify_comment_author.apply_async_on_commit(kwargs=call, using=using)
+
+
+@receiver(calls_discarded)
+def call_discarded_settle_delivery(calls: Sequence[OutboxCall], **kwargs: Any) -> None:
+    """Settle the deliveries whose calls an operator discarded."""
+    arguments = [_arguments(call) for call in calls if call.task == tasks.send_delivery.name]
+    settle_unsent(_delivery_ids(arguments), "Its call was discarded from the outbox.")
+
+
+@task_revoked.connect
+def call_revoked_settle_delivery(sender: Any, request: Any, **kwargs: Any) -> None:
+    """Settle the delivery whose call was revoked, or was too late to be run."""
+    if sender.name == tasks.send_delivery.name:
+        arguments = [(request.args, request.kwargs)]
+        settle_unsent(_delivery_ids(arguments), "Its call was revoked, or expired.")
+
+
+Arguments = tuple[Sequence[Any], Mapping[str, Any]]
+
+
+def _arguments(call: OutboxCall) -> Arguments:
+    """Return the call's arguments; none if they can't be read."""
+    try:
+        args, kwargs, *_ = json.loads(call.payload)
+        return [*args], {**kwargs}
+    except (ValueError, TypeError, RecursionError):
+        return [], {}
+
+
+def _delivery_ids(arguments: Iterable[Arguments]) -> list[int]:
+    """Return the ids among the arguments of calls that send deliveries."""
+    found = [values[0] for args, kwargs in arguments if (values := [*args, *kwargs.values()])]
+    return [pk for pk in found if isinstance(pk, int) and 0 < pk <= BigIntegerField.MAX_BIGINT]

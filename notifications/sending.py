@@ -7,6 +7,9 @@ Each status is a short write of its own, and no transaction is open while a serv
        │                               ├──> failed      the server refused it for good
        └──> skipped: no longer wanted  └──> uncertain   it may have gone, and it may not
 
+A person decides what becomes of the failed and the uncertain ones (``operate.py``): pending again,
+sent, or cancelled, as a pending one can be too.
+
 The claim comes after everything that can go wrong without a mail going out (the templates, the
 connection), so that "sending" stands for the few milliseconds of the conversation itself.
 """
@@ -101,8 +104,9 @@ def _converse(delivery: Delivery, connection: Any, message: EmailMessage) -> Non
         if _settle_failure(delivery, error, connection):
             return
         raise
-    # Also over "uncertain", which another worker writes when this one took longer than its lease.
-    before = (Status.SENDING, Status.UNCERTAIN)
+    # Also over "uncertain", which another worker writes when this one took longer than its lease,
+    # and over what an operator then made of that: the mail has gone out, which nobody knew.
+    before = (Status.SENDING, Status.UNCERTAIN, Status.PENDING, Status.CANCELLED)
     delivery.move(*before, to=Status.SENT, sent_at=timezone.now(), error="")
 
 

@@ -57,6 +57,14 @@ def test_list_can_be_filtered_and_searched(admin: Client) -> None:
     assert {log.model_label for log in found} == {"auth.user"}
 
 
+def test_models_that_the_list_can_be_narrowed_to(admin: Client) -> None:
+    """Those that are audited, and those whose rows operators act on in the admin."""
+    text = admin.get(LIST).text
+    for model in ("content.product", "core.outboxcall", "notifications.delivery"):
+        assert f'href="?model={model}"' in text
+    assert "model=notifications.follow" not in text
+
+
 def test_page_shows_old_and_new(admin: Client) -> None:
     """A page shows each change as a row, escaped, and links to the object."""
     product = ProductFactory.create(name="Widget")

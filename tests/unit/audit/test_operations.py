@@ -31,8 +31,8 @@ def staff(client: Client) -> User:
 
 
 def operate(client: Client, action: str, *calls: OutboxCall) -> None:
-    """Choose the calls in the admin and run the action."""
-    data = {"action": action, "_selected_action": [call.pk for call in calls]}
+    """Choose the calls in the admin and run the action, as one who has confirmed it."""
+    data = {"action": action, "_selected_action": [call.pk for call in calls], "post": "yes"}
     headers = {"X-Request-ID": "request-1"}
     response = client.post(LIST, data, headers=headers, REMOTE_ADDR="192.0.2.7")
     assert response.status_code == 302
@@ -87,7 +87,9 @@ def test_nothing_done(client: Client, staff: User) -> None:
         ('[[17, "s3cret"], {"delivery_id": 18}]', "17, …, delivery_id=18"),
         ('[[], {"token": "s3cret", "again": true, "at": null}]', "token=…, again=true, at=null"),
         ('[[], {"user": {"password": "s3cret"}, "all": ["s3cret"]}]', "user=…, all=…"),
+        ('[[17], {}, {"headers": "s3cret"}]', "17"),
         ("[[], {}]", ""),
+        ("[" * 100_000 + "s3cret", None),
         ("s3cret", None),
         ('["s3cret"]', None),
         ('{"s3cret": 1}', None),

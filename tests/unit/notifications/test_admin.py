@@ -6,8 +6,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from notifications.models import Delivery, Follow
+from notifications.models import Follow
 from tests.factories import AuthorFactory, UserFactory
+from tests.unit.notifications.made import make_delivery
 
 pytestmark = pytest.mark.django_db
 
@@ -20,13 +21,6 @@ def admin(client: Client) -> Client:
     """A browser in which a superuser is logged in."""
     client.force_login(UserFactory.create(is_staff=True, is_superuser=True))
     return client
-
-
-def make_delivery(number: int, **values: object) -> Delivery:
-    """A delivery to somebody, about an article that is gone."""
-    user = UserFactory.create()
-    fields = {"recipient": user, "address": user.email, "article_id": 4711, **values}
-    return Delivery.objects.create(key=str(number), kind="article_published", **fields)
 
 
 @pytest.mark.parametrize("url", [LIST, FOLLOWS])

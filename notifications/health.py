@@ -1,0 +1,61 @@
+"""The deliveries' part in the health of a database: mails that failed or are uncertain.
+
+A call that sends a mail is settled when the server refuses the mail for good, so that the outbox
+looks well while mails are lost. Each such delivery is counted and noted until a person has sent it
+again, marked it as sent or cancelled it, as a dead call is noted. Many within a day are a problem:
+a server that refuses everybody's mail is a fault of the site and not of an address.
+"""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import router
+from django.db.models import Count, Q
+from django.db.models.functions import Now
+
+from core.outbox.health_checks import Findings, health_check
+
+from .models import Delivery
+from .operate import HELD
+
+RECENT = timedelta(days=1)
+
+
+@health_check("deliveries")
+def check_deliveries(using: str) -> Findings | None:
+    """Return how many deliveries failed and are uncertain; None for another database."""
+    if using != router.db_for_write(Delivery):
+        return None
+    recent = Count("pk", filter=Q(created_at__gte=Now() - RECENT))
+    held = Delivery.objects.using(using).filter(status__in=HELD).order_by()
+    rows = held.values_list("status").annotate(count=Count("pk"), recent=recent)
+    counts = {status: (count, new) for status, count, new in rows}
+    figures = {status.value: counts.get(status.value, (0, 0))[0] for status in HELD}
+    return Findings(
+        figures,
+        problems=_problems(using, sum(new for _, new in counts.values())),
+        notes=[_note(using, status, count) for status, count in figures.items() if count],
+    )
+
+
+def max_failed() -> float:
+    """Return how many may fail or be uncertain in a day: ``NOTIFICATIONS_MAX_FAILED``."""
+    limit: float = getattr(settings, "NOTIFICATIONS_MAX_FAILED", 20)
+    return limit
+
+
+def _note(using: str, status: str, count: int) -> str:
+    return (
+        f"Deliveries in {using!r} that are {status}: {count}. Look at their errors in the admin; "
+        "then send them again, mark them as sent or cancel them."
+    )
+
+
+def _problems(using: str, recent: int) -> list[str]:
+    if recent <= max_failed():
+        return []
+    return [
+        f"Of the deliveries of the last 24 hours in {using!r}, {recent} failed or are uncertain, "
+        f"over the limit of {max_failed():g}. See what the mail server says: their errors are in "
+        "the admin. Once they are sent again, marked as sent or cancelled, they no longer count."
+    ]
