@@ -21,6 +21,10 @@ POINTS = {
     "calls not stored": (BEFORE, "core.db.hook.store_calls"),
     "before COMMIT": (AFTER, "core.db.hook.store_calls"),
     "after COMMIT": (BEFORE, "core.db.hook.wake_tasks"),
+    # One that calls a task outside any transaction.
+    "alone, not stored": (BEFORE, "core.outbox.store.store_calls"),
+    "alone, stored": (AFTER, "core.outbox.store.store_calls"),
+    # Either of them.
     "in the wake thread": (BEFORE, "core.outbox.wake.send_wake_up"),
     "flag read": (AFTER, "core.outbox.wake.turns"),
     "wake-up sent": (AFTER, "core.outbox.wake.send_wake_up"),

@@ -40,10 +40,14 @@ def views(article: Article) -> int:
 
 @pytest.fixture
 def kill_web(start_web: StartWeb, gate: Gate, article: Article) -> KillWeb:
-    """Kill the site at a point that it comes to with a request: ``kill_web("before COMMIT")``."""
+    """Kill the site at a point that it comes to with a request: ``kill_web("before COMMIT")``.
+
+    Each request is a transaction, as with ATOMIC_REQUESTS, unless its call is to be alone.
+    """
 
     def kill(point: str) -> Web:
-        web = start_web(point=point)
+        alone = point.startswith("alone")
+        web = start_web(point=point, env=None if alone else {"ATOMIC_REQUESTS": "1"})
 
         def view() -> None:
             with suppress(OSError, HTTPException):  # the web server may die of it
@@ -74,7 +78,9 @@ def work_off(start_worker: StartWorker) -> WorkOff:
 class TestKilled:
     """SIGKILL, at a point that the process has reached and not left."""
 
-    @pytest.mark.parametrize("point", ["calls not stored", sent_on_its_own("before COMMIT")])
+    @pytest.mark.parametrize(
+        "point", ["calls not stored", sent_on_its_own("before COMMIT"), "alone, not stored"]
+    )
     def test_before_commit(
         self, kill_web: KillWeb, work_off: WorkOff, gate: Gate, article: Article, point: str
     ) -> None:
@@ -88,7 +94,7 @@ class TestKilled:
         work_off()
         assert views(article) == 1
 
-    @pytest.mark.parametrize("point", ["after COMMIT", *IN_THE_THREAD])
+    @pytest.mark.parametrize("point", ["after COMMIT", "alone, stored", *IN_THE_THREAD])
     def test_after_commit(
         self, kill_web: KillWeb, work_off: WorkOff, article: Article, point: str
     ) -> None:
