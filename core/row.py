@@ -19,7 +19,7 @@ class Row:
     back: then those ``before`` them.
 
     ``marker`` lives on the connection's on_commit list alone. Django drops it there at a rollback
-    of the transaction or of the savepoint, and calls it after COMMIT.
+    of the transaction or of the savepoint. The commit hook calls it after COMMIT.
     """
 
     __slots__ = ("before", "marker", "pk", "values")
