@@ -26,7 +26,7 @@ POINTS = {
     "alone, stored": (AFTER, "core.outbox.store.store_calls"),
     # Either of them.
     "in the wake thread": (BEFORE, "core.outbox.wake.send_wake_up"),
-    "flag read": (AFTER, "core.outbox.wake.turns"),
+    "flag read": (AFTER, "core.outbox.waker.turns"),
     "wake-up sent": (AFTER, "core.outbox.wake.send_wake_up"),
     "at exit": (BEFORE, "core.outbox.wake.Waker.flush"),
     # A worker, likewise.
