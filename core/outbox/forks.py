@@ -1,4 +1,4 @@
-"""A thread beside a pool that forks: no process is forked while the thread is at the database.
+"""Threads beside a pool that forks: no process is forked while one of them is at the database.
 
 A process that is forked while another thread holds a lock of the database's library (sqlite3_open
 takes one, as does TLS) gets a copy of that lock that nobody will release: it hangs at its first
@@ -7,34 +7,52 @@ connection, for good, and the worker's pool has one process less.
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 FORK_WAITS = 10
-"""Seconds that a fork waits at most: the thread may be waiting for a server that is silent."""
+"""Seconds that a fork waits at most: a thread may be waiting for a server that is silent."""
 
-_busy = threading.RLock()  # which only its owner can release
+_gate = threading.RLock()
+"""Held by whoever forks; threads pass it on their way into a block."""
+
+_inside: list[Any] = []
+"""A lock for each block that a thread is in."""
 
 
 @contextmanager
 def no_fork() -> Iterator[None]:
     """Have the forks of other threads wait for the end of the block, FORK_WAITS seconds at most."""
-    with _busy:
+    block = threading.RLock()
+    with _gate:
+        block.acquire()
+        _inside.append(block)
+    try:
         yield
+    finally:
+        _inside.remove(block)
+        block.release()
 
 
 def _before() -> None:
-    _busy.acquire(timeout=FORK_WAITS)
+    deadline = time.monotonic() + FORK_WAITS
+    if not _gate.acquire(timeout=FORK_WAITS):
+        return
+    for block in list(_inside):
+        if block.acquire(timeout=max(deadline - time.monotonic(), 0)):
+            block.release()
 
 
 def _after_in_parent() -> None:
     with suppress(RuntimeError):  # it wasn't acquired in time
-        _busy.release()
+        _gate.release()
 
 
 def _after_in_child() -> None:
-    global _busy
-    _busy = threading.RLock()
+    global _gate, _inside
+    _gate, _inside = threading.RLock(), []
 
 
 os.register_at_fork(
