@@ -29,13 +29,19 @@ class OutboxCall(models.Model):
     crashes = models.PositiveIntegerField(
         db_default=0, help_text="How often the process that ran it died."
     )
+    crashed_in = models.BigIntegerField(
+        null=True, help_text="The batch that the last of these crashes was counted for."
+    )
+    misfit_since = models.DateTimeField(
+        null=True, help_text="Since when it waits for a worker whose function takes its arguments."
+    )
     error = models.TextField(
         db_default="", help_text="The traceback of the last attempt that failed."
     )
     failing_since = models.DateTimeField(
         null=True, help_text="When the first of its attempts failed, while it is tried again."
     )
-    lease = models.UUIDField(null=True, help_text="Who runs it, while it has a lease.")
+    lease = models.UUIDField(null=True, help_text="Who runs it, or was the last to begin it.")
 
     class Meta:
         indexes = (
@@ -65,7 +71,8 @@ class OutboxCall(models.Model):
 class OutboxBatch(models.Model):
     """The journal of a batch: committed before the batch runs, deleted in its transaction.
 
-    One that stays behind, unlocked, names the calls that were running in a process that died.
+    A journal that stays behind, unlocked, names the calls that ran in a process that died. The
+    process chooses the journal's id, so that it can delete a journal that it was never told of.
     """
 
     task = models.CharField(max_length=255)
@@ -82,10 +89,10 @@ class OutboxBatch(models.Model):
 
 
 class OutboxWorker(models.Model):
-    """A worker's heartbeat: written at each of its sweeps, deleted when it shuts down warm.
+    """A worker's heartbeat, written every OUTBOX_SWEEP_INTERVAL seconds, and its tasks.
 
-    One that stays behind with an old ``seen_at``, by the database's clock, is that of a worker
-    that was killed or that can't reach the database.
+    The times are the database's clock's. An old ``seen_at`` without ``ended_at`` is that of a
+    worker that was killed, that hangs or that can't reach the database.
     """
 
     name = models.CharField(max_length=255, unique=True, help_text="What Celery calls it.")
@@ -93,6 +100,10 @@ class OutboxWorker(models.Model):
     pid = models.PositiveIntegerField("process id")
     started_at = models.DateTimeField(db_default=Now())
     seen_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True, help_text="When it shut down, asked to.")
+    tasks = models.JSONField(
+        null=True, help_text="The tasks that its code has, and the arguments that each takes."
+    )
 
     def __str__(self) -> str:
         return self.name

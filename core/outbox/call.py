@@ -23,6 +23,11 @@ from core.outbox.carriers import carriers
 _ids = count(randbits(62))
 
 
+def new_id() -> int:
+    """Return an id for a new row, of a call or of a batch's journal."""
+    return next(_ids)
+
+
 def _renew_ids() -> None:
     global _ids
     _ids = count(randbits(62))

@@ -32,13 +32,22 @@ class Conf:
     """How long a process that exits waits for its last wake-ups to be sent."""
 
     UNKNOWN_TASK_GRACE: float = 3600
-    """How long a call waits for a worker that has its task, before it is a dead letter."""
+    """How long a call waits for a worker that has its task, or whose function takes the call's
+    arguments, before it is a dead letter. A deploy must not take longer."""
 
     CRASH_GRACE: float | None = None
     """How old a batch's journal is before it may be a dead process's. It must be longer than a
     process waits for the database between claiming a batch and locking it. If None, 2, or 90 on a
     database without SKIP LOCKED, where that wait is for all other writers: three times 20 seconds.
     A call that kills its process runs on, in company, until then."""
+
+    IDLE_LIMIT: float | None = None
+    """How long a drain's transaction may be idle before the server ends it, so that others can run
+    the calls of a host that froze or vanished. A call is idle too while it computes between two
+    statements; one that is so for longer has failed. If None, DRAIN_SECONDS, the task's time_limit
+    (or Celery's task_time_limit) and 5; a call that no time limit holds for is given an hour.
+    MariaDB and MySQL end connections that are idle for as long as any task may be. SQLite ends
+    none: there a frozen process keeps its lock."""
 
     MAX_CRASHES: int = 3
     """How many processes a call may take down, before it is a dead letter."""

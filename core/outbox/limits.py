@@ -38,8 +38,14 @@ class Limits:
         options = Options.of(task)
         return cls(
             options.soft_time_limit or _defaults.soft or current_app.conf.task_soft_time_limit,
-            options.time_limit or _defaults.hard or current_app.conf.task_time_limit,
+            hard_limit(task),
         )
+
+
+def hard_limit(task: Any) -> float | None:
+    """Return after how many seconds the process of a task's call is killed; None for never."""
+    limit: float | None = task.time_limit or _defaults.hard or current_app.conf.task_time_limit
+    return limit
 
 
 _defaults = Limits(None, None)
