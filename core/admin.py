@@ -74,9 +74,9 @@ class OutboxWorkerAdmin(ReadOnlyAdmin):
     ordering = ("name",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OutboxWorker]:
-        """The workers, each with the age of its heartbeat."""
+        """Return the workers that didn't stop, each with the age of its heartbeat."""
         rows: QuerySet[OutboxWorker] = super().get_queryset(request)
-        return rows.annotate(age=AGE)
+        return rows.filter(ended_at=None).annotate(age=AGE)
 
     @admin.display(description="alive", boolean=True)
     def is_alive(self, worker: Any) -> bool:

@@ -47,6 +47,7 @@ def another() -> Iterator[Any]:
     try:
         yield other
     finally:
+        other.rollback()  # a server notices later that a connection is closed, and keeps its locks
         other.close()
 
 

@@ -3,29 +3,28 @@
 import json
 import os
 import socket
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
 from django.db import connections, transaction
-from django.db.models import (
-    BooleanField,
-    DateTimeField,
-    ExpressionWrapper,
-    F,
-    Func,
-    Q,
-    QuerySet,
-    Value,
-)
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from core.models import OutboxBatch, OutboxCall
-from core.outbox.call import Call
-from core.outbox.conf import conf
-from core.outbox.settle import bury, delete_rows
+from core.outbox import known
+from core.outbox.call import Call, new_id
+from core.outbox.crashes import clear_crash
+from core.outbox.idle import (
+    as_milliseconds,
+    idle_seconds,
+    is_nested,
+    limit_idle,
+    limit_idle_session,
+)
+from core.outbox.rows import lock_rows
 
 # A batch without SKIP LOCKED holds up every other writer while it runs.
 SHORT_BATCH = 50
@@ -46,16 +45,18 @@ CLAIM = """
         SELECT id, row_number() OVER position AS number, sum(crashes) OVER position AS crashed
         FROM due WINDOW position AS (ORDER BY available_at, id)
     )
-    INSERT INTO core_outboxbatch (task, worker, calls)
-    SELECT %s, %s, jsonb_agg(id ORDER BY number) FROM numbered
+    INSERT INTO core_outboxbatch (id, task, worker, calls)
+    SELECT %s, %s, %s, jsonb_agg(id ORDER BY number) FROM numbered
     WHERE crashed = 0 OR number = 1
     HAVING count(*) > 0 AND set_config('synchronous_commit', 'off', true) = 'off'
-    RETURNING id, calls, (SELECT count(*) FROM due)
+    RETURNING calls, (SELECT count(*) FROM due)
 """
 LOCK = """
     WITH journal AS (
         DELETE FROM core_outboxbatch WHERE id = %s
-        RETURNING set_config('synchronous_commit', 'off', true)
+        RETURNING set_config('synchronous_commit', 'off', true),
+            set_config('idle_in_transaction_session_timeout',
+                coalesce(%s, current_setting('idle_in_transaction_session_timeout')), true)
     ), locked AS (
         SELECT id, task, payload, context, attempts, crashes, created_at, available_at
         FROM core_outboxcall
@@ -84,47 +85,80 @@ class Batch:
     more: bool = False
 
     def lock(self) -> list[Call]:
-        """Its calls that are still pending, locked until the transaction ends, in their order."""
+        """Return its calls that are still pending, locked until the transaction ends, in order."""
         calls = self._lock_at_once() if connections[self.using].vendor == "postgresql" else None
         if calls is not None:
             return calls
+        if not is_nested(self.using):
+            limit_idle(self.using, idle_seconds(self.task))
         # The journal first: while it is locked, nobody takes it for that of a dead process.
-        self.forget()
+        if not self.forget():
+            known.keep(self)  # others have some of its calls, with the crash that was counted
         rows = due_calls(self.using, self.task).filter(id__in=self.ids)
         return load_calls(self.using, lock_rows(rows))
 
     def _lock_at_once(self) -> list[Call] | None:
-        """The calls; None if the journal is gone, and a crash was counted perhaps."""
+        """Return the calls, or None if the journal is gone, and a crash was counted perhaps."""
+        idle = None if is_nested(self.using) else as_milliseconds(idle_seconds(self.task))
         with connections[self.using].cursor() as cursor:
-            cursor.execute(LOCK, [self.journal, self.task, list(self.ids)])
+            cursor.execute(LOCK, [self.journal, idle, self.task, list(self.ids)])
             rows = cursor.fetchall()
         if not rows[0][0]:
             return None
         return [load_call(self.using, *columns) for _, *columns in rows if columns[0] is not None]
 
-    def forget(self) -> None:
-        """Delete the journal row: the calls are settled, or nobody runs them any more."""
-        journal = OutboxBatch.objects.using(self.using).filter(pk=self.journal)
-        if not journal._raw_delete(self.using):
-            self._clear_of_crash()
+    def forget(self) -> bool:
+        """Delete the journal: the calls are settled, or this process runs them no more.
 
-    def _clear_of_crash(self) -> None:
-        """Take back the crash that was counted for this batch while its process was only slow, or
-        had lost its connection."""
-        calls = OutboxCall.objects.using(self.using).filter(pk__in=self.ids, crashes__gt=0)
-        calls.filter(status=OutboxCall.Status.DEAD, crashes__gte=conf().MAX_CRASHES).update(
-            status=OutboxCall.Status.PENDING
+        If a sweep took the process for dead, the crash that it counted is taken back. Return False
+        if that has to be done again, for calls that others have locked.
+        """
+        return delete_journal(self.using, self.journal) or clear_crash(
+            self.using, self.journal, self.ids
         )
-        calls.update(crashes=F("crashes") - 1)
+
+
+@dataclass(frozen=True)
+class Unheard:
+    """A claim whose answer was lost: the server may have journaled a batch that nobody runs."""
+
+    using: str
+    task: str
+    journal: int
+    asked: float = field(default_factory=time.monotonic)
+
+    def forget(self) -> bool:
+        """Delete the journal, if there is one.
+
+        Return False if there is none yet: the server may be about to write it. Once it is too late
+        for that, a crash is taken back that a sweep counted before this process could delete it.
+        """
+        if delete_journal(self.using, self.journal):
+            return True
+        is_late = time.monotonic() - self.asked >= known.LATE
+        return is_late and clear_crash(self.using, self.journal)
+
+
+def delete_journal(using: str, journal: int) -> bool:
+    """Delete a batch's journal; return whether it was there."""
+    return bool(OutboxBatch.objects.using(using).filter(pk=journal)._raw_delete(using))
 
 
 def claim_batch(using: str, task: str, size: int) -> Batch | None:
-    """The oldest due calls of the task that nobody else has locked; None if there are none.
+    """Return the oldest due calls of the task that nobody else has locked; None without any.
 
     A call that was in a process that died comes alone, so that it takes no other down with it.
     """
-    if connections[using].vendor == "postgresql":
-        return _claim_at_once(using, task, size)
+    connections[using].ensure_connection()  # a server that isn't reached journals nothing
+    limit_idle_session(using)
+    journal = new_id()
+    with known.kept_if_it_fails(Unheard(using, task, journal)):
+        if connections[using].vendor == "postgresql":
+            return _claim_at_once(using, task, size, journal)
+        return _claim(using, task, size, journal)
+
+
+def _claim(using: str, task: str, size: int, journal: int) -> Batch | None:
     if not connections[using].features.has_select_for_update_skip_locked:
         size = min(size, SHORT_BATCH)
     with transaction.atomic(using=using):
@@ -132,24 +166,33 @@ def claim_batch(using: str, task: str, size: int) -> Batch | None:
         if not rows:
             return None
         ids = [pk for pk, _ in takewhile(lambda row: not row[1], rows)] or [rows[0][0]]
-        return journal_batch(using, task, ids, more=len(rows) == size or len(rows) > len(ids))
+        more = len(rows) == size or len(rows) > len(ids)
+        return _write_journal(Batch(using, task, ids, journal, more))
 
 
-def _claim_at_once(using: str, task: str, size: int) -> Batch | None:
+def _claim_at_once(using: str, task: str, size: int, journal: int) -> Batch | None:
     with connections[using].cursor() as cursor:
-        cursor.execute(CLAIM, [task, size, task, _worker()])
+        cursor.execute(CLAIM, [task, size, journal, task, _worker()])
         row = cursor.fetchone()
     if row is None:
         return None
-    journal, calls, due = row
+    calls, due = row
     ids = json.loads(calls)
     return Batch(using, task, ids, journal, more=due == size or due > len(ids))
 
 
-def journal_batch(using: str, task: str, ids: Sequence[int], more: bool = False) -> Batch:
-    """A batch of these calls, with its journal row written."""
-    row = OutboxBatch.objects.using(using).create(task=task, calls=list(ids), worker=_worker())
-    return Batch(using, task, ids, row.pk, more)
+def journal_batch(using: str, task: str, ids: Sequence[int]) -> Batch:
+    """Return a batch of these calls, with its journal written."""
+    batch = Batch(using, task, ids, new_id())
+    with known.kept_if_it_fails(batch):
+        return _write_journal(batch)
+
+
+def _write_journal(batch: Batch) -> Batch:
+    OutboxBatch.objects.using(batch.using).create(
+        pk=batch.journal, task=batch.task, calls=list(batch.ids), worker=_worker()
+    )
+    return batch
 
 
 def _worker() -> str:
@@ -157,7 +200,7 @@ def _worker() -> str:
 
 
 def due_calls(using: str, task: str) -> QuerySet[OutboxCall]:
-    """The task's calls that are due, oldest first, in the order of their index."""
+    """Return the task's calls that are due, oldest first, in the order of their index."""
     return (
         OutboxCall.objects.using(using)
         .filter(task=task, status=OutboxCall.Status.PENDING, available_at__lte=Now())
@@ -165,79 +208,15 @@ def due_calls(using: str, task: str) -> QuerySet[OutboxCall]:
     )
 
 
-def lock_rows(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """The rows that nobody else has locked, locked until the transaction ends."""
-    return rows.select_for_update(skip_locked=True)
-
-
 def load_calls(using: str, rows: QuerySet[OutboxCall]) -> list[Call]:
-    """The rows as calls, their arguments not decoded yet."""
+    """Return the rows as calls. Their arguments are not decoded yet."""
     columns = ("id", "task", "payload", "context", "attempts", "crashes", "created_at")
     return [load_call(using, *values) for values in rows.values_list(*columns)]
 
 
 def load_call(using: str, pk: int, task: str, payload: str, context: str, *rest: Any) -> Call:
-    """The row with these columns, those of ``load_calls``, as a call."""
+    """Return the row with these columns, those of ``load_calls``, as a call."""
     call = Call(task, payload, context, using=using)
     call.pk, call.stored = pk, True
     call.attempts, call.crashes, call.created_at = rest
     return call
-
-
-def _outlived_server(using: str) -> Any:
-    """Whether a journal is from before the server's start.
-
-    What ended its batch was then the server, and says nothing about the process.
-    """
-    started = _server_started(using)
-    if started is None:
-        return Value(False)
-    return ExpressionWrapper(Q(started_at__lt=started), output_field=BooleanField())
-
-
-def _server_started(using: str) -> Any:
-    """The time of the server's start; None if there is no server."""
-    match connections[using].vendor:
-        case "postgresql":
-            return Func(function="pg_postmaster_start_time", output_field=DateTimeField())
-        case "mysql":
-            with connections[using].cursor() as cursor:
-                cursor.execute("SHOW GLOBAL STATUS LIKE 'Uptime'")
-                return Now() - timedelta(seconds=int(cursor.fetchone()[1]))
-    return None
-
-
-def recover_crashed(using: str) -> int:
-    """Count a crash for each call whose process died while it ran; how many are dead letters now.
-
-    The rows themselves are free as soon as their process is dead. This makes a call that kills
-    its process a dead letter in the end.
-    """
-    # Between the journal's commit and its lock a drain that lives looks like a dead one.
-    grace = conf().CRASH_GRACE
-    if grace is None:
-        grace = 2 if connections[using].features.has_select_for_update_skip_locked else 90
-    before = Now() - timedelta(seconds=grace)
-    with transaction.atomic(using=using):
-        left = lock_rows(OutboxBatch.objects.using(using).filter(started_at__lt=before))
-        batches = list(left.annotate(outlived=_outlived_server(using)))
-        if not batches:
-            return 0
-        pending = OutboxCall.objects.using(using).filter(status=OutboxCall.Status.PENDING)
-        # In company any of them may be the killer, and several processes may have died of it before
-        # this is written: it makes them run alone, and only what happens then is counted.
-        crashed = [batch.calls for batch in batches if not batch.outlived]
-        company = {pk for ids in crashed if len(ids) > 1 for pk in ids}
-        pending.filter(pk__in=company, crashes=0).update(crashes=1)
-        alone = {pk for ids in crashed if len(ids) == 1 for pk in ids}
-        calls = pending.filter(pk__in=alone)
-        calls.update(crashes=F("crashes") + 1)
-        workers = ", ".join(sorted({batch.worker for batch in batches}))
-        times = conf().MAX_CRASHES
-        dead = bury(
-            calls.filter(crashes__gte=times),
-            f"Its process died {times} times while it ran, last in {workers}. "
-            "Look there for a signal, a time limit or exhausted memory.",
-        )
-        delete_rows(OutboxBatch, using, [batch.pk for batch in batches])
-    return dead

@@ -18,7 +18,7 @@ from django.db import (
 )
 from django.utils.module_loading import autodiscover_modules
 
-from core.outbox import sweep
+from core.outbox import known, sweep
 from core.outbox.call import Call, CallError
 from core.outbox.calling import start_links
 from core.outbox.claim import Batch, claim_batch, journal_batch
@@ -26,7 +26,7 @@ from core.outbox.conf import conf
 from core.outbox.errors import is_transient
 from core.outbox.events import send_done
 from core.outbox.failures import tell_expired, tell_failed
-from core.outbox.lease import Lease, Taken, rows_of
+from core.outbox.lease import Ended, Lease, Taken, rows_of, take_back_attempt
 from core.outbox.rates import await_turn, is_limited
 from core.outbox.report import Report
 from core.outbox.run import Expired, Runner
@@ -80,7 +80,7 @@ class Drain:
     def run(self) -> Report:
         """Drain until nothing is due or the time is up."""
         self._reconnect()
-        _forget(*_left_behind)
+        known.tell_all()
         begin_turn(self.using, self.task.name)
         step = self._step()
         while step() and not self.is_time_up():
@@ -142,7 +142,7 @@ class Drain:
             error, result = self._run_outside(call)
             if error or self.is_time_up() or call.options.get("link") or is_limited(self.task):
                 # What happened is known: a connection that broke must not make it uncertain.
-                self._insist(partial(self._mark, call, error, result))
+                self._insist_on_mark(Ended(call, error, partial(self._mark, result)))
                 return more
             call, more = self._lease(done=call)
         return False
@@ -153,7 +153,7 @@ class Drain:
         try:
             call, more = self._insist(lease.take)
         except BaseException:
-            _forget(lease)
+            known.tell(lease)
             raise
         if done is not None:
             self.report.settled += 1
@@ -170,10 +170,18 @@ class Drain:
             return error, None
         return call.asked, result
 
-    def _mark(self, call: Call, error: Exception | None, result: Any) -> None:
+    def _insist_on_mark(self, ended: Ended) -> None:
+        try:
+            self._insist(ended.forget)
+        except BaseException:
+            ended.keep()
+            raise
+
+    def _mark(self, result: Any, call: Call, error: BaseException | None) -> None:
         report = Report()
         with transaction.atomic(using=self.using):
             if error is not None:
+                take_back_attempt(call)
                 self._fail(report, call, error)
             elif rows_of(call)._raw_delete(self.using):
                 start_links(call, result)
@@ -181,7 +189,7 @@ class Drain:
                 send_done(self.runner, [call])
         self.report.add(report)
 
-    def _fail(self, report: Report, call: Call, error: Exception) -> None:
+    def _fail(self, report: Report, call: Call, error: BaseException) -> None:
         """Record a failure with whatever belongs to it, in the transaction that is open."""
         if isinstance(error, Expired):
             report.expired += bool(rows_of(call)._raw_delete(self.using))
@@ -201,7 +209,7 @@ class Drain:
             self.tried = {}
         except (Exception, KeyboardInterrupt):
             # No database, or a person: no crash. A call that exits, as one that is killed, is one.
-            _forget(batch)
+            known.tell(batch)
             raise
 
     def _settle_together(self, batch: Batch) -> None:
@@ -296,7 +304,7 @@ class Drain:
                 for call in batch.lock():
                     self._fail(self.report, self.tried.get(call.pk, call), error)
             return
-        batch.forget()
+        known.tell(batch)
         for pk in batch.ids:
             self._settle(journal_batch(self.using, self.task.name, [pk]))
             if self.is_time_up():
@@ -311,23 +319,6 @@ class Drain:
 
 Outcome = tuple[Sequence[Call], Sequence[tuple[Call, Exception]]]
 """The calls that are done, and those that failed with their errors."""
-
-
-_left_behind: list[Batch | Lease] = []
-"""What this process gave up without being able to say so in the database."""
-
-
-def _forget(*batches: Batch | Lease) -> None:
-    """Give up batches or leases, now or, without a database, with the next drain."""
-    for batch in batches:
-        try:
-            batch.forget()
-        except DatabaseError:
-            if batch not in _left_behind:
-                _left_behind.append(batch)
-        else:
-            if batch in _left_behind:
-                _left_behind.remove(batch)
 
 
 def drain_task(task: Any, using: str, seconds: float | None = None, message: Any = None) -> Report:

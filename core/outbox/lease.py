@@ -1,7 +1,15 @@
-"""Leases: how calls with effects outside the database are run, and what a lost process leaves."""
+"""Leases: how calls with effects outside the database are run, and how they end.
 
+A row keeps the lease that it had last until another begins: whoever ran the call under it can say
+how it ended, also after the lease, as long as nobody else has begun the call.
+"""
+
+import time
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import connections, transaction
@@ -9,9 +17,13 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from core.models import OutboxCall
+from core.outbox import known
 from core.outbox.call import Call
-from core.outbox.claim import due_calls, load_call, load_calls, lock_rows
-from core.outbox.settle import bury
+from core.outbox.claim import due_calls, load_call, load_calls
+from core.outbox.idle import limit_idle_session
+from core.outbox.options import Options
+from core.outbox.registry import is_known_elsewhere
+from core.outbox.rows import change_free, lock_rows
 from core.outbox.task import find_task
 
 LOST = (
@@ -59,6 +71,8 @@ class Lease:
     id: UUID = field(default_factory=uuid4)
     tried: bool = field(default=False, init=False)
     """Whether a server was asked for it, and may have leased a call unheard."""
+    asked: float = field(default=0, init=False)
+    """When a server was last asked, by this process's clock."""
 
     def take(self) -> Taken:
         """Settle ``done`` and lease the next call, with one commit.
@@ -66,7 +80,8 @@ class Lease:
         May be called again after the database failed: what it then had done is not done twice.
         """
         connections[self.using].ensure_connection()
-        again, self.tried = self.tried, True
+        limit_idle_session(self.using)
+        again, self.tried, self.asked = self.tried, True, time.monotonic()
         if self.done is not None:
             settled, taken = self._exchange(self.done)
             if settled:
@@ -76,15 +91,22 @@ class Lease:
             return call, True
         return self._exchange(None)[1]
 
-    def forget(self) -> None:
-        """Settle ``done``, which did run, and let go of what was leased unheard, which didn't."""
+    def forget(self) -> bool:
+        """Settle ``done``, which did run, and let go of what was leased unheard, which didn't.
+
+        Return False if nothing was leased yet: the server may be about to.
+        """
         if self.done is not None:
             rows_of(self.done)._raw_delete(self.using)
-        if self.tried:
-            self._rows().update(status=OutboxCall.Status.PENDING, lease=None, available_at=Now())
+        if not self.tried:
+            return True
+        released = self._rows().update(
+            status=OutboxCall.Status.PENDING, lease=None, available_at=Now()
+        )
+        return bool(released) or time.monotonic() - self.asked >= known.LATE
 
     def _exchange(self, done: Call | None) -> tuple[bool, Taken]:
-        """Whether ``done`` was this process's to settle, and the next call, which needs that.
+        """Return whether ``done`` was this process's to settle, and the next call if it was.
 
         So a statement that the server still runs, or runs late, after its connection broke, leases
         nothing beside the one that is sent in its place. Only the first of a drain may: it has no
@@ -119,7 +141,7 @@ class Lease:
         return bool(settled), (call, due > 1)
 
     def _find(self) -> Call | None:
-        """The call that has this lease, which begins anew."""
+        """Return the call that has this lease, which begins anew."""
         if not self._begin(self._rows()):
             return None
         call, *_ = load_calls(self.using, self._rows())
@@ -134,42 +156,87 @@ class Lease:
         )
 
     def _rows(self) -> QuerySet[OutboxCall]:
-        """What has this lease, by way of an index: running, or uncertain if the lease is over."""
+        """Return the rows with this lease, by an index: running, or uncertain if it is over."""
         status = OutboxCall.Status
         return OutboxCall.objects.using(self.using).filter(
             status__in=(status.RUNNING, status.UNCERTAIN), lease=self.id
         )
 
 
+@dataclass(frozen=True)
+class Ended:
+    """How a leased call ended, which its process knows. ``mark`` writes it."""
+
+    call: Call
+    error: BaseException | None
+    mark: Callable[[Call, BaseException | None], object]
+
+    @property
+    def using(self) -> str:
+        """Return the database's alias."""
+        return self.call.using
+
+    @property
+    def task(self) -> str:
+        """Return the name of the call's task."""
+        return self.call.task
+
+    def forget(self) -> bool:
+        """Settle the call as it ended, unless somebody else has begun it since."""
+        self.mark(self.call, self.error)
+        return True
+
+    def keep(self) -> None:
+        """Keep this until the database can be told, without what the call had in its variables."""
+        error = self.error
+        while error is not None:
+            traceback.clear_frames(error.__traceback__)
+            error = error.__cause__ or error.__context__
+        known.keep(self)
+
+
 def rows_of(call: Call) -> QuerySet[OutboxCall]:
-    """The call's row, if it still is this process's to settle."""
+    """Return the call's row, if it still is this process's to settle."""
     rows = OutboxCall.objects.using(call.using).filter(pk=call.pk)
     return rows.filter(lease=call.lease) if hasattr(call, "lease") else rows
+
+
+def take_back_attempt(call: Call) -> None:
+    """Take back the attempt that was counted when the call's lease ended: its run is known now."""
+    rows_of(call).filter(attempts__gt=call.attempts).update(attempts=call.attempts)
 
 
 def expire_leases(using: str) -> int:
     """Settle the calls whose lease ended: to be run again, or uncertain, as their task says.
 
-    An uncertain one keeps its lease: a process that was only slow can still settle it. Returns how
-    many became dead letters.
+    Return how many became dead letters. Calls of a task that only other workers have are left to
+    them, since they know what the task says.
     """
     ended = OutboxCall.objects.using(using).filter(
         status=OutboxCall.Status.RUNNING, available_at__lte=Now()
     )
     dead = 0
-    for name in ended.order_by().values_list("task", flat=True).distinct():
+    for name in list(ended.order_by().values_list("task", flat=True).distinct()):
         rows = ended.filter(task=name)
-        task = find_task(name)
-        if task is None or not task.reject_on_worker_lost:
-            rows.update(status=OutboxCall.Status.UNCERTAIN, error=LOST)
-            continue
-        if task.max_retries is not None:
-            dead += bury(rows.filter(attempts__gte=task.max_retries), LOST)
-        rows.update(
-            status=OutboxCall.Status.PENDING,
-            lease=None,
-            attempts=F("attempts") + 1,
-            available_at=Now(),
-            error=LOST,
-        )
+        if find_task(name) or not is_known_elsewhere(using, name):
+            dead += _expire(rows, find_task(name))
+    return dead
+
+
+def _expire(rows: QuerySet[OutboxCall], task: Any) -> int:
+    status, options = OutboxCall.Status, Options.of(task) if task else None
+    if options is None or not options.reject_on_worker_lost:
+        change_free(rows, lambda free: free.update(status=status.UNCERTAIN, error=LOST))
+        return 0
+    dead = 0
+    if options.max_retries is not None:
+        spent = rows.filter(attempts__gte=options.max_retries)
+        dead = change_free(spent, lambda free: free.update(status=status.DEAD, error=LOST))
+        rows = rows.filter(attempts__lt=options.max_retries)
+    change_free(
+        rows,
+        lambda free: free.update(
+            status=status.PENDING, attempts=F("attempts") + 1, available_at=Now(), error=LOST
+        ),
+    )
     return dead

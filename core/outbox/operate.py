@@ -110,6 +110,7 @@ def _retry(using: str, calls: Sequence[OutboxCall]) -> None:
         crashes=0,
         lease=None,
         failing_since=None,
+        misfit_since=None,
         available_at=Now(),
     )
     calls_retried.send(OutboxCall, calls=calls, using=using)

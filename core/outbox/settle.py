@@ -17,6 +17,7 @@ from core.outbox.call import Call, SignatureError
 from core.outbox.errors import is_transient
 from core.outbox.logs import labels, log, log_failed
 from core.outbox.options import Options
+from core.outbox.registry import Misfit, judge_misfit
 from core.outbox.texts import clean, format_error, one_line
 from core.outbox.verdict import (
     Verdict,
@@ -182,24 +183,19 @@ def _decide(
     by_default = judge_by_default(call, options)
     verdict = guard.ask("be judged", lambda: judge(call, options, error), by_default)
     text = guard.ask("be described", lambda: format_error(error), one_line(error))
-    if isinstance(error, SignatureError):
-        verdict, text = guard.ask(
-            "be compared", lambda: _judge_misfit(using, call, task, error, text), (verdict, text)
-        )
     when: datetime | float = 0.0
-    if verdict is not Verdict.DEAD:
+    misfit: Misfit | None = None
+    if isinstance(error, SignatureError):
+        misfit = guard.ask("be compared", lambda: judge_misfit(using, call, task, error), None)
+    if misfit is not None:
+        text, when = misfit.text, misfit.seconds or 0.0
+        verdict = Verdict.DEAD if misfit.seconds is None else Verdict.PUT_OFF
+    elif verdict is not Verdict.DEAD:
         later = lambda: next_time(call, options, error, verdict)  # noqa: E731
         when = guard.ask("be put off as its task says", later, default_delay(call))
     expected = guard.ask("be looked for in throws", lambda: is_expected(options, error), False)
     payload = guard.ask("be given other arguments", lambda: _new_payload(error), None)
     return Outcome(verdict, when, "\n".join([text.rstrip("\n"), *guard.notes]), expected, payload)
-
-
-def _judge_misfit(
-    using: str, call: Call, task: Any, error: SignatureError, text: str
-) -> tuple[Verdict, str]:
-    """Return what becomes of a call whose arguments this code's function doesn't take, and why."""
-    return Verdict.DEAD, text
 
 
 def _new_payload(error: BaseException) -> str | None:

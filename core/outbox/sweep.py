@@ -1,8 +1,6 @@
 """The sweep: finds the calls that are due and that no wake-up reached, whatever the reason."""
 
-import logging
-import threading
-from collections.abc import Callable
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -12,16 +10,19 @@ from django.db.models import DurationField, ExpressionWrapper, F, Min
 from django.db.models.functions import Now
 
 from core.models import OutboxCall
-from core.outbox.claim import due_calls, recover_crashed
+from core.outbox.claim import due_calls
 from core.outbox.conf import conf
-from core.outbox.forks import no_fork
-from core.outbox.heartbeat import Heartbeat
+from core.outbox.crashes import recover_crashed
+from core.outbox.heartbeat import Heartbeat, forget_workers
 from core.outbox.lease import expire_leases
+from core.outbox.periodic import Periodic
+from core.outbox.periodic import outbox_aliases as outbox_aliases  # where others look for it
+from core.outbox.registry import is_known_elsewhere, known_tasks
+from core.outbox.revoke import revoke_as_told
+from core.outbox.rows import change_free
 from core.outbox.settle import bury
 from core.outbox.task import find_task
 from core.outbox.wake import send_wake_up
-
-logger = logging.getLogger(__name__)
 
 # One index probe a task, where SELECT DISTINCT would read the whole backlog.
 PENDING_TASKS = """
@@ -42,18 +43,13 @@ PENDING_TASKS_ON_MYSQL = (
 )
 
 STOP_SECONDS = 5
-"""How long a worker that stops waits for its heartbeat to be deleted."""
+"""How long a worker that stops waits for its last heartbeat to be written."""
 
 AGE = ExpressionWrapper(Now() - F("available_at"), output_field=DurationField())
 
 
-def outbox_aliases() -> list[str]:
-    """The databases that have an outbox."""
-    return [alias for alias in connections if getattr(connections[alias], "has_outbox", False)]
-
-
 def due_ages(using: str) -> dict[str, float]:
-    """For each task that has due calls, how many seconds ago the oldest became due."""
+    """Return for each task that has due calls how many seconds ago the oldest became due."""
     with connections[using].cursor() as cursor:
         is_mysql = connections[using].vendor == "mysql"
         cursor.execute(PENDING_TASKS_ON_MYSQL if is_mysql else PENDING_TASKS)
@@ -63,7 +59,7 @@ def due_ages(using: str) -> dict[str, float]:
 
 
 def oldest_age(using: str, task: str) -> float | None:
-    """How many seconds ago the task's oldest due call became due; None if none is."""
+    """Return how many seconds ago the task's oldest due call became due; None if none is."""
     age = due_calls(using, task).annotate(age=AGE).values_list("age", flat=True).first()
     return None if age is None else max(age.total_seconds(), 0.0)
 
@@ -83,82 +79,86 @@ def failing_ages(using: str) -> dict[str, float]:
 
 
 def recover(using: str) -> int:
-    """Settle what lost processes left and what nobody can run; how many became dead letters."""
-    return recover_crashed(using) + expire_leases(using) + bury_unknown(using)
+    """Settle what lost processes left and what nobody can run; return how many are dead now.
+
+    Nothing here waits for a lock. What others have locked is left for the next time.
+    """
+    dead = recover_crashed(using) + expire_leases(using) + bury_unknown(using)
+    forget_workers(using)
+    return dead
 
 
 def bury_unknown(using: str) -> int:
     """Make dead letters of the calls that have waited too long for a worker with their task."""
+    names = [name for name in due_ages(using) if find_task(name) is None]
+    lost = [name for name in names if not is_known_elsewhere(using, name)]
+    return sum(_bury_unknown(using, name) for name in lost)
+
+
+def _bury_unknown(using: str, name: str) -> int:
     grace = conf().UNKNOWN_TASK_GRACE
-    unknown = [name for name in due_ages(using) if find_task(name) is None]
-    return sum(
-        bury(
-            due_calls(using, name)
-            .order_by()
-            .filter(available_at__lte=Now() - timedelta(seconds=grace)),
-            f"No worker has had a task named {name!r} for {grace:g} seconds. If it was renamed or "
-            "removed, bring it back under this name and retry the call, or discard it.",
-        )
-        for name in unknown
+    late = due_calls(using, name).filter(available_at__lte=Now() - timedelta(seconds=grace))
+    error = (
+        f"No worker has had a task named {name!r} for {grace:g} seconds. If it was renamed or "
+        "removed, bring it back under this name and retry the call, or discard it."
     )
+    return change_free(late.order_by(), lambda free: bury(free, error))
 
 
 def sweep(using: str) -> None:
-    """Recover what was lost, and wake each task that has due calls."""
-    recover(using)
+    """Wake each task that has due calls."""
     for task in due_ages(using):
         if find_task(task):
             send_wake_up(using, task)
 
 
-class Sweeper(threading.Thread):
-    """Sweeps all databases every OUTBOX_SWEEP_INTERVAL seconds, until it is stopped.
+class Sweeper:
+    """Looks after all databases every OUTBOX_SWEEP_INTERVAL seconds, until it is stopped.
 
-    Given the worker's name, it writes the worker's heartbeat at each sweep.
+    One thread writes the worker's heartbeat, given the worker's name, and sweeps. Another recovers
+    what was lost: however long that takes, heartbeats and wake-ups don't wait for it.
     """
 
     def __init__(self, worker: str = "") -> None:
-        super().__init__(name="outbox-sweep", daemon=True)
-        self._stopped = threading.Event()
-        self._heartbeat = Heartbeat(worker) if worker else None
+        heart = Heartbeat(worker, known_tasks) if worker else None
+        beats, ends = ([heart.beat], [heart.end]) if heart else ([], [])
+        self._unreached: set[str] = set()
+        self._threads = (
+            Periodic("outbox-sweep", [*beats, self._sweep, revoke_as_told], ends),
+            Periodic("outbox-recover", [self._recover]),
+        )
 
-    def run(self) -> None:
-        """Sweep, and go on after any error."""
-        self._in_each_database(self._beat)
-        while not self._stopped.wait(conf().SWEEP_INTERVAL):
-            self._in_each_database(self._beat, sweep)
-        self._in_each_database(self._end)
+    def start(self) -> None:
+        """Start both threads."""
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
-        """Stop after the sweep that runs now."""
-        self._stopped.set()
-        self.join(timeout=max(conf().SWEEP_INTERVAL, STOP_SECONDS))
+        """Stop after what is done now."""
+        for thread in self._threads:
+            thread.stop()
+        deadline = time.monotonic() + max(conf().SWEEP_INTERVAL, STOP_SECONDS)
+        for thread in self._threads:
+            thread.join(max(deadline - time.monotonic(), 0))
 
-    def _in_each_database(self, *steps: Callable[[str], None]) -> None:
-        with no_fork():
-            for using in outbox_aliases():
-                for step in steps:
-                    self._do(step, using)
-            connections.close_all()  # not to be open when the pool forks a process
+    def is_alive(self) -> bool:
+        """Return whether one of the threads runs."""
+        return any(thread.is_alive() for thread in self._threads)
 
-    def _do(self, step: Callable[[str], None], using: str) -> None:
+    def _sweep(self, using: str) -> None:
+        sweep(using)
+
+    def _recover(self, using: str) -> None:
+        """Recover what was lost; after an outage, once those who live had time to tell of it."""
+        if using in self._unreached:
+            connections[using].ensure_connection()
+            self._unreached.discard(using)
+            return
         try:
-            step(using)
-        except Exception as error:  # noqa: BLE001  # the next one may find the server back
-            logger.warning(
-                "Sweep of database %r failed, the next is in %gs: %s",
-                using,
-                conf().SWEEP_INTERVAL,
-                error,
-            )
-
-    def _beat(self, using: str) -> None:
-        if self._heartbeat:
-            self._heartbeat.beat(using)
-
-    def _end(self, using: str) -> None:
-        if self._heartbeat:
-            self._heartbeat.end(using)
+            recover(using)
+        except Exception:
+            self._unreached.add(using)
+            raise
 
 
 _sweeper: Sweeper | None = None

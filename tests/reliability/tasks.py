@@ -47,12 +47,14 @@ def write_by_statement(calls: Sequence[Call]) -> None:
     half_done()
 
 
-@shared_task(atomic=False, lease=2)
+@shared_task(atomic=False, lease=2, retry_backoff=600, retry_jitter=False)
 def send(name: str, path: str) -> None:
     """A line in a file: an effect that no rollback takes back."""
     with Path(path).open("a") as file:
         file.write(f"{name}\n")
     half_done()
+    if name == "fails":
+        raise ValueError("the mail server is away")
 
 
 @shared_task(atomic=False, lease=2, reject_on_worker_lost=True)

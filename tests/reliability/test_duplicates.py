@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 
 from core.models import OutboxBatch, OutboxCall
 from core.outbox.drain import drain_task
-from core.outbox.sweep import sweep
+from core.outbox.sweep import recover
 from core.outbox.wake import DRAIN
 from tests.celery_engine.project import WorkerProcess
 from tests.reliability import tasks
@@ -122,6 +122,6 @@ def sweep_together(together: Barrier) -> None:
     """Sweep as soon as all threads are here."""
     together.wait(TIMEOUT)
     try:
-        sweep("default")
+        recover("default")
     finally:
         connections.close_all()

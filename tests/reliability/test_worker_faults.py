@@ -1,17 +1,20 @@
 """A worker is killed at each step of a drain, or told to stop: no effect is lost or doubled."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
-from core.models import OutboxCall
+from core.models import OutboxBatch, OutboxCall, OutboxWorker
+from core.outbox.heartbeat import worker_ages
 from tests.celery_engine.project import WorkerProcess
-from tests.connections import at_once
+from tests.connections import another, at_once
 from tests.reliability import tasks
 from tests.reliability.conftest import Gate, StartWorker
-from tests.reliability.state import TIMEOUT, left, wait_held, wait_settled, written
+from tests.reliability.state import TIMEOUT, journals, left, wait_held, wait_settled, written
 from tests.wait import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -268,3 +271,101 @@ class TestFork:
         tasks.write_one.delay_on_commit(name="b")
         wait_settled()
         assert written() == ["a", "b"]
+
+
+@pytest.mark.skipif(
+    "config.getoption('--database') == 'sqlite'", reason="its file stays locked by a frozen writer"
+)
+class TestFrozen:
+    """A worker whose host freezes, with its connections open, amid an effect in the database."""
+
+    LIMIT = {"OUTBOX_IDLE_LIMIT": "2"}
+
+    @pytest.fixture
+    def frozen(self, start_worker: StartWorker, gate: Gate) -> Callable[[str], WorkerProcess]:
+        """Freeze a worker that has claimed, locked and half done its batch."""
+
+        def freeze(task: str) -> WorkerProcess:
+            worker = start_worker(point="in the effect", env=self.LIMIT)
+            commit(task)
+            gate.wait_reached()
+            worker.pause()
+            return worker
+
+        return freeze
+
+    @pytest.mark.parametrize("task", ["single", "batch"])
+    def test_others_go_on(
+        self,
+        frozen: Callable[[str], WorkerProcess],
+        start_worker: StartWorker,
+        gate: Gate,
+        task: str,
+    ) -> None:
+        """Another has its calls once its transaction may be idle no longer; none is had twice."""
+        worker = frozen(task)
+        start_worker(env=self.LIMIT)
+        wait_for(lambda: written() == NAMES, TIMEOUT, left)
+        gate.open()
+        worker.resume()
+        wait_settled()
+        commit(task, ["d"])
+        wait_settled()
+        assert written() == [*NAMES, "d"]
+
+    @pytest.mark.parametrize("task", ["single", "batch"])
+    def test_nobody_else(
+        self, frozen: Callable[[str], WorkerProcess], gate: Gate, task: str
+    ) -> None:
+        """Without another, it has its calls itself when it goes on, and each effect once."""
+        worker = frozen(task)
+        wait_for(lambda: not sessions_in_transaction(), TIMEOUT, "its transaction to be ended")
+        gate.open()
+        worker.resume()
+        wait_settled()
+        assert written() == NAMES
+
+
+def sessions_in_transaction() -> int:
+    """Return how many other connections have a transaction open."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%%' "
+                "AND datname = current_database() AND pid != pg_backend_pid()"
+            )
+        else:
+            cursor.execute("SELECT count(*) FROM information_schema.innodb_trx")
+        return int(cursor.fetchone()[0])
+
+
+@pytest.mark.skipif(
+    "config.getoption('--database') == 'sqlite'", reason="SQLite locks no rows, and has one writer"
+)
+class TestLocked:
+    """Rows that others have locked, as a drain that takes a dead process's calls has them."""
+
+    def test_sweep_goes_on(self, worker_at: WorkerAt, gate: Gate) -> None:
+        """Heartbeats, wake-ups and forks don't wait for them; the crash is counted afterwards."""
+        worker = worker_at("in the effect", lambda: commit("batch"))
+        worker.pause()
+        worker.kill_children()
+        with another() as other, other.cursor() as cursor:
+            cursor.execute("SELECT id FROM core_outboxcall FOR UPDATE")
+            assert len(cursor.fetchall()) == len(NAMES)
+            gate.open()
+            worker.resume()
+            wait_for(is_journal_old, TIMEOUT, "the sweep to take the journal for a dead one's")
+            OutboxWorker.objects.update(seen_at=Now() - timedelta(hours=1))
+            # No wake-up is sent for what is due later: a sweep finds it.
+            tasks.write_one.apply_async_on_commit(kwargs={"name": "d"}, countdown=0.01)
+            wait_for(lambda: written() == ["d"], TIMEOUT, lambda: left() + worker.logs())
+            wait_for(lambda: worker_ages("default")[worker.name] < 60, TIMEOUT, "a heartbeat")
+            assert journals()
+        wait_settled()
+        assert written() == [*NAMES, "d"]
+
+
+def is_journal_old() -> bool:
+    """Return whether a batch's journal is older than the grace, and sweeps have seen it."""
+    return OutboxBatch.objects.filter(started_at__lt=Now() - timedelta(seconds=3)).exists()

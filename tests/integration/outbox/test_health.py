@@ -8,6 +8,7 @@ from django.test import Client
 
 from core.models import OutboxCall, OutboxWorker
 from core.outbox.health import check_health
+from core.outbox.heartbeat import worker_ages
 from tests.integration.outbox import tasks
 from tests.integration.outbox.conftest import StartWorker
 from tests.wait import wait_for
@@ -67,7 +68,7 @@ def test_told_to_stop(start_worker: StartWorker) -> None:
     wait_for(lambda: alive() == [worker.name], TIMEOUT, "its heartbeat")
     worker.terminate()
     assert worker.wait(TIMEOUT) == 0
-    assert not OutboxWorker.objects.exists()
+    assert worker_ages("default") == {}
 
 
 def test_ready(start_worker: StartWorker, client: Client) -> None:

@@ -236,10 +236,10 @@ class TestDeadLetters:
     """Calls that the code can't run."""
 
     def test_wrong_signature(self, start_worker: StartWorker) -> None:
-        """Arguments that the function doesn't take are a dead letter with the reason."""
+        """Arguments that no worker's function takes are a dead letter with the reason."""
         tasks.make_group.delay_on_commit(name="a")
         OutboxCall.objects.update(payload='[[], {"title": "a"}]')
-        start_worker()
+        start_worker(env={"OUTBOX_UNKNOWN_TASK_GRACE": "0.1"})
         dead = OutboxCall.objects.filter(status=OutboxCall.Status.DEAD)
         wait_for(dead.exists, TIMEOUT, outbox)
         assert "unexpected keyword argument 'title'" in dead.get().error

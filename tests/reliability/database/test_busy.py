@@ -9,7 +9,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F
 
 from core.models import OutboxBatch, OutboxCall
-from core.outbox.claim import claim_batch, recover_crashed
+from core.outbox.claim import claim_batch
+from core.outbox.crashes import recover_crashed
 from core.outbox.drain import TRIES, drain_all, drain_task
 from tests.reliability.database.calls import (
     NAMES,

@@ -1,17 +1,22 @@
 """A server that is restarted while web and workers are connected."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from content.models import Article
+from core.models import OutboxCall
 from core.stack.postgres_server import PostgresServer
+from tests.celery_engine.project import WorkerProcess
 from tests.factories import ArticleFactory
 from tests.plugins.servers import OWN_POSTGRES
 from tests.reliability import tasks
 from tests.reliability.conftest import Gate, StartWeb, StartWorker
-from tests.reliability.database.calls import NAMES, check_untouched
+from tests.reliability.database.calls import NAMES
 from tests.reliability.database.faults import postgres_only
 from tests.reliability.state import TIMEOUT, journals, left, wait_settled, written
 from tests.wait import wait_for
@@ -59,7 +64,7 @@ class TestRestart:
     def test_in_an_effect(
         self, start_worker: StartWorker, gate: Gate, server: PostgresServer
     ) -> None:
-        """The effect is had once; it is no crash of the process that had it half done."""
+        """The effect is had once, though its process was taken for dead while it knew nothing."""
         worker = start_worker(point="in the effect")
         with transaction.atomic():
             for name in NAMES:
@@ -70,7 +75,56 @@ class TestRestart:
         server.start()
         # Its process, at the gate, knows nothing of it. A sweep has looked when no journal is left.
         wait_for(lambda: not journals(), TIMEOUT, lambda: left() + worker.logs())
-        check_untouched(len(NAMES))
+        assert OutboxCall.objects.count() == len(NAMES)
         gate.open()
         wait_settled()
         assert written() == NAMES
+
+    @pytest.mark.parametrize("task", [tasks.send, tasks.resend])
+    def test_outside_effect(
+        self,
+        start_worker: StartWorker,
+        gate: Gate,
+        server: PostgresServer,
+        tmp_path: Path,
+        task: Any,
+    ) -> None:
+        """A mail that is sent while the server is away, for longer than its lease, is sent once.
+
+        Its process is idle after that: nobody but the thread that tells what it knows does so.
+        """
+        worker = self.end_while_away(start_worker, gate, server, tmp_path / "sent", task, "a")
+        wait_for(lambda: not OutboxCall.objects.exists(), TIMEOUT, lambda: left() + worker.logs())
+        assert (tmp_path / "sent").read_text().split() == ["a"]
+
+    def test_outside_effect_fails(
+        self, start_worker: StartWorker, gate: Gate, server: PostgresServer, tmp_path: Path
+    ) -> None:
+        """One that fails meanwhile is to be retried, with its error, and not uncertain."""
+        path = tmp_path / "sent"
+        worker = self.end_while_away(start_worker, gate, server, path, tasks.send, "fails")
+        failed = OutboxCall.objects.filter(status="pending", attempts=1)
+        wait_for(failed.exists, TIMEOUT, lambda: left() + worker.logs())
+        assert "the mail server is away" in failed.get().error
+        assert path.read_text().split() == ["fails"]
+
+    def end_while_away(
+        self,
+        start_worker: StartWorker,
+        gate: Gate,
+        server: PostgresServer,
+        path: Path,
+        task: Any,
+        name: str,
+    ) -> WorkerProcess:
+        """Have a call of the task end while the server is away, and be back after the lease."""
+        worker: WorkerProcess = start_worker(2, point="in the effect")
+        task.delay_on_commit(name=name, path=str(path))
+        gate.wait_reached()
+        OutboxCall.objects.update(available_at=Now())  # its lease is over once the server is back
+        connection.close()
+        server.stop()
+        gate.open()
+        worker.wait_for_log("Connection refused", TIMEOUT)
+        server.start()
+        return worker

@@ -5,7 +5,17 @@ from collections.abc import Iterator
 import pytest
 from celery import current_app
 
+from core.outbox import known
 from tests.unit.core import effects
+
+
+@pytest.fixture(autouse=True)
+def _nothing_known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Each test starts as a process that has nothing to tell the database, and ends as one."""
+    facts = known.Known()
+    monkeypatch.setattr(known, "_known", facts)
+    yield
+    facts.facts.clear()
 
 
 @pytest.fixture(autouse=True)

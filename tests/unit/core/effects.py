@@ -100,6 +100,7 @@ def send_outside(name: str) -> None:
 def send_again(name: str) -> None:
     """One that may run again after its process was lost."""
     received.append(name)
+    _act.get(name, lambda _: None)(name)
 
 
 @shared_task

@@ -50,7 +50,7 @@ def plan(statement: str, *parameters: Any) -> str:
 
 def test_claim() -> None:
     """A claim reads its batch in the order of the index, and neither all nor sorted."""
-    assert IN_ORDER in plan(CLAIM, TASK, 500, TASK, "a worker")
+    assert IN_ORDER in plan(CLAIM, TASK, 500, 1, TASK, "a worker")
 
 
 def test_settle_by_statement() -> None:

@@ -10,7 +10,8 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from core.models import OutboxBatch, OutboxCall
 from core.outbox import drain
-from core.outbox.claim import Batch, recover_crashed
+from core.outbox.claim import Batch
+from core.outbox.crashes import recover_crashed
 from core.outbox.drain import drain_all, drain_task
 from core.outbox.task import find_task
 from tests.connections import at_once
@@ -169,8 +170,9 @@ class TestStored:
             ({"payload": "[[], {}]"}, "missing 1 required positional argument: 'name'"),
         ],
     )
-    def test_dead_at_once(self, values: dict[str, str], error: str) -> None:
-        """What can't be decoded or doesn't fit the function is a dead letter, with the reason."""
+    def test_dead(self, settings: Any, values: dict[str, str], error: str) -> None:
+        """What can't be decoded, or fits no worker's function, is a dead letter with the reason."""
+        settings.OUTBOX_UNKNOWN_TASK_GRACE = 0
         effects.make_group.delay_on_commit("bad")
         OutboxCall.objects.update(**values)
         effects.make_group.delay_on_commit("good")

@@ -2,17 +2,21 @@
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connection
 from django.db.models.functions import Now
 
 from core.models import OutboxWorker
-from core.outbox import sweep
-from core.outbox.heartbeat import Heartbeat, stale_seconds, worker_ages
+from core.outbox import periodic, sweep
+from core.outbox.heartbeat import Heartbeat, forget_workers, stale_seconds, worker_ages
 from core.outbox.sweep import Sweeper
+from tests.connections import another, locking
+from tests.unit.core.impatient import _impatient, row_locks_only  # noqa: F401  # a fixture
 from tests.unit.core.observe import statements
 from tests.wait import wait_for
 
@@ -48,14 +52,17 @@ class TestBeat:
         assert OutboxWorker.objects.get().started_at == started_at
         assert worker_ages("default")[NAME] < 30
 
-    def test_later_costs_two_statements(self) -> None:
-        """A beat is one update, and one deletion of what is long gone."""
+    def test_later_costs_one_update(self) -> None:
+        """A beat looks whether the row is free, and updates it; its tasks are not written again."""
         heartbeat = Heartbeat(NAME)
         heartbeat.beat("default")
         with statements() as seen:
             heartbeat.beat("default")
         seen = [each for each in seen if each not in ("BEGIN", "COMMIT")]
-        assert seen == ["UPDATE core_outboxworker", "DELETE core_outboxworker"]
+        assert [each for each in seen if "outboxworker" in each] == [
+            "SELECT core_outboxworker",
+            "UPDATE core_outboxworker",
+        ]
 
     def test_replacement(self) -> None:
         """A worker that takes the place of one that was killed takes its name and is new.
@@ -89,20 +96,93 @@ class TestBeat:
         for name, hours in (("long@web", 25), ("late@web", 23)):
             seen_at = Now() - timedelta(hours=hours)
             OutboxWorker.objects.create(name=name, host="web", pid=1, seen_at=seen_at)
-        Heartbeat(NAME).beat("default")
-        assert list(worker_ages("default")) == ["late@web", NAME]
+        forget_workers("default")
+        assert list(worker_ages("default")) == ["late@web"]
+
+
+@pytest.mark.skipif(
+    "config.getoption('--database') != 'sqlite'", reason="only a file has one writer"
+)
+def test_beside_a_writer() -> None:
+    """On SQLite a heartbeat waits a second for its turn to write, not as long as a request may."""
+    heartbeat = Heartbeat(NAME)
+    heartbeat.beat("default")
+    patience = busy_timeout()
+    with another() as other, other.cursor() as cursor:
+        cursor.execute("UPDATE core_outboxworker SET pid = pid")
+        begin = time.monotonic()
+        with pytest.raises(OperationalError, match="locked"):
+            heartbeat.beat("default")
+        assert time.monotonic() - begin < patience / 1000 / 2
+    assert busy_timeout() == patience
+    heartbeat.beat("default")
+
+
+def busy_timeout() -> int:
+    """Return the milliseconds that this connection waits for its turn."""
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout")
+        return int(cursor.fetchone()[0])
+
+
+@row_locks_only
+@pytest.mark.usefixtures("_impatient")
+class TestLocked:
+    """Rows that another transaction has locked."""
+
+    def test_own(self, caplog: Any) -> None:
+        """A heartbeat doesn't wait for its row; the log says so, and the next one writes it."""
+        heartbeat = Heartbeat(NAME)
+        heartbeat.beat("default")
+        age()
+        with locking(OutboxWorker.objects.get()):
+            heartbeat.beat("default")
+            heartbeat.end("default")
+            Heartbeat(NAME).beat("default")
+        assert "is locked" in caplog.text
+        assert worker_ages("default")[NAME] > 30
+        heartbeat.beat("default")
+        assert worker_ages("default")[NAME] < 30
+
+    def test_long_gone(self) -> None:
+        """Nor does the deletion of rows that are old."""
+        for name in "abc":
+            Heartbeat(name).beat("default")
+        OutboxWorker.objects.update(seen_at=Now() - timedelta(hours=25))
+        with locking(OutboxWorker.objects.get(name="a")):
+            forget_workers("default")
+            assert list(worker_ages("default")) == ["a"]
+        forget_workers("default")
+        assert not worker_ages("default")
 
 
 class TestEnd:
     """``Heartbeat.end()``."""
 
     def test_own(self) -> None:
-        """A worker that stops takes its own row away."""
+        """A worker that stops is none that lives, or that is missed."""
         heartbeat = Heartbeat(NAME)
         heartbeat.beat("default")
         Heartbeat("other@web").beat("default")
         heartbeat.end("default")
         assert list(worker_ages("default")) == ["other@web"]
+
+    def test_starts_again(self) -> None:
+        """One that is started again under its name lives again."""
+        for _ in range(2):
+            heartbeat = Heartbeat(NAME)
+            heartbeat.beat("default")
+            assert list(worker_ages("default")) == [NAME]
+            heartbeat.end("default")
+            assert not worker_ages("default")
+
+    def test_kept_for_its_tasks(self, settings: Any) -> None:
+        """Its row stays for as long as calls wait for a worker that has their task."""
+        Heartbeat(NAME).beat("default")
+        OutboxWorker.objects.update(seen_at=Now() - timedelta(hours=25))
+        settings.OUTBOX_UNKNOWN_TASK_GRACE = 26 * 3600
+        forget_workers("default")
+        assert OutboxWorker.objects.exists()
 
     def test_of_a_successor(self) -> None:
         """It leaves the row of one that has taken its name."""
@@ -143,13 +223,14 @@ class TestSweeper:
         wait_for(lambda: list(worker_ages("default")) == [NAME], 30, "the heartbeat")
 
     def test_at_each_sweep(self, sweeper: Sweeper) -> None:
-        """It beats on, and takes the row away when it stops."""
+        """It beats on, and says so when it stops."""
         sweeper.start()
         wait_for(OutboxWorker.objects.exists, 30, "the heartbeat")
         age()
         wait_for(lambda: worker_ages("default")[NAME] < 30, 30, "another heartbeat")
         sweeper.stop()
-        assert not OutboxWorker.objects.exists()
+        assert not worker_ages("default")
+        assert OutboxWorker.objects.get().ended_at
 
     def test_sweep_fails(self, sweeper: Sweeper, monkeypatch: pytest.MonkeyPatch) -> None:
         """A sweep that fails doesn't stop the heart."""
@@ -181,7 +262,7 @@ class TestSweeper:
             if using == "broken":
                 raise ConnectionError("no server")
 
-        monkeypatch.setattr(sweep, "outbox_aliases", lambda: ["broken", "default"])
+        monkeypatch.setattr(periodic, "outbox_aliases", lambda: ["broken", "default"])
         monkeypatch.setattr(sweep, "sweep", fail_first)
         sweeper.start()
         wait_for(lambda: swept.count("default") >= 2, 30, "two sweeps")

@@ -14,13 +14,15 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from core.models import OutboxCall
-from core.outbox import drain
+from core.outbox import drain, known
 from core.outbox.call import Call
 from core.outbox.drain import TRIES, drain_all, drain_task
 from core.outbox.lease import Lease, expire_leases, rows_of
 from core.outbox.report import Report
 from core.outbox.task import find_task
+from tests.connections import locking
 from tests.unit.core import effects
+from tests.unit.core.impatient import _impatient, row_locks_only  # noqa: F401  # a fixture
 from tests.wait import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -324,7 +326,7 @@ class TestAnswerLost:
                 connection.close()
                 with pytest.raises(OperationalError):
                     drain_for(60)
-        assert drain._left_behind == []
+        assert known._known.facts == []
         assert drain_for(60).settled == 3
 
     def test_interrupted(self, lose_answers: Callable[..., None]) -> None:
@@ -424,6 +426,19 @@ class TestExpireLeases:
         assert drain_all().dead == 1
         assert OutboxCall.objects.get().status == DEAD
 
+    @row_locks_only
+    @pytest.mark.usefixtures("_impatient")
+    @pytest.mark.parametrize("task", [effects.send_outside, effects.send_again])
+    def test_locked(self, task: Any) -> None:
+        """A call that somebody has locked is left for the next sweep, and not waited for."""
+        lose(task)
+        lose(task)
+        with locking(OutboxCall.objects.earliest("pk")):
+            expire_leases("default")
+            assert OutboxCall.objects.filter(status=RUNNING).count() == 1
+        expire_leases("default")
+        assert not OutboxCall.objects.filter(status=RUNNING).exists()
+
     def test_only_slow(self) -> None:
         """A process that was only slow settles its call when it is done."""
         call = lose(effects.send_outside)
@@ -431,8 +446,10 @@ class TestExpireLeases:
         assert rows_of(call).delete()[0] == 1
 
     def test_slow_and_replaced(self) -> None:
-        """One whose call was given to another process settles nothing."""
+        """One whose call another process has begun settles nothing."""
         call = lose(effects.send_again)
         expire_leases("default")
-        assert not rows_of(call).exists()
         assert OutboxCall.objects.get().status == PENDING
+        Lease("default", effects.send_again.name, 60).take()
+        assert not rows_of(call).exists()
+        assert OutboxCall.objects.get().status == RUNNING

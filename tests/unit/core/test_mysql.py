@@ -10,11 +10,10 @@ import pytest
 from django.contrib.auth.models import Group
 from django.db import OperationalError, connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models.functions import Now
 from django.db.transaction import TransactionManagementError
 
-from core.models import OutboxBatch, OutboxCall
-from core.outbox.claim import claim_batch, recover_crashed
+from core.models import OutboxCall
+from core.outbox.claim import claim_batch
 from core.outbox.drain import drain_all
 from core.outbox.errors import is_blameless, is_transient
 from core.outbox.settle import delete_rows
@@ -204,16 +203,3 @@ class TestClock:
         eta = datetime(2051, 2, 3, 4, 5, 6, 789012, tzinfo=UTC)
         effects.make_group.apply_async_on_commit(["a"], eta=eta)
         assert OutboxCall.objects.get().available_at == eta
-
-    def test_server_crashed(self, settings: Any) -> None:
-        """A journal from before the server's start counts no crash of its calls."""
-        settings.OUTBOX_CRASH_GRACE = 0.001
-        for since, crashes in ((timedelta(days=365), 0), (timedelta(0), 1)):
-            effects.make_group.delay_on_commit("a")
-            assert claim_batch("default", effects.make_group.name, 10)
-            if since:
-                OutboxBatch.objects.update(started_at=Now() - since)
-            recover_crashed("default")
-            assert not OutboxBatch.objects.exists()
-            assert OutboxCall.objects.get().crashes == crashes
-            OutboxCall.objects.all().delete()
