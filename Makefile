@@ -37,7 +37,7 @@ help:
 	@echo 'make run     set everything up and run the system here; Ctrl-C stops it, var/ keeps the data'
 	@echo 'make demo    drive the whole system on throw-away data and show what happened'
 	@echo '             (DEMO_ARGS="--followers 50 --database postgres" for more of them, elsewhere)'
-	@echo 'make chaos   users at work while parts of the system are killed: is anything lost or doubled?'
+	@echo 'make chaos   users at work while parts are killed and frozen: anything lost, doubled or stuck?'
 	@echo '             (MINUTES=10 SEED=1 CHAOS_ARGS="--database sqlite")'
 	@echo 'make bench   how fast it is, beside its peers: a table, plots and the marks (15 minutes)'
 	@echo '             (BENCH_ARGS="--only request,drain --out DIR" for some of it, elsewhere)'

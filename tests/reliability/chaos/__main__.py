@@ -1,7 +1,7 @@
 """``python -m tests.reliability.chaos``: the system under traffic and faults, and what it lost.
 
-Exit code 0 when nothing was lost or doubled, 1 when something was, 2 when it could not be started,
-130 after Ctrl-C.
+Exit code 0 when nothing was lost, doubled or stuck, 1 when something was, 2 when it could not be
+started, 130 after Ctrl-C.
 """
 
 import argparse

@@ -2,11 +2,12 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from tests.reliability.chaos.changes import COLUMNS, Change, Key, audited, witnessed
+from tests.reliability.chaos.fates import LINES, OUTSIDE, OwnCall, own_calls
 from tests.reliability.chaos.ledger import Outcome, tokens_in
 from tests.reliability.chaos.system import System
 from tests.reliability.chaos.witness import ROWS, Record, record
@@ -26,6 +27,10 @@ COUNTERS = """
         (SELECT count(*) FROM content_article WHERE category_id = content_category.id)
     FROM content_category
 """
+EFFECTS = "SELECT name FROM chaos_effect"
+RESULTS = "SELECT task_id, status FROM django_celery_results_taskresult"
+DONE = "done"
+"""A call that is in the outbox no more."""
 VIEWS = "SELECT id, view_count FROM content_article"
 
 
@@ -48,6 +53,28 @@ class Counted(NamedTuple):
 
 
 @dataclass
+class Traces:
+    """What the calls left."""
+
+    statuses: Mapping[int, str] = field(default_factory=dict)
+    """The status of each call that is still in the outbox."""
+    rows: Counter[str] = field(default_factory=Counter)
+    """How often each name was written to the database."""
+    lines: Counter[str] = field(default_factory=Counter)
+    """How often each name was written outside it."""
+    results: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The states of the results with each id."""
+
+    def status(self, call: OwnCall) -> str:
+        """Return what became of the call: its status, or that it is done."""
+        return self.statuses.get(call.id, DONE)
+
+    def effects(self, call: OwnCall) -> int:
+        """Return how often the call had its effect."""
+        return (self.lines if call.task in OUTSIDE else self.rows)[call.name]
+
+
+@dataclass
 class Evidence:
     """All that the checks look at."""
 
@@ -63,23 +90,43 @@ class Evidence:
     counters: list[Counted] = field(default_factory=list)
     outbox: list[tuple[Any, ...]] = field(default_factory=list)
     batches: list[tuple[Any, ...]] = field(default_factory=list)
+    own: list[OwnCall] = field(default_factory=list)
+    """The calls of the chaos run's own tasks that committed."""
+    traces: Traces = field(default_factory=Traces)
 
 
 def collect(system: System, outcomes: Mapping[str, Outcome]) -> Evidence:
     """The evidence of a system at rest."""
     records = [record(row) for row in system.rows(ROWS)]
     committed = committed_changes(records)
+    own = own_calls(records)
     return Evidence(
         outcomes=outcomes,
         records=records,
         committed=committed,
         logged=logged_changes(system.rows(AUDIT)),
-        tokens=tokens_of(committed),
+        tokens=tokens_of(committed) | tokens_in(call.name for call in own),
         deliveries=[Delivery(*row) for row in system.rows(DELIVERIES)],
         accepted=system.mail.accepted,
         counters=[*(Counted(*row) for row in system.rows(COUNTERS)), *_views(system, records)],
         outbox=system.rows(OUTBOX),
         batches=system.rows(BATCHES),
+        own=own,
+        traces=collect_traces(system),
+    )
+
+
+def collect_traces(system: System) -> Traces:
+    """Return what the chaos run's own calls left."""
+    results: dict[str, list[str]] = defaultdict(list)
+    for call, status in system.rows(RESULTS):
+        results[call].append(status)
+    lines = system.folder / LINES
+    return Traces(
+        statuses={pk: status for _, status, pk, *_ in system.rows(OUTBOX)},
+        rows=Counter(name for (name,) in system.rows(EFFECTS)),
+        lines=Counter(lines.read_text().splitlines() if lines.exists() else ()),
+        results=results,
     )
 
 

@@ -1,49 +1,45 @@
 """The faults: what goes wrong in each part of the system, and how it is mended."""
 
 import contextlib
-import os
 import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import psycopg
 from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from tests.reliability.chaos import smtp
+from tests.reliability.chaos import frozen, smtp
+from tests.reliability.chaos.fates import FATES, MODULE
+from tests.reliability.chaos.fault import (
+    BROKER,
+    DATABASE,
+    MAIL,
+    WEB,
+    WORKER,
+    WRITER,
+    Fault,
+    Heal,
+    kill,
+)
 from tests.reliability.chaos.system import System
 
-Heal = Callable[[], bool | None]
-"""Mends it; False if it is not over yet and is to be mended later."""
-Inject = Callable[[System, random.Random], Heal | None]
-
-WEB, WRITER, WORKER = "web", "writer", "worker"
-BROKER, DATABASE, MAIL = "broker", "database", "mail"
+DRAIN = "aftercommit.drain"  # not imported: this process has no settings, which wake-ups need
 TASKS = (
     *("audit.tasks.write_audit_logs", "content.tasks.count_articles", "content.tasks.count_views"),
     *("notifications.tasks.notify_followers", "notifications.tasks.notify_comment_author"),
     "notifications.tasks.send_delivery",
+    *(f"{MODULE}.{task}" for task in sorted(FATES)),
 )
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Something that goes wrong in one part of the system, for some seconds."""
-
-    name: str
-    part: str
-    inject: Inject
-    seconds: tuple[float, float] = (0.0, 0.0)
 
 
 # --- Processes ------------------------------------------------------------------------------
 def kill_web_process(system: System, chance: random.Random) -> None:
     """One of the server's processes; the server starts another."""
-    _kill(chance.choice(sorted(system.web.children()) or [0]))
+    kill(chance.choice(sorted(system.web.children()) or [0]))
 
 
 def kill_writer(system: System, chance: random.Random) -> Heal:
@@ -57,7 +53,7 @@ def kill_writer(system: System, chance: random.Random) -> Heal:
 def kill_pool_process(system: System, chance: random.Random) -> None:
     """One of a worker's processes; the worker starts another."""
     worker = chance.choice(system.workers)
-    _kill(chance.choice(sorted(worker.children()) or [0]))
+    kill(chance.choice(sorted(worker.children()) or [0]))
 
 
 STOPS_WITHIN = 30
@@ -97,12 +93,6 @@ def freeze_worker(system: System, chance: random.Random) -> Heal:
     worker = chance.choice(system.workers)
     worker.pause()
     return worker.resume
-
-
-def _kill(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        if pid:
-            os.kill(pid, signal.SIGKILL)
 
 
 # --- Broker ---------------------------------------------------------------------------------
@@ -177,7 +167,7 @@ def send_duplicates(system: System, chance: random.Random) -> None:
         contextlib.suppress(OperationalError, RedisError),
     ):
         for name in TASKS * 10:
-            app.send_task(name, headers={"outbox_using": "default"}, retry=False)
+            app.send_task(DRAIN, [name, "default"], retry=False, ignore_result=True)
 
 
 # --- Database -------------------------------------------------------------------------------
@@ -209,7 +199,7 @@ def crash_database(system: System, chance: random.Random) -> Heal:
     assert system.postgres is not None
     query = "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND state IS NOT NULL"
     pids = sorted(pid for (pid,) in system.rows(query))
-    _kill(chance.choice(pids or [0]))
+    kill(chance.choice(pids or [0]))
     return system.wait_for_database
 
 
@@ -253,4 +243,5 @@ FAULTS = (
     Fault("database crashed", DATABASE, crash_database, SHORT),
     Fault("mail server refuses", MAIL, close_mail, LONG),
     Fault("mail server moody", MAIL, change_mood, LONG),
+    *frozen.FAULTS,
 )

@@ -5,13 +5,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tests.reliability.chaos.checks import UNCERTAIN, Kind, Problem
+from tests.reliability.chaos.endings import count_endings
 from tests.reliability.chaos.evidence import Evidence
-from tests.reliability.chaos.faults import BROKER, MAIL, WORKER
+from tests.reliability.chaos.fault import BROKER, MAIL, WORKER
 from tests.reliability.chaos.requests import delays
 from tests.reliability.chaos.schedule import Injection
 from tests.reliability.chaos.traffic import Answer
 
-LOSSES = {Kind.LOST, Kind.STUCK}
+COUNTED = (Kind.LOST, Kind.DOUBLED, Kind.STUCK)
+"""What is told of even if there is none."""
 SHOWN = 30
 
 
@@ -47,6 +49,7 @@ def lines(result: Result) -> Iterator[str]:
     yield f"faults          {sum(faults.values())}"
     yield from (f"    {count:>4} {name}" for name, count in sorted(faults.items()))
     yield from _effects(evidence)
+    yield from _calls(evidence)
     yield from _delays(result)
     yield f"came to rest    in {result.rest:.1f} s"
     if result.marker is not None:
@@ -64,6 +67,15 @@ def _effects(evidence: Evidence) -> Iterator[str]:
     yield f"uncertain mails {mails[UNCERTAIN]}"
 
 
+def _calls(evidence: Evidence) -> Iterator[str]:
+    """Tell how the chaos run's own calls ended, and what happened to them."""
+    endings = count_endings(evidence.own, evidence.traces)
+    told = ", ".join(f"{count} {status}" for status, count in sorted(endings.items()))
+    yield f"calls checked   {len(evidence.own)} ({told or 'none'})"
+    fates = Counter(call.fate for call in evidence.own)
+    yield from (f"    {count:>4} {fate}" for fate, count in sorted(fates.items()))
+
+
 def _delays(result: Result) -> Iterator[str]:
     for part in ("", BROKER, WORKER, MAIL):
         found = delays(result.answers, result.injections, part)
@@ -77,11 +89,8 @@ def _delays(result: Result) -> Iterator[str]:
 
 def _problems(problems: Sequence[Problem]) -> Iterator[str]:
     kinds = Counter(problem.kind for problem in problems)
-    lost = sum(kinds[kind] for kind in LOSSES)
-    yield f"lost            {lost}"
-    yield f"doubled         {kinds[Kind.DOUBLED]}"
-    others = {kind: count for kind, count in kinds.items() if kind not in {*LOSSES, Kind.DOUBLED}}
-    yield from (f"{kind:<15} {count}" for kind, count in sorted(others.items()))
+    others = sorted({*kinds} - {*COUNTED})
+    yield from (f"{kind:<15} {kinds[kind]}" for kind in (*COUNTED, *others))
     yield from (f"  {problem}" for problem in problems[:SHOWN])
     if len(problems) > SHOWN:
         yield f"  … and {len(problems) - SHOWN} more"

@@ -1,7 +1,7 @@
 """One run: traffic with faults, rest, and the verdict."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -10,8 +10,11 @@ from core.stack.interrupt import Interrupt
 from core.stack.supervisor import Interrupted
 from core.stack.waiting import wait_until
 from tests.reliability.chaos.checks import Kind, Problem, check
+from tests.reliability.chaos.endings import check_endings
 from tests.reliability.chaos.evidence import collect
-from tests.reliability.chaos.faults import BROKER, DATABASE, MAIL, WEB, WORKER, WRITER
+from tests.reliability.chaos.fates import is_own
+from tests.reliability.chaos.fault import BROKER, DATABASE, HOST, MAIL, WEB, WORKER, WRITER
+from tests.reliability.chaos.frozen import LAST
 from tests.reliability.chaos.ledger import Ledger, read_ledgers
 from tests.reliability.chaos.report import Result
 from tests.reliability.chaos.requests import check_requests
@@ -27,6 +30,8 @@ PATIENCE = 120.0
 """Seconds in which the system must come to rest: longer than a lease and some retries."""
 SOON = 5.0
 """Seconds in which one change is logged when nothing is broken."""
+SWEPT_WITHIN = 15.0
+"""Seconds in which each worker sweeps again."""
 
 BACKLOG = """
     SELECT (SELECT count(*) FROM core_outboxcall), (SELECT count(*) FROM core_outboxbatch),
@@ -36,6 +41,8 @@ WAITING = """
     SELECT (SELECT count(*) FROM core_outboxcall WHERE status IN ('pending', 'running')),
         (SELECT count(*) FROM core_outboxbatch)
 """
+UNSETTLED = "SELECT task, id FROM core_outboxcall WHERE status IN ('pending', 'running')"
+HEARTBEATS = "SELECT name, seen_at FROM core_outboxworker"
 LOGGED = "SELECT count(*) FROM audit_auditlog"
 
 
@@ -83,19 +90,21 @@ class Run:
             client.join_site()
         for client in self._clients:
             client.follow_all()
-        self._rest("the first users' effects")
+        self._wait_for_effects()
         schedule = self._break_things()
         self._say("Traffic has ended, everything is mended. Waiting for rest …")
         ended = time.monotonic()
         rested = self._rest("everything to settle")
         rest = time.monotonic() - ended
+        schedule.heal_all()
         marker = self._mark() if rested else None
         return self._judge(schedule, rest, rested, marker)
 
     def _break_things(self) -> Schedule:
         """Traffic under faults, and then the faults mended and the traffic over."""
         parts = [WEB, WRITER, WORKER, BROKER, MAIL]
-        parts += [DATABASE] if self._database == POSTGRES else []
+        # A file stays locked for as long as a process that writes to it stands still.
+        parts += [DATABASE, HOST] if self._database == POSTGRES else []
         schedule = Schedule(self._system, plan(self._system.seed, self._seconds, parts))
         self._begin = schedule.started
         for client in self._clients:
@@ -109,12 +118,25 @@ class Run:
         finally:
             schedule.heal_all()
         self._system.notes += self._system.revive(set())
+        if self._database == POSTGRES:
+            schedule.inject_last(LAST, self._system.seed)
         for client in self._clients:
             client.stop()
         for client in self._clients:
             client.join(35)
         self._system.stop_traffic()
         return schedule
+
+    def _wait_for_effects(self) -> None:
+        """Wait until the calls that the site's tasks have now are settled, or held."""
+        first = self._unsettled()
+        try:
+            wait_until(lambda: not first & self._unsettled(), PATIENCE, "the first effects")
+        except TimeoutError as error:
+            self._system.notes.append(str(error))
+
+    def _unsettled(self) -> set[int]:
+        return {pk for task, pk in self._system.rows(UNSETTLED) if not is_own(task)}
 
     def _rest(self, what: str) -> bool:
         """Wait until nothing is in the outbox but what waits for a person; whether it came so."""
@@ -146,26 +168,45 @@ class Run:
 
     def _judge(self, schedule: Schedule, rest: float, rested: bool, marker: float | None) -> Result:
         evidence = collect(self._system, read_ledgers(self._system.folder))
+        # Before the traffic the system starts up, which takes a busy machine long.
+        answers = [each for each in self._site.answers if each.started >= schedule.started]
         result = Result(
             seed=self._system.seed,
             database=self._database,
             seconds=self._seconds,
             operations=self._site.operations,
             evidence=evidence,
-            answers=self._site.answers,
+            answers=answers,
             injections=schedule.done,
             notes=self._system.notes,
             rest=rest,
             marker=marker,
         )
         result.problems += check(evidence, rested)
-        result.problems += check_requests(self._site.answers, schedule.done)
+        result.problems += check_endings(evidence.own, evidence.traces)
+        result.problems += self._check_heartbeats()
+        result.problems += check_requests(answers, schedule.done)
         if rested and (marker is None or marker > SOON):
             text = "the last change was not logged in time: wake-ups are blocked"
             result.problems.append(Problem(Kind.STUCK, text))
         for error in self._site.errors:
             result.problems.append(Problem(Kind.FAILED, f"the harness itself: {error!r}"))
         return result
+
+    def _check_heartbeats(self) -> Iterator[Problem]:
+        """Each worker sweeps: it writes another heartbeat."""
+        before = dict(self._system.rows(HEARTBEATS))
+        names = {worker.name for worker in self._system.workers}
+
+        def silent() -> set[str]:
+            now = dict(self._system.rows(HEARTBEATS))
+            return {name for name in names if now.get(name) in (None, before.get(name))}
+
+        try:
+            wait_until(lambda: not silent(), SWEPT_WITHIN, "the workers' heartbeats")
+        except TimeoutError:
+            for name in sorted(silent()):
+                yield Problem(Kind.STUCK, f"{name} runs, and writes no heartbeat: it doesn't sweep")
 
     def _tick(self, schedule: Schedule | None = None) -> None:
         if self._interrupt and self._interrupt.requested:

@@ -1,23 +1,24 @@
 """The seeded schedule in which a run injects faults and heals them."""
 
+import math
 import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from core.stack.waiting import wait_until
-from tests.reliability.chaos.faults import (
+from tests.reliability.chaos.fault import (
     BROKER,
     DATABASE,
-    FAULTS,
+    HOST,
     MAIL,
-    STOPS_WITHIN,
     WEB,
     WORKER,
     WRITER,
     Fault,
     Heal,
 )
+from tests.reliability.chaos.faults import FAULTS, STOPS_WITHIN
 from tests.reliability.chaos.system import System
 
 GAPS = {
@@ -25,6 +26,7 @@ GAPS = {
     WRITER: (2, 5),
     WORKER: (4, 12),
     BROKER: (4, 10),
+    HOST: (5, 12),
     DATABASE: (8, 20),
     MAIL: (3, 8),
 }
@@ -90,6 +92,10 @@ class Schedule:
     def broken_parts(self) -> set[str]:
         """The parts in which something is wrong now, on purpose."""
         return {injection.fault.part for injection in self._active}
+
+    def inject_last(self, fault: Fault, seed: int) -> None:
+        """Inject a fault that lasts until ``heal_all``."""
+        self._inject(Injection(time.monotonic() - self.started, math.inf, fault, seed))
 
     def heal_all(self) -> None:
         """Mend everything; nothing more is injected."""

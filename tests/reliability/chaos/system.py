@@ -100,14 +100,13 @@ class System:
         program.start()
 
     def revive(self, spared: set[str]) -> list[str]:
-        """Start what ended by itself, as a supervisor would; its names, with how it ended."""
+        """Start what ended by itself, as a supervisor would; return what ended, and how."""
         found = {"worker": self.workers, "web": [self.web], "writer": self.writers}
         ended = []
         for part, programs in found.items():
             for program in programs if part not in spared else []:
                 if not program.running:
-                    code = program.returncode
-                    ended.append(f"{program.log.stem} ended by itself with {code}, started again")
+                    ended.append(f"{program.log.stem} ended by itself with {_ending(program)}")
                     program.start()
         return ended
 
@@ -189,6 +188,16 @@ class System:
     def _program(self, name: str, command: Sequence[str]) -> Program:
         log = self.folder / f"{name}.log"
         return Program(command, env=self.environment, cwd=PROJECT, log=log)
+
+
+def _ending(program: Program) -> str:
+    """Return a program's exit status, and the last that its log says of its end.
+
+    A worker whose process is killed before it listens to the broker ends with status 1: Celery
+    takes that for a pool that can't start.
+    """
+    told = [line for line in program.logs_since_start().splitlines() if "CRITICAL" in line]
+    return f"{program.returncode}" + (f" ({told[-1]})" if told else "")
 
 
 def _end(program: Program) -> None:

@@ -23,6 +23,7 @@ WATCHED = {
 EVENTS = {"INSERT": CREATE, "UPDATE": UPDATE, "DELETE": DELETE}
 
 POSTGRES = """
+CREATE TABLE chaos_effect (id bigserial PRIMARY KEY, name text NOT NULL);
 CREATE TABLE chaos_witness (
     id bigserial PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp(),
     model text NOT NULL, action text NOT NULL, old text, new text
@@ -42,6 +43,7 @@ CREATE TRIGGER chaos_{action} AFTER {event} ON {table}
     FOR EACH ROW EXECUTE FUNCTION chaos_record('{model}', '{action}');
 """
 SQLITE = """
+CREATE TABLE chaos_effect (id integer PRIMARY KEY AUTOINCREMENT, name text NOT NULL);
 CREATE TABLE chaos_witness (
     id integer PRIMARY KEY AUTOINCREMENT,
     at text NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),

@@ -20,15 +20,12 @@ from django.db import DatabaseError, connection, transaction  # noqa: E402
 from django.db.models import F  # noqa: E402
 
 from content.models import Article, Category, Comment, Product  # noqa: E402
+from tests.reliability.chaos.caller import Caller, Undone  # noqa: E402
 from tests.reliability.chaos.ledger import Ledger, Outcome  # noqa: E402
 
 MOST_PRODUCTS = 8
 PAUSE = 0.05
 """Seconds; short, so that a kill is likely to come in the middle of something."""
-
-
-class Undone(Exception):
-    """Rolls a transaction or a savepoint back."""
 
 
 class Writer:
@@ -41,7 +38,13 @@ class Writer:
         self._products: list[int] = []
         self._users: list[int] = []
         self._articles: list[int] = []
+        caller = Caller(self._random, ledger)
         self._operations: list[Callable[[str], None]] = [
+            caller.call_some,
+            caller.call_some,
+            caller.call_without_transaction,
+            caller.keep_all_but_a_savepoint,
+            caller.undo,
             self.create_several,
             self.change_several_times,
             self.change_without_transaction,

@@ -36,6 +36,13 @@ def test_excused(answer: Answer, part: str) -> None:
     assert kinds(check_requests([answer], [injection(part, 90, 99 - AFTER)])) == [Kind.FAILED]
 
 
+def test_locked_by_a_frozen_host() -> None:
+    """A request may wait for a row that a frozen host has locked; it may not fail."""
+    assert not [*check_requests([SLOW], [injection("host", 99, 102)])]
+    assert kinds(check_requests([FAILED], [injection("host", 99, 102)])) == [Kind.FAILED]
+    assert kinds(check_requests([SLOW], [injection("host", 90, 99)])) == [Kind.FAILED]
+
+
 def test_delays() -> None:
     """The delays are of the requests during a fault of this part, or of none."""
     quick, slow = Answer("GET /a", 1, 2, 200, ""), Answer("GET /b", 10, 13, 200, "")

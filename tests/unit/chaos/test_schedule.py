@@ -2,7 +2,8 @@
 
 from itertools import pairwise
 
-from tests.reliability.chaos.faults import BROKER, FAULTS
+from tests.reliability.chaos.fault import BROKER
+from tests.reliability.chaos.faults import FAULTS
 from tests.reliability.chaos.schedule import GAPS, plan
 
 
