@@ -7,7 +7,7 @@ from typing import Any
 from django.db import models, transaction
 from django.db.models import QuerySet
 
-from core.outbox.claim import lock_rows
+from core.outbox.rows import lock_rows
 
 CHUNK = 500
 """How many rows one transaction operates on."""

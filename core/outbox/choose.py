@@ -111,7 +111,7 @@ def describe(calls: QuerySet[OutboxCall]) -> Iterator[str]:
 def _check_task(using: str, operation: Operation, task: str) -> None:
     """Raise ChoiceError if nobody has the task and there is no call of it to operate on."""
     calls = OutboxCall.objects.using(using)
-    if not is_unknown(task) or operation.accept(calls.filter(task=task)).exists():
+    if not is_unknown(using, task) or operation.accept(calls.filter(task=task)).exists():
         return
     names = {*current_app.tasks, *calls.order_by().values_list("task", flat=True).distinct()}
     close = get_close_matches(task, sorted(names - {task}))

@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from core.models import OutboxCall
 from core.operation import Operation
 from core.outbox.health_checks import start_checks, wait_for_checks
+from core.outbox.registry import is_known_to_the_living
 from core.outbox.settle import delete_rows
 from core.outbox.sweep import due_ages, failing_ages, outbox_aliases
 from core.outbox.task import find_task
@@ -51,10 +52,10 @@ def _database_status(using: str) -> dict[str, Any]:
     }
 
 
-def is_unknown(task: str) -> bool:
+def is_unknown(using: str, task: str) -> bool:
     """Return whether nobody has the task of this name, so that its calls wait in vain."""
     _import_tasks()
-    return find_task(task) is None
+    return find_task(task) is None and not is_known_to_the_living(using, task)
 
 
 def held(calls: QuerySet[OutboxCall]) -> QuerySet[OutboxCall]:
@@ -100,7 +101,7 @@ def _import_tasks() -> None:
 def _unknown_tasks(calls: QuerySet[OutboxCall]) -> list[str]:
     waiting = calls.filter(status=Status.PENDING).order_by()
     names = waiting.values_list("task", flat=True).distinct()
-    return sorted(name for name in names if is_unknown(name))
+    return sorted(name for name in names if is_unknown(calls.db, name))
 
 
 def _retry(using: str, calls: Sequence[OutboxCall]) -> None:
@@ -131,7 +132,7 @@ def _warn_of_retry(calls: QuerySet[OutboxCall]) -> Iterator[str]:
             "its process died. Then it has that effect a second time."
         )
     names = calls.order_by().values_list("task", flat=True).distinct()
-    for name in sorted(name for name in names if is_unknown(name)):
+    for name in sorted(name for name in names if is_unknown(calls.db, name)):
         yield f"No task {name} in this code. Its calls wait for a worker that has it."
 
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from celery import current_app
-from django.db.models import DurationField, ExpressionWrapper, F
+from django.db.models import DurationField, ExpressionWrapper, F, QuerySet
 from django.db.models.functions import Now
 
 from core.models import OutboxCall, OutboxWorker
@@ -58,15 +58,27 @@ def is_known_elsewhere(using: str, name: str) -> bool:
     again. A worker of a version that announces nothing may have any task.
     """
     grace = timedelta(seconds=conf().UNKNOWN_TASK_GRACE)
-    rows = OutboxWorker.objects.using(using).filter(seen_at__gt=Now() - grace)
-    return any(tasks is None or name in tasks for tasks in rows.values_list("tasks", flat=True))
+    return _has(OutboxWorker.objects.using(using).filter(seen_at__gt=Now() - grace), name)
+
+
+def is_known_to_the_living(using: str, name: str) -> bool:
+    """Return whether a worker that lives now has announced the task."""
+    return _has(_living(using), name)
+
+
+def _living(using: str) -> QuerySet[OutboxWorker]:
+    live = timedelta(seconds=stale_seconds())
+    return OutboxWorker.objects.using(using).filter(ended_at=None, seen_at__gt=Now() - live)
+
+
+def _has(workers: QuerySet[OutboxWorker], name: str) -> bool:
+    announced = workers.values_list("tasks", flat=True)
+    return any(tasks is None or name in tasks for tasks in announced)
 
 
 def signatures(using: str, name: str) -> list[str]:
     """Return the arguments that the task takes, a text for each version that a worker has."""
-    live = timedelta(seconds=stale_seconds())
-    rows = OutboxWorker.objects.using(using).filter(ended_at=None, seen_at__gt=Now() - live)
-    return sorted(set(_signatures(name, rows.values_list("tasks", flat=True))))
+    return sorted(set(_signatures(name, _living(using).values_list("tasks", flat=True))))
 
 
 def _signatures(name: str, announced: Iterable[Tasks | None]) -> Iterable[str]:

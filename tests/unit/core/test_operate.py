@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from django.dispatch import Signal
 
 from core import operation as operation_module
-from core.models import OutboxCall
+from core.models import OutboxCall, OutboxWorker
 from core.outbox import health_checks, operate
 from core.outbox.claim import lock_rows
 from core.outbox.drain import drain_all
@@ -198,14 +198,25 @@ class TestUnknownTask:
 
         operate._import_tasks.cache_clear()
         monkeypatch.setattr(current_app.loader, "import_default_modules", import_tasks)
-        assert is_unknown("gone.tasks.gone")
-        assert not is_unknown("late.tasks.late")
+        assert is_unknown("default", "gone.tasks.gone")
+        assert not is_unknown("default", "late.tasks.late")
         del current_app.tasks["late.tasks.late"]
+
+    @pytest.mark.parametrize(
+        ("seconds", "discarded"), [(0, 0), (3600, 1)], ids=["lives", "is gone"]
+    )
+    def test_task_of_another_service(self, seconds: int, discarded: int) -> None:
+        """One whose task a worker has that lives is left to that worker, whatever code it runs."""
+        make_call(task="other.tasks.other")
+        tasks = {"other.tasks.other": "()"}
+        seen = Now() - timedelta(seconds=seconds)
+        OutboxWorker.objects.create(name="other", host="b", pid=1, seen_at=seen, tasks=tasks)
+        assert discard_calls(OutboxCall.objects.all()) == discarded
 
     def test_settled_by_a_new_worker(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """One whose task appears between the question and the deed is left."""
         call = make_call(task="gone.tasks.gone")
-        monkeypatch.setattr(operate, "is_unknown", lambda task: False)
+        monkeypatch.setattr(operate, "is_unknown", lambda *_: False)
         assert operate.DISCARD.act("default", [call.pk]) == 0
         assert calls().get() == call
 
