@@ -21,8 +21,8 @@ class Conf:
     """How long one run of a task drains before it makes room for other tasks."""
 
     WAKE_TTL: float = 5
-    """How long a wake-up holds back another for the same task, if no drain answers it. The next
-    unanswered one does so for twice as long, and so on up to two minutes."""
+    """How long a wake-up holds back another for the same task, if no drain answers it. After the
+    fourth in a row each does so for twice as long as the one before, up to two minutes."""
 
     CACHE: str = "default"
     """The alias of CACHES whose Redis shows the processes which wake-ups are under way. Its values

@@ -34,7 +34,11 @@ matters. Hosts whose clocks differ cost a round trip or an empty drain."""
 LONGEST = 120
 """Seconds for which an unanswered wake-up holds back another at most, however many there were."""
 
-MOST = 10
+PATIENCE = 3
+"""How many unanswered wake-ups are taken for lost, as a broker that fails over loses some in a row.
+The ones after them are taken for such that nobody is there to hear."""
+
+MOST = 16
 """How many unanswered wake-ups are told apart. By then ``LONGEST`` is reached."""
 
 Target = tuple[str, str]
@@ -78,12 +82,13 @@ def begin_turn(using: str, task: str) -> None:
 def hold_back(using: str, task: str, turn: Turn) -> None:
     """Hold back other wake-ups, since one was sent in this turn.
 
-    Until a drain begins, or for OUTBOX_WAKE_TTL seconds; for twice as long after each wake-up that
-    no drain answered, so that a queue that nobody reads grows ever more slowly.
+    Until a drain begins, or for OUTBOX_WAKE_TTL seconds. Once ``PATIENCE`` wake-ups were not
+    answered, each holds back for twice as long, so that a queue that nobody reads grows slowly.
     """
     _, flag, unanswered = _keys((using, task))
     shortest = conf().WAKE_TTL
-    seconds = min(shortest * 2**turn.unanswered, max(shortest, LONGEST))
+    doubled = max(turn.unanswered - PATIENCE, 0)
+    seconds = min(shortest * 2**doubled, max(shortest, LONGEST))
     if turn.woken is None:  # else a drain has begun since the last: it answered
         # Relative to the turn, so that the next turn begins without any.
         _set(unanswered, turn.begun + min(turn.unanswered + 1, MOST), 2 * max(shortest, LONGEST))

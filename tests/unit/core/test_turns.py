@@ -148,20 +148,20 @@ class TestHoldBack:
         return seconds
 
     def test_rarer(self, settings: Any) -> None:
-        """Each one that no drain answered holds back the next for twice as long."""
+        """The first may be lost; of those after them each holds back for twice as long."""
         settings.OUTBOX_WAKE_TTL = 5
         seconds = [self.unanswered() for _ in range(20)]
-        assert seconds == [5, 10, 20, 40, 80, *[LONGEST] * 15]
+        assert seconds == [5, 5, 5, 5, 10, 20, 40, 80, *[LONGEST] * 12]
         assert turn().unanswered == MOST
 
     def test_answered(self, settings: Any) -> None:
         """A drain that begins answers all of them."""
         settings.OUTBOX_WAKE_TTL = 5
-        for _ in range(4):
+        for _ in range(6):
             self.unanswered()
         begin_turn(*TARGET)
         assert turn().unanswered == 0
-        assert [self.unanswered() for _ in range(2)] == [5, 10]
+        assert [self.unanswered() for _ in range(5)] == [5, 5, 5, 5, 10]
 
     def test_long_setting(self, settings: Any) -> None:
         """An ``OUTBOX_WAKE_TTL`` above the longest holds from the first one."""

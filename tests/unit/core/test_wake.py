@@ -207,9 +207,9 @@ class TestNobodyListens:
             assert flush_wake_ups(10)
             lengths = [self.after_a_minute(redis) for _ in range(60)]
             redis.delete("nobody")
-        # After 5, 15 and 35 s, and so on; then every other minute. It was one each 6 s: 600.
-        assert lengths[0] == 4
-        assert lengths[-1] <= 36
+        # Five within half a minute, then ever fewer: one in two minutes. It was one each 6 s: 600.
+        assert 5 <= lengths[0] <= 7
+        assert lengths[-1] <= 40
 
     def after_a_minute(self, redis: Any) -> int:
         """How long the queue is after a minute of sweeps, in which keys expire."""
