@@ -53,6 +53,13 @@ class TestRefused:
         with pytest.raises(TypeError, match=f"not {name}.* Route a task by CELERY_TASK_ROUTES"):
             call(["a"], **{name: 1})
 
+    @pytest.mark.parametrize("options", [{"expires": 5}, {"headers": {"a": 1}}])
+    def test_option_of_a_statement(self, options: Any) -> None:
+        """A call whose task has a statement has no options of its own: all go by one statement."""
+        with pytest.raises(TypeError, match=r"by its statement .* Leave them out"):
+            effects.name_group.apply_async_on_commit(["a"], **options)
+        effects.name_group.apply_async_on_commit(["a"], headers=None)
+
     @pytest.mark.parametrize(
         "value",
         [
