@@ -17,11 +17,11 @@ from core.outbox.wake import DRAIN
 # lost is found by the sweep, and a mail that is being sent is not cut off with the connection.
 @shared_task(bind=True, base=Task, name=DRAIN, acks_late=False, ignore_result=True, max_retries=0)
 def drain(self: Any, task: str, using: str) -> dict[str, Any]:
-    """Settle what is due of the task in database ``using``; return how many calls were settled."""
-    found = find_task(task)
-    if found is None or is_overtaken(using, task, self.request.headers or {}):
-        return Report().as_result()
-    return drain_task(found, using, message=self.request).as_result()
+    """Settle what is due of the task in database ``using``; return what was done, for the log."""
+    found, report = find_task(task), Report()
+    if found is not None and not is_overtaken(using, task, self.request.headers or {}):
+        report = drain_task(found, using, message=self.request)
+    return {"task": task, **report.as_result()}
 
 
 @shared_task(base=OutboxTask, name=START, atomic=False, ignore_result=True)

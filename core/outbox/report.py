@@ -53,5 +53,8 @@ class Report:
         return self.ended + self.retried
 
     def as_result(self) -> dict[str, Any]:
-        """The report as a Celery task's result."""
-        return asdict(self)
+        """Return what there is to tell, as a Celery task's result.
+
+        The failures are left out: each has a line of its own in the log.
+        """
+        return {name: value for name, value in asdict(self).items() if value and name != "failures"}

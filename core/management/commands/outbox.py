@@ -68,7 +68,11 @@ class Command(BaseCommand):
     def drain(self, *, database: str | None, **options: Any) -> None:
         """Settle everything that is due; fail if a call became a dead letter."""
         report = drain_all(database)
-        self.stdout.write(f"settled {report.settled}, retried {report.retried}, dead {report.dead}")
+        counts = {"settled": report.settled, "retried": report.retried, "dead": report.dead}
+        counts |= {"expired": report.expired} if report.expired else {}
+        self.stdout.write(", ".join(f"{name} {count}" for name, count in counts.items()))
+        for failure in report.failures:
+            self.stdout.write(f"  {failure}")
         if report.dead:
             raise CommandError(
                 f"Became dead letters: {report.dead}. See 'manage.py outbox status' and the admin; "

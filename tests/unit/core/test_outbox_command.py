@@ -159,7 +159,10 @@ class TestDrain:
         with pytest.raises(CommandError, match=r"Became dead letters: 1.*outbox retry") as caught:
             call_command("outbox", "drain")
         assert caught.value.returncode == 1
-        assert capsys.readouterr().out == "settled 1, retried 2, dead 1\n"
+        counts, *failures = capsys.readouterr().out.splitlines()
+        assert counts == "settled 1, retried 2, dead 1"
+        assert [line.split()[1] for line in failures] == ["pending:", "pending:", "dead:"]
+        assert failures[2].endswith("ZeroDivisionError: division by zero")
         assert effects.names() == ["good"]
         assert OutboxCall.objects.get().status == Status.DEAD
 
