@@ -139,7 +139,7 @@ class OutboxMixin(BaseDatabaseWrapper):
         others: list[Any] = []
         for entry in self.run_on_commit:
             callback: Any = entry[1]
-            if type(callback) is Call and callback.stored:
+            if isinstance(callback, Call) and callback.stored:
                 stored.append(callback)
             elif isinstance(callback, SureCallback):
                 callback()

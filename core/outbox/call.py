@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 from celery.exceptions import Retry
-from django.db import connections
 from kombu.utils import json as celery_json
 
 from core.context import Context, current
@@ -50,12 +49,7 @@ class SignatureError(TypeError):
 
 
 class Call:
-    """A task's name, its arguments and its context.
-
-    As an on_commit callback it is stored by the database backend's ``commit()``, all calls of a
-    transaction at once, and has nothing left to do after it. Called without that (outside a
-    transaction, by a test that runs the callbacks) it stores itself.
-    """
+    """A task's name, its arguments and its context."""
 
     __slots__ = (
         "args",
@@ -127,15 +121,6 @@ class Call:
     def id(self) -> str:
         """Return the call's id as Celery knows ids: ``task.request.id``, ``AsyncResult(id)``."""
         return str(self.pk)
-
-    def __call__(self) -> None:
-        if not self.stored:
-            from core.outbox.store import store_calls
-            from core.outbox.wake import wake_tasks
-
-            with connections[self.using].cursor() as cursor:
-                store_calls(cursor, [self])
-            wake_tasks([self])
 
     def __str__(self) -> str:
         return self.id

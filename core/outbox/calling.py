@@ -14,6 +14,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from core.outbox.call import Call, SignatureError, encode_arguments, encode_context
 from core.outbox.eager import EagerCall, is_eager
 from core.outbox.neighbours import warn_of_other_transaction
+from core.outbox.pending import PendingCall
 
 START = "aftercommit.start"
 """The task that starts a canvas."""
@@ -53,7 +54,7 @@ def call_on_commit(
     kept = _keep(task, options) if options else None
     args, kwargs = list(args or ()), dict(kwargs or {})
     check_signature(task, args, kwargs)
-    call = Call(
+    call = PendingCall(
         task.name,
         encode_arguments(task.name, args, kwargs, kept),
         encode_context(),

@@ -59,9 +59,9 @@ LATER = {
 def pending_calls(connection: BaseDatabaseWrapper) -> list[Call]:
     """Return the calls that the connection's transaction has made and not stored."""
     return [
-        call
+        call  # type: ignore[misc]  # mypy doesn't narrow what is assigned in a condition
         for entry in connection.run_on_commit
-        if type(call := entry[1]) is Call and not call.stored
+        if isinstance(call := entry[1], Call) and not call.stored
     ]
 
 
