@@ -140,9 +140,10 @@ class Drain:
         call, more = self._lease()
         while call is not None:
             error, result = self._run_outside(call)
-            if error or self.is_time_up() or call.options.get("link") or is_limited(self.task):
+            keep = self.runner.take_unkept()
+            if error or keep or self.is_time_up() or self._is_alone(call):
                 # What happened is known: a connection that broke must not make it uncertain.
-                self._insist_on_mark(Ended(call, error, partial(self._mark, result)))
+                self._insist_on_mark(Ended(call, error, partial(self._mark, result, keep)))
                 return more
             call, more = self._lease(done=call)
         return False
@@ -177,13 +178,25 @@ class Drain:
             ended.keep()
             raise
 
-    def _mark(self, result: Any, call: Call, error: BaseException | None) -> None:
+    def _is_alone(self, call: Call) -> bool:
+        """Return whether the call is marked by itself, and not as the next one is leased."""
+        return bool(call.options.get("link")) or is_limited(self.task)
+
+    def _mark(
+        self,
+        result: Any,
+        keep: Callable[[], None] | None,
+        call: Call,
+        error: BaseException | None,
+    ) -> None:
         report = Report()
         with transaction.atomic(using=self.using):
             if error is not None:
                 take_back_attempt(call)
                 self._fail(report, call, error)
             elif rows_of(call)._raw_delete(self.using):
+                if keep:
+                    keep()
                 start_links(call, result)
                 report.settled = 1
                 send_done(self.runner, [call])

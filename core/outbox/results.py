@@ -14,10 +14,13 @@ from celery.backends.base import DisabledBackend
 from django.db import transaction
 
 from core.outbox.call import Call
+from core.outbox.errors import is_transient
 from core.outbox.request import CallRequest
 from core.outbox.texts import clean
 
 logger = logging.getLogger(__name__)
+
+LOST = "%s[%s]: its result is lost"
 
 
 def are_kept(task: Any, call: Call) -> bool:
@@ -34,6 +37,20 @@ def are_kept(task: Any, call: Call) -> bool:
 def keep(task: Any, request: CallRequest, result: Any) -> None:
     """Keep what the function returned."""
     _write(task, request, partial(task.backend.mark_as_done, request.id, result, request))
+
+
+def keep_outside(task: Any, request: CallRequest, result: Any) -> None:
+    """Keep the result of an effect outside the database, in the transaction that marks its call.
+
+    Raises only if the database is away: nothing else is worth that the effect is had again.
+    """
+    try:
+        with transaction.atomic(using=request.outbox_calls[0].using):
+            keep(task, request, result)
+    except Exception as error:
+        if is_transient(error):
+            raise
+        logger.exception(LOST, task.name, request.id)
 
 
 def keep_error(task: Any, request: CallRequest, error: Any, info: ExceptionInfo) -> None:
@@ -75,4 +92,4 @@ def _tell(task: Any, request: CallRequest, store: Callable[[], Any]) -> None:
     try:
         store()
     except Exception:
-        logger.exception("%s[%s]: its result is lost", task.name, request.id)
+        logger.exception(LOST, task.name, request.id)

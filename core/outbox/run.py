@@ -8,9 +8,10 @@ What nobody has connected to costs nothing.
 import logging
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
+from functools import partial
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
@@ -72,6 +73,7 @@ class Runner:
         """Whether somebody is told of each call."""
         self._function = task if _wraps_calls(task) else task.run
         self.hostname: str = getattr(message, "hostname", None) or f"outbox@{HOST}"
+        self._unkept: Callable[[], None] | None = None
         self._base = {
             "task": task.name,
             "hostname": self.hostname,
@@ -135,8 +137,22 @@ class Runner:
                 "run. Write a plain function that returns its result."
             )
         if state == states.SUCCESS and results.are_kept(self.task, request.outbox_calls[0]):
-            results.keep(self.task, request, result)
+            self._keep(request, result)
         return result
+
+    def _keep(self, request: CallRequest, result: Any) -> None:
+        if self.options.atomic:
+            results.keep(self.task, request, result)
+        else:
+            self._unkept = partial(results.keep_outside, self.task, request, result)
+
+    def take_unkept(self) -> Callable[[], None] | None:
+        """Return what keeps the last outside call's result; None if no result is to be kept.
+
+        It is to be called in the transaction that marks the call as done.
+        """
+        unkept, self._unkept = self._unkept, None
+        return unkept
 
     def _trace(self, request: CallRequest) -> tuple[Any, str]:
         """Return what the function returned, or raise what it raised; and the state."""

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.db import OperationalError, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django_celery_results.models import TaskResult
 
 from core.models import OutboxCall
 from core.outbox.call import Call
@@ -130,6 +131,14 @@ class TestCut:
         report = drain_all()
         assert (report.settled, effects.received) == (1, ["a"])
         assert not OutboxCall.objects.exists()
+
+    def test_outside_effect_with_a_result(self, cut: Callable[[], None]) -> None:
+        """A mail is not sent again for its result, which is kept on the new connection."""
+        effects.act("a", lambda name: cut())
+        call = effects.send_outside.apply_async_on_commit(["a"], ignore_result=False)
+        report = drain_all()
+        assert (report.settled, effects.received) == (1, ["a"])
+        assert TaskResult.objects.get(task_id=call.id).status == "SUCCESS"
 
     def test_outside_answer_lost(
         self, monkeypatch: pytest.MonkeyPatch, cut: Callable[[], None]

@@ -307,6 +307,31 @@ class TestResult:
         drain_all()
         assert AsyncResult(call.id).get(timeout=1) == 7
 
+    def test_outside_that_cannot_be_kept(self, caplog: pytest.LogCaptureFixture) -> None:
+        """An effect that was had is not had again for a result that JSON can't carry."""
+        runs: list[str] = []
+
+        @shared_task(name="tests.outside_object", atomic=False, ignore_result=False)
+        def outside() -> object:
+            runs.append("run")
+            return object()
+
+        call = outside.delay_on_commit()
+        assert (drain_all().settled, runs) == (1, ["run"])
+        assert not OutboxCall.objects.exists()
+        assert f"tests.outside_object[{call.id}]: its result is lost" in caplog.text
+
+    def test_outside_that_ignores_itself(self) -> None:
+        """A call that raises Ignore has no result."""
+
+        @shared_task(name="tests.outside_ignored", atomic=False, ignore_result=False)
+        def outside() -> None:
+            raise Ignore
+
+        outside.delay_on_commit()
+        assert drain_all().settled == 1
+        assert not TaskResult.objects.exists()
+
 
 class TestExpires:
     """``expires`` of a task and of a call."""
