@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
-from typing import Any
 
 from django.db import connections, transaction
 from django.db.models import QuerySet
@@ -24,6 +23,7 @@ from core.outbox.idle import (
     limit_idle,
     limit_idle_session,
 )
+from core.outbox.loading import load_call, load_calls
 from core.outbox.rows import lock_rows
 
 # A batch without SKIP LOCKED holds up every other writer while it runs.
@@ -206,17 +206,3 @@ def due_calls(using: str, task: str) -> QuerySet[OutboxCall]:
         .filter(task=task, status=OutboxCall.Status.PENDING, available_at__lte=Now())
         .order_by("available_at", "id")
     )
-
-
-def load_calls(using: str, rows: QuerySet[OutboxCall]) -> list[Call]:
-    """Return the rows as calls. Their arguments are not decoded yet."""
-    columns = ("id", "task", "payload", "context", "attempts", "crashes", "created_at")
-    return [load_call(using, *values) for values in rows.values_list(*columns)]
-
-
-def load_call(using: str, pk: int, task: str, payload: str, context: str, *rest: Any) -> Call:
-    """Return the row with these columns, those of ``load_calls``, as a call."""
-    call = Call(task, payload, context, using=using)
-    call.pk, call.stored = pk, True
-    call.attempts, call.crashes, call.created_at = rest
-    return call

@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 
 from core.models import OutboxBatch, OutboxCall
 from core.outbox.conf import conf
+from core.outbox.lost import end_lost
 from core.outbox.rows import brief, lock_all, lock_rows
 from core.outbox.settle import bury
 
@@ -57,11 +58,11 @@ def _count(calls: QuerySet[OutboxCall], batch: OutboxBatch) -> int:
         return 0
     calls.update(crashes=F("crashes") + 1, crashed_in=batch.pk)
     times = conf().MAX_CRASHES
-    return bury(
-        calls.filter(crashes__gte=times),
+    text = (
         f"Its process died {times} times while it ran, last in {batch.worker}. "
-        "Look there for a signal, a time limit or exhausted memory.",
+        "Look there for a signal, a time limit or exhausted memory."
     )
+    return end_lost(calls.filter(crashes__gte=times), lambda rows: bury(rows, text), text)
 
 
 def clear_crash(using: str, journal: int, ids: Sequence[int] | None = None) -> bool:

@@ -26,7 +26,8 @@ from core.outbox.conf import conf
 from core.outbox.errors import is_transient
 from core.outbox.events import send_done
 from core.outbox.failures import tell_expired, tell_failed
-from core.outbox.lease import Ended, Lease, Taken, rows_of, take_back_attempt
+from core.outbox.lease import Ended, Lease, Taken, take_back_attempt
+from core.outbox.loading import rows_of
 from core.outbox.rates import await_turn, is_limited
 from core.outbox.report import Report
 from core.outbox.run import Expired, Runner

@@ -30,7 +30,7 @@ def tell_failed(
         request = _request_of(runner, call)
         retried = status == OutboxCall.Status.PENDING
         if runner.watched or results.are_kept(runner.task, call):
-            info = ExceptionInfo((type(error), error, error.__traceback__))
+            info = _describe(error)
             with transaction.atomic(using=call.using), runner.current(request):
                 _tell(runner, request, error, info, retried)
         events.send_failed(runner, call, error, retried)
@@ -38,6 +38,16 @@ def tell_failed(
         if is_transient(problem):
             raise  # nothing is recorded either: the batch is tried again
         logger.exception("%s[%s]: not everybody was told that it failed", call.task, call.id)
+
+
+def _describe(error: BaseException) -> ExceptionInfo:
+    """Return what Celery's hooks get; of an error that nobody has raised with a traceback too."""
+    if error.__traceback__ is None:
+        try:
+            raise error
+        except BaseException as raised:  # noqa: BLE001  # itself
+            error = raised
+    return ExceptionInfo((type(error), error, error.__traceback__))
 
 
 def _request_of(runner: Runner, call: Call) -> CallRequest:

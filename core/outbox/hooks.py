@@ -21,9 +21,12 @@ HOOKS = ("before_start", "on_success", "on_failure", "on_retry", "after_return")
 
 def is_watched(task: Any) -> bool:
     """Return whether anybody is told of the task's calls."""
-    return any(map(_has_receivers, SIGNALS)) or any(
-        trace.task_has_custom(task, name) for name in HOOKS
-    )
+    return any(map(_has_receivers, SIGNALS)) or has_hooks(task)
+
+
+def has_hooks(task: Any) -> bool:
+    """Return whether the task's class has hooks of its own."""
+    return any(trace.task_has_custom(task, name) for name in HOOKS)
 
 
 def is_instrumented() -> bool:

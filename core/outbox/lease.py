@@ -19,8 +19,10 @@ from django.db.models.functions import Now
 from core.models import OutboxCall
 from core.outbox import known
 from core.outbox.call import Call
-from core.outbox.claim import due_calls, load_call, load_calls
+from core.outbox.claim import due_calls
 from core.outbox.idle import limit_idle_session
+from core.outbox.loading import load_call, load_calls, rows_of
+from core.outbox.lost import end_lost
 from core.outbox.options import Options
 from core.outbox.registry import is_known_elsewhere
 from core.outbox.rows import change_free, lock_rows
@@ -195,12 +197,6 @@ class Ended:
         known.keep(self)
 
 
-def rows_of(call: Call) -> QuerySet[OutboxCall]:
-    """Return the call's row, if it still is this process's to settle."""
-    rows = OutboxCall.objects.using(call.using).filter(pk=call.pk)
-    return rows.filter(lease=call.lease) if hasattr(call, "lease") else rows
-
-
 def take_back_attempt(call: Call) -> None:
     """Take back the attempt that was counted when the call's lease ended: its run is known now."""
     rows_of(call).filter(attempts__gt=call.attempts).update(attempts=call.attempts)
@@ -226,12 +222,12 @@ def expire_leases(using: str) -> int:
 def _expire(rows: QuerySet[OutboxCall], task: Any) -> int:
     status, options = OutboxCall.Status, Options.of(task) if task else None
     if options is None or not options.reject_on_worker_lost:
-        change_free(rows, lambda free: free.update(status=status.UNCERTAIN, error=LOST))
+        change_free(rows, lambda free: _end(free, status.UNCERTAIN))
         return 0
     dead = 0
     if options.max_retries is not None:
         spent = rows.filter(attempts__gte=options.max_retries)
-        dead = change_free(spent, lambda free: free.update(status=status.DEAD, error=LOST))
+        dead = change_free(spent, lambda free: _end(free, status.DEAD))
         rows = rows.filter(attempts__lt=options.max_retries)
     change_free(
         rows,
@@ -240,3 +236,7 @@ def _expire(rows: QuerySet[OutboxCall], task: Any) -> int:
         ),
     )
     return dead
+
+
+def _end(rows: QuerySet[OutboxCall], status: OutboxCall.Status) -> int:
+    return end_lost(rows, lambda free: free.update(status=status, error=LOST), LOST, status)

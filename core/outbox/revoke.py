@@ -11,8 +11,8 @@ from celery.worker import state
 from django.db import DEFAULT_DB_ALIAS, transaction
 
 from core.models import OutboxCall
-from core.outbox.claim import load_calls
 from core.outbox.failures import tell_revoked
+from core.outbox.loading import load_calls
 from core.outbox.rows import lock_rows
 from core.outbox.run import Runner
 from core.outbox.settle import delete_rows

@@ -26,9 +26,9 @@ from core.outbox import results
 from core.outbox.call import Call
 from core.outbox.calling import check_signature
 from core.outbox.carriers import carriers
-from core.outbox.hooks import is_instrumented, is_watched
-from core.outbox.lease import rows_of
+from core.outbox.hooks import has_hooks, is_instrumented, is_watched
 from core.outbox.limits import Limits, limited
+from core.outbox.loading import rows_of
 from core.outbox.options import Options, the_task
 from core.outbox.request import CallRequest, adopt
 
@@ -56,6 +56,15 @@ def _wraps_calls(task: Any) -> bool:
     return True
 
 
+@contextmanager
+def _logged(request: CallRequest) -> Iterator[None]:
+    """Log what a hook raises after an effect outside the database: it must not be had again."""
+    try:
+        yield
+    except Exception:
+        logger.exception("%s[%s]: a hook failed after the call", request.get("task"), request.id)
+
+
 class Runner:
     """Runs the calls of one task in one database.
 
@@ -68,9 +77,11 @@ class Runner:
             adopt(task)
         self.options = Options.of(task)
         self.limits = Limits.of(task)
-        self.traced: Any = self._build_tracer() if is_instrumented() else None
         self.watched = is_watched(task)
         """Whether somebody is told of each call."""
+        # By Celery's tracer an outside effect would be had again if a hook fails after it.
+        by_tracer = is_instrumented() and (self.options.atomic or not has_hooks(task))
+        self.traced: Any = self._build_tracer() if by_tracer else None
         self._function = task if _wraps_calls(task) else task.run
         self.hostname: str = getattr(message, "hostname", None) or f"outbox@{HOST}"
         self._unkept: Callable[[], None] | None = None
@@ -188,9 +199,11 @@ class Runner:
         task.before_start(*about)
         begin = time.monotonic()
         result = self._call(request)
-        task.on_success(result, *about)
-        signals.task_success.send(sender=task, result=result, runtime=time.monotonic() - begin)
-        task.after_return(states.SUCCESS, result, *about, None)
+        runtime = time.monotonic() - begin
+        with nullcontext() if self.options.atomic else _logged(request):
+            task.on_success(result, *about)
+            signals.task_success.send(sender=task, result=result, runtime=runtime)
+            task.after_return(states.SUCCESS, result, *about, None)
         self.send(signals.task_postrun, request, retval=result, state=states.SUCCESS)
         return result
 

@@ -15,6 +15,7 @@ from core.outbox.conf import conf
 from core.outbox.crashes import recover_crashed
 from core.outbox.heartbeat import Heartbeat, forget_workers
 from core.outbox.lease import expire_leases
+from core.outbox.lost import end_lost
 from core.outbox.periodic import Periodic
 from core.outbox.periodic import outbox_aliases as outbox_aliases  # where others look for it
 from core.outbox.registry import is_known_elsewhere, known_tasks
@@ -102,7 +103,9 @@ def _bury_unknown(using: str, name: str) -> int:
         f"No worker has had a task named {name!r} for {grace:g} seconds. If it was renamed or "
         "removed, bring it back under this name and retry the call, or discard it."
     )
-    return change_free(late.order_by(), lambda free: bury(free, error))
+    return change_free(
+        late.order_by(), lambda free: end_lost(free, lambda rows: bury(rows, error), error)
+    )
 
 
 def sweep(using: str) -> None:

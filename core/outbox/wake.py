@@ -139,5 +139,6 @@ def flush_wake_ups(seconds: float | None = None) -> bool:
 
     Return whether it has. Runs by itself when the interpreter exits.
     """
-    seconds = conf().FLUSH_SECONDS if seconds is None else seconds
-    return not _waker.has_started or _waker.flush(seconds)
+    if not _waker.has_started:
+        return True
+    return _waker.flush(conf().FLUSH_SECONDS if seconds is None else seconds)

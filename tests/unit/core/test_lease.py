@@ -17,7 +17,8 @@ from core.models import OutboxCall
 from core.outbox import drain, known
 from core.outbox.call import Call
 from core.outbox.drain import TRIES, drain_all, drain_task
-from core.outbox.lease import Lease, expire_leases, rows_of
+from core.outbox.lease import Lease, expire_leases
+from core.outbox.loading import rows_of
 from core.outbox.report import Report
 from core.outbox.task import find_task
 from tests.connections import locking

@@ -111,6 +111,21 @@ def test_throw_is_false(base: Any, atomic: bool) -> None:
     assert call.id
 
 
+def test_throw_is_false_and_watched() -> None:
+    """Hooks are told of a retry that was asked for without an exception."""
+    told: list[str] = []
+
+    def work(self: Any) -> None:
+        if not self.request.retries:
+            self.retry(countdown=0, throw=False)
+
+    task = make(OutboxTask, work)
+    type(task).on_retry = lambda self, exc, *_: told.append(type(exc).__name__)
+    call_on_commit(task)
+    assert drain_all().settled == 1
+    assert told == ["Retry"]
+
+
 @BASES
 def test_no_retry_left(base: Any) -> None:
     """Without an error of its own the last retry is Celery's MaxRetriesExceededError."""

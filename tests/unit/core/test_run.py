@@ -255,6 +255,25 @@ class TestHooks:
         assert effects.names() == ["told"]
 
 
+class TestOutsideHooks:
+    """Hooks of a call whose effect no rollback takes back."""
+
+    @pytest.mark.parametrize("name", ["on_success", "after_return"])
+    def test_raises_after_the_effect(self, name: str, caplog: pytest.LogCaptureFixture) -> None:
+        """A hook that raises after the effect is logged; the effect is not had again."""
+
+        @shared_task(name=f"tests.outside_{name}", atomic=False, retry_backoff=False)
+        def outside() -> None:
+            told.append("sent")
+
+        task: Any = current_app.tasks[f"tests.outside_{name}"]
+        setattr(type(task), name, lambda *_: 1 / 0)
+        outside.delay_on_commit()
+        assert drain_all().settled == 1
+        assert told == ["sent"]
+        assert "a hook failed after the call" in caplog.text
+
+
 class TestResult:
     """What a call returned, under its id."""
 

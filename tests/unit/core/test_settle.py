@@ -20,9 +20,8 @@ from core.context import Context, use
 from core.models import OutboxCall
 from core.outbox import settle
 from core.outbox.call import Call
-from core.outbox.claim import load_calls
 from core.outbox.drain import drain_all, drain_task
-from core.outbox.lease import rows_of
+from core.outbox.loading import load_calls, rows_of
 from core.outbox.settle import settle_failed
 from core.outbox.task import find_task
 from tests.unit.core import effects
