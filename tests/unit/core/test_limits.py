@@ -85,14 +85,13 @@ def test_not_held() -> None:
         ((3, 4), (5, 6), (7, 8), Limits(3, 4)),
     ],
 )
-def test_whose(
-    own: Any, worker: Any, general: Any, expected: Limits, settings: Any, monkeypatch: Any
-) -> None:
+def test_whose(own: Any, worker: Any, general: Any, expected: Limits, monkeypatch: Any) -> None:
     """The task's own limits go first, then the worker's command line, then the setting."""
     monkeypatch.setattr(effects.make_group, "soft_time_limit", own[0])
     monkeypatch.setattr(effects.make_group, "time_limit", own[1])
     monkeypatch.setattr(limits, "_defaults", Limits(*worker))
-    settings.CELERY_TASK_SOFT_TIME_LIMIT, settings.CELERY_TASK_TIME_LIMIT = general
+    conf = SimpleNamespace(task_soft_time_limit=general[0], task_time_limit=general[1])
+    monkeypatch.setattr(limits, "current_app", SimpleNamespace(conf=conf))
     assert Limits.of(effects.make_group) == expected
 
 

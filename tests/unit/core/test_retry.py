@@ -37,7 +37,7 @@ def make(base: type[Any], function: Any, **options: Any) -> Any:
     name = f"tests.retry.{function.__name__}.{base.__module__}"
     app: Any = current_app
     app.tasks.pop(name, None)
-    return app.task(function, base=base, name=name, bind=True, **options)
+    return app.task(function, base=base, name=name, bind=True, shared=False, **options)
 
 
 @BASES

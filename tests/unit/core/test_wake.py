@@ -180,12 +180,13 @@ def test_drain_limits(
     general: tuple[float, float],
     expected: tuple[float, float],
     settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A drain may take its own time and that of three calls. A task's own limits go first."""
     settings.OUTBOX_DRAIN_SECONDS = 5
     names = ("time_limit", "soft_time_limit")
-    for name, value in zip(names, general, strict=True):
-        setattr(settings, f"CELERY_TASK_{name.upper()}", value)
+    conf = {f"task_{name}": value for name, value in zip(names, general, strict=True)}
+    monkeypatch.setattr(wake, "current_app", SimpleNamespace(conf=conf))
     task = SimpleNamespace(**dict(zip(names, own, strict=True)))
     assert drain_limits(task) == expected
     if own == (None, None):
