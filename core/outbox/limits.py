@@ -20,8 +20,6 @@ from celery import current_app
 from celery.exceptions import SoftTimeLimitExceeded
 from celery.signals import worker_init, worker_process_init
 
-from core.outbox.options import Options
-
 logger = logging.getLogger(__name__)
 
 
@@ -35,11 +33,8 @@ class Limits:
     @classmethod
     def of(cls, task: Any) -> "Limits":
         """Return the limits of a task's calls: its own, or the worker's for all tasks."""
-        options = Options.of(task)
-        return cls(
-            options.soft_time_limit or _defaults.soft or current_app.conf.task_soft_time_limit,
-            hard_limit(task),
-        )
+        soft = task.soft_time_limit or _defaults.soft or current_app.conf.task_soft_time_limit
+        return cls(soft, hard_limit(task))
 
 
 def hard_limit(task: Any) -> float | None:

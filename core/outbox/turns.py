@@ -57,6 +57,9 @@ class Turn(NamedTuple):
     unanswered: int = 0
     """How many wake-ups were sent since the drain began, and held back others in vain."""
 
+    is_old: bool = False
+    """Whether drains may have begun since the turn was looked up."""
+
     @property
     def is_woken(self) -> bool:
         """Return whether a wake-up is under way, so that another would do nothing."""

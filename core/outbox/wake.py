@@ -66,7 +66,8 @@ def send_wake_up(using: str, task: str, known: Turn | None = None) -> bool:
     turn = known or turns([(using, task)])[using, task]
     if turn.is_woken:
         return False
-    publish(task, using, {TURN: turn.begun, SENT: time.time()})
+    # By an old turn it would be overtaken by a drain that had begun before it was sent.
+    publish(task, using, {TURN: 0 if turn.is_old else turn.begun, SENT: time.time()})
     hold_back(using, task, turn)
     return True
 

@@ -42,6 +42,7 @@ class Waker:
         self._sending = False
         self._resting = False
         self._thread: threading.Thread | None = None
+        self._seen: dict[Target, Turn] = {}
         self._told: set[object] = set()
         """What was logged as a warning, and isn't again."""
 
@@ -106,14 +107,27 @@ class Waker:
                 self._sending = False
                 self._changed.notify_all()
             self._hurry.wait(REST if self._resting else PAUSE)
+            if not self._resting:
+                self._look_ahead(targets)
             self._resting = False
 
     def _send(self, targets: Collection[Target], messages: Iterable[Message]) -> None:
         """Send all, up to what meets no broker: the others would meet none either."""
-        for target, turn in turns(targets).items():
+        known = {target: self._seen.pop(target) for target in targets if target in self._seen}
+        known.update(turns(target for target in targets if target not in known))
+        for target, turn in known.items():
             self._try(partial(self._send_wake_up, *target, turn), target)
         for message in messages:
             self._try(message, "message")
+
+    def _look_ahead(self, targets: Collection[Target]) -> None:
+        """Look up now what allows the next wake-ups: without it they go out 0.6 ms later.
+
+        Keep only turns that allow sending. One that forbids it may be stale.
+        """
+        for target, turn in turns(targets).items():
+            if not turn.is_woken:
+                self._seen[target] = turn._replace(is_old=True)
 
     def _try(self, message: Message, what: object) -> None:
         if self._resting:

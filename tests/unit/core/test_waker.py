@@ -142,8 +142,24 @@ class TestWake:
         waker = Waker(lambda using, task, turn: found.append(turn))
         waker.wake(targets)
         assert waker.flush(10)
-        assert len(looks) == 1
+        assert len(looks[0]) == 3 * len(targets)
         assert [turn.is_woken for turn in found] == [True, True]
+
+    def test_looks_ahead(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What allows a wake-up is looked up after the one before: the next goes out at once."""
+        events: list[Any] = []
+
+        def get_many(keys: Any) -> Any:
+            events.append("look")
+            return cache.get_many(keys)
+
+        monkeypatch.setattr(turns, "_redis", lambda: SimpleNamespace(get_many=get_many))
+        waker = Waker(lambda using, task, turn: events.append(turn.is_old))
+        for _ in range(2):
+            waker.wake([("default", TASK)])
+            assert waker.flush(10)
+            wait_for(lambda: events[-1] == "look" and len(events) in (3, 5), 10, "the look ahead")
+        assert events == ["look", False, "look", True, "look"]
 
     def test_asks_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A wake-up that seemed to be under way is no reason not to send another later."""
