@@ -71,6 +71,13 @@ class TestCommit:
         effects.make_group.delay_on_commit("a")
         assert effects.names() == ["a"]
 
+    def test_leaves_no_half(self) -> None:
+        """What a call that failed had written is gone."""
+        effects.act("bad", lambda _: 1 / 0)
+        effects.make_group.delay_on_commit("bad")
+        assert effects.received == ["bad"]
+        assert effects.names() == []
+
     @pytest.mark.parametrize("propagates", [True])
     def test_fails_aloud(self) -> None:
         """With ``task_eager_propagates`` it reaches whoever commits."""
