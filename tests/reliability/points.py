@@ -22,8 +22,8 @@ POINTS = {
     "before COMMIT": (AFTER, "core.db.hook.store_calls"),
     "after COMMIT": (BEFORE, "core.db.hook.wake_tasks"),
     # One that calls a task outside any transaction.
-    "alone, not stored": (BEFORE, "core.outbox.store.store_calls"),
-    "alone, stored": (AFTER, "core.outbox.store.store_calls"),
+    "alone, not stored": (BEFORE, "core.outbox.pending.store_calls"),
+    "alone, stored": (AFTER, "core.outbox.pending.store_calls"),
     # Either of them.
     "in the wake thread": (BEFORE, "core.outbox.wake.send_wake_up"),
     "flag read": (AFTER, "core.outbox.waker.turns"),

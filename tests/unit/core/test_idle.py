@@ -2,12 +2,13 @@
 
 import os
 import socket
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from celery import current_app
 from django.db import connection, transaction
 
+from core.outbox import limits
 from core.outbox.claim import claim_batch
 from core.outbox.drain import drain_all
 from core.outbox.idle import NO_LIMIT, idle_seconds, limit_idle
@@ -46,12 +47,9 @@ class TestSeconds:
         """It is more than a drain's time and the time limit that holds for the task together."""
         settings.OUTBOX_DRAIN_SECONDS = 7
         monkeypatch.setattr(effects.make_group, "time_limit", own, raising=False)
-        before = current_app.conf.task_time_limit
-        current_app.conf.task_time_limit = general
-        try:
-            assert limit + 7 < idle_seconds(TASK) <= limit + 20
-        finally:
-            current_app.conf.task_time_limit = before
+        conf = SimpleNamespace(task_time_limit=general)
+        monkeypatch.setattr(limits, "current_app", SimpleNamespace(conf=conf))
+        assert limit + 7 < idle_seconds(TASK) <= limit + 20
 
     def test_setting(self, settings: Any) -> None:
         """What OUTBOX_IDLE_LIMIT says holds instead."""
