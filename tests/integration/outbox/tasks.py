@@ -85,7 +85,7 @@ def take_time_outside(name: str, seconds: float = 0.1) -> None:
     Group.objects.create(name=name)
 
 
-@shared_task(rate_limit="5/s")
+@shared_task(rate_limit="2/s")
 def go_slowly(path: str) -> None:
     """A line with the time."""
     with Path(path).open("a") as file:

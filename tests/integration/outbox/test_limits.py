@@ -1,6 +1,5 @@
 """Time limits and rate limits are a call's, however many of them a drain runs."""
 
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -69,13 +68,12 @@ def test_rate_limit(start_worker: StartWorker, tmp_path: Path) -> None:
     start_worker(concurrency=2)
     path = tmp_path / "times"
     with transaction.atomic():
-        for _ in range(8):
+        for _ in range(6):
             tasks.go_slowly.delay_on_commit(path=str(path))
         tasks.make_group.delay_on_commit(name="beside")
     wait_for(lambda: names() == ["beside"], TIMEOUT, "a task beside it")
     wait_empty()
     times = sorted(map(float, path.read_text().split()))
-    assert len(times) == 8
-    # Two processes write their times a little after their turns.
-    assert min(b - a for a, b in pairwise(times)) > 0.1
-    assert times[-1] - times[0] > 7 * 0.2 - 0.1
+    assert len(times) == 6
+    # Without a limit all are done at once. A process writes its time a little after its turn.
+    assert times[-1] - times[0] > 2
