@@ -11,7 +11,10 @@ class CoreConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks."""
+        """Register the checks, the library's tasks and what belongs to a worker's life."""
         from core import checks  # noqa: F401  # registers itself
         from core.outbox import checks as outbox_checks  # noqa: F401  # so does this
         from core.outbox import draining, reconnect, sweep  # noqa: F401  # tasks, the worker's signals
+        from core.outbox.signatures import extend_signatures
+
+        extend_signatures()

@@ -155,6 +155,24 @@ class TestStart:
         assert [each.task for each in sent] == [canvas.task]
         assert sent[0].options.get("queue") == canvas.options.get("queue")
 
+    def test_methods(self) -> None:
+        """A signature has the methods of a task, and takes arguments as ``delay`` does."""
+        signature: Any = effects.make_group.s("a")
+        signature.delay_on_commit()
+        partial: Any = effects.make_group.s()
+        partial.delay_on_commit("b")
+        partial.apply_async_on_commit(kwargs={"name": "c"}, countdown=60)
+        assert drain_all().settled == 2
+        assert effects.names() == ["a", "b"]
+        assert OutboxCall.objects.get().task == effects.make_group.name
+
+    def test_methods_of_a_canvas(self) -> None:
+        """So has a canvas, which a worker starts."""
+        canvas: Any = chain(double.s(1), double.s())
+        assert canvas.delay_on_commit().task == START
+        both: Any = group(double.s(1), double.s(2))
+        assert both.apply_async_on_commit(using="default").task == START
+
     def test_of_an_unknown_task(self) -> None:
         """The signature of a task that another service has is sent there."""
         call = start_on_commit(current_app.signature("elsewhere.task", args=[1]))
