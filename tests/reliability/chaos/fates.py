@@ -44,7 +44,7 @@ uncertain in the end."""
 
 FATES = {
     WRITE: {*Fate} - {Fate.HANGS_ONCE, Fate.HANGS_SOFTLY},
-    WRITE_LIMITED: {*Fate},
+    WRITE_LIMITED: {*Fate} - {Fate.HANGS},
     WRITE_TOGETHER: {Fate.WORKS, Fate.SLOW, Fate.FAILS_ONCE, Fate.REFUSED, Fate.HANGS},
     SEND: {*Fate} - {Fate.BAD_SQL, Fate.HANGS_ONCE, Fate.HANGS_SOFTLY},
     SEND_AGAIN: {Fate.WORKS, Fate.SLOW, Fate.FAILS_ONCE, Fate.REFUSED},
