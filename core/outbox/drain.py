@@ -198,10 +198,20 @@ class Drain:
             elif rows_of(call)._raw_delete(self.using):
                 if keep:
                     keep()
-                start_links(call, result)
+                self._start_links_outside(call, result)
                 report.settled = 1
                 send_done(self.runner, [call])
         self.report.add(report)
+
+    def _start_links_outside(self, call: Call, result: Any) -> None:
+        """Have what is linked called. Only an outage is worth that the effect is had again."""
+        try:
+            with transaction.atomic(using=self.using):
+                start_links(call, result)
+        except Exception as error:
+            if is_transient(error):
+                raise
+            logger.exception("%s[%s]: what is linked to it is not called", call.task, call.id)
 
     def _fail(self, report: Report, call: Call, error: BaseException) -> None:
         """Record a failure with whatever belongs to it, in the transaction that is open."""

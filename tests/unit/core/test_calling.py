@@ -101,6 +101,22 @@ class TestLink:
         assert drain_all().settled == 3
         assert effects.received == [{"name": "done"}]
 
+    def test_after_an_outside_effect(self, caplog: pytest.LogCaptureFixture) -> None:
+        """A link that can't be called is said; the effect before it is not had again."""
+        sent: list[str] = []
+
+        @shared_task(name="tests.linked_outside", atomic=False, reject_on_worker_lost=True)
+        def send() -> object:
+            sent.append("mail")
+            return object()  # which no call can be given
+
+        send.apply_async_on_commit(link=double.s())
+        assert drain_all().settled == 1
+        assert drain_all().total == 0
+        assert sent == ["mail"]
+        assert not OutboxCall.objects.exists()
+        assert "what is linked to it is not called" in caplog.text
+
     def test_chain_of_links(self) -> None:
         """A link may have links."""
         linked = double.s()
