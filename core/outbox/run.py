@@ -147,7 +147,11 @@ class Runner:
                 f"{self.task.name} returned {type(result).__name__}, of which nothing has been "
                 "run. Write a plain function that returns its result."
             )
-        if state == states.SUCCESS and results.are_kept(self.task, request.outbox_calls[0]):
+        call = request.outbox_calls[0]
+        if state != states.SUCCESS:
+            # A call that is ignored calls nobody. One that is replaced has passed its links on.
+            call.options = {**call.options, "link": ()}
+        elif results.are_kept(self.task, call):
             self._keep(request, result)
         return result
 

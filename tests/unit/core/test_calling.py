@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from celery import Task, chain, chord, current_app, group, shared_task
+from celery.exceptions import Ignore
 from django.db import transaction
 
 from core.models import OutboxCall
@@ -124,6 +125,29 @@ class TestLink:
         double.apply_async_on_commit([1], link=linked)
         assert drain_all().settled == 4
         assert effects.names() == ["end"]
+
+    @pytest.mark.parametrize("atomic", [True, False])
+    def test_not_of_an_ignored_call(self, atomic: bool) -> None:
+        """A call that raises Ignore has no result, and calls nobody."""
+
+        @shared_task(name=f"tests.ignored_{atomic}", atomic=atomic)
+        def ignored() -> None:
+            raise Ignore
+
+        ignored.apply_async_on_commit(link=effects.take_values.si(name="linked"))
+        assert drain_all().settled == 1
+        assert effects.received == []
+
+    def test_of_a_replacement(self) -> None:
+        """What is linked to a call that is replaced is called once, by what replaced the call."""
+
+        @shared_task(bind=True, name="tests.replaced")
+        def replaced(self: Any) -> None:
+            self.replace(double.s(1))
+
+        replaced.apply_async_on_commit(link=effects.take_values.si(name="linked"))
+        assert drain_all().settled == 3
+        assert effects.received == [{"name": "linked"}]
 
     def test_not_of_a_failure(self) -> None:
         """A call that fails calls nobody."""
