@@ -17,6 +17,7 @@ RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/aftercommit a
 WORKDIR /app
 COPY --from=packages /venv /venv
 COPY manage.py celery_app.py ./
+COPY aftercommit aftercommit
 COPY core core
 COPY content content
 COPY notifications notifications

@@ -8,9 +8,11 @@ from kombu.transport import TRANSPORT_ALIASES
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
 
 # By kombu's own names, which logs, banners and Flower show. Before the first connection.
-TRANSPORT_ALIASES.update(redis="core.broker:Transport", rediss="core.broker:Transport")
+TRANSPORT_ALIASES.update(
+    redis="aftercommit.redis.transport:Transport", rediss="aftercommit.redis.transport:Transport"
+)
 
-app = Celery("aftercommit", task_cls="core.outbox.task:OutboxTask")
+app = Celery("aftercommit", task_cls="aftercommit.outbox.task:OutboxTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.set_default()  # what threads use; a library that made an app before would be asked otherwise

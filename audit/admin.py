@@ -11,7 +11,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from core.confirm import OperatedAdmin
+from aftercommit.operations.confirm import OperatedAdmin
 
 from .models import AuditLog
 from .registry import audited_models, find_model

@@ -12,7 +12,7 @@ class AuditConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks; follow each configured model."""
-        from core.tracking import adopt
+        from aftercommit.tracking.auditable import adopt
 
         from . import checks, receivers, registry  # noqa: F401  # the checks register themselves
 

@@ -7,9 +7,9 @@ from django.db.models import Model
 from django.db.models.signals import post_delete, post_save, pre_delete
 from django.dispatch import receiver
 
-from core.models import OutboxCall
-from core.signals import calls_discarded, calls_retried, rows_operated
-from core.tracking import AuditableMixin
+from aftercommit.models import OutboxCall
+from aftercommit.signals import calls_discarded, calls_retried, rows_operated
+from aftercommit.tracking.auditable import AuditableMixin
 
 from . import registry
 from .labels import label_without_query

@@ -12,8 +12,8 @@ from django.core.exceptions import ValidationError
 from django.db import connections, models
 from django.utils import timezone
 
-from core.models import OutboxCall
-from core.tracking import AuditableMixin
+from aftercommit.models import OutboxCall
+from aftercommit.tracking.auditable import AuditableMixin
 
 from .registry import audited_fields
 

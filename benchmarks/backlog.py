@@ -64,14 +64,14 @@ def copy_calls(contender: Contender, kind: str, depth: int) -> None:
     """Ours, by the database itself, in one transaction."""
     from django.db import transaction
 
-    from core.outbox.call import encode_arguments, encode_context
+    from aftercommit.outbox.call import encode_arguments, encode_context
 
     task = contender.tasks.kinds[kind].name
     payload = encode_arguments(task, [], {"item_id": -1})
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             """
-            INSERT INTO core_outboxcall (task, payload, context)
+            INSERT INTO aftercommit_outboxcall (task, payload, context)
             SELECT %s, replace(%s, '-1', number::text), %s FROM generate_series(2, %s) AS number
             """,
             [task, payload, encode_context(), depth],

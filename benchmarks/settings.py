@@ -57,7 +57,7 @@ DATABASES = {
 REDIS_URL = os.environ["REDIS_URL"]
 CACHES = {
     "default": {
-        "BACKEND": "core.cache.RedisCache",
+        "BACKEND": "aftercommit.redis.cache.RedisCache",
         "LOCATION": REDIS_URL,
         "OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 5},
     }

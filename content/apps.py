@@ -13,7 +13,7 @@ class ContentConfig(AppConfig):
         """Connect the receivers; follow the changes of Django's own ``User``."""
         from django.contrib.auth.models import User
 
-        from core.tracking import adopt
+        from aftercommit.tracking.auditable import adopt
 
         from . import receivers  # noqa: F401
 

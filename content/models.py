@@ -13,8 +13,8 @@ from django.core.validators import (
 from django.db import IntegrityError, models, router, transaction
 from django.urls import reverse
 
-from core.fields import CounterField
-from core.tracking import AuditableMixin
+from aftercommit.tracking.auditable import AuditableMixin
+from aftercommit.tracking.fields import CounterField
 
 from .querysets import ArticleQuerySet
 from .validators import (

@@ -78,9 +78,9 @@ def database() -> dict[str, Any]:
             f"mysql://USER:PASSWORD@HOST:PORT/NAME or sqlite:///PATH. ({error})"
         ) from error
     hooked = {
-        "django.db.backends.postgresql": "core.db.postgresql",
-        "django.db.backends.mysql": "core.db.mysql",
-        "django.db.backends.sqlite3": "core.db.sqlite3",
+        "django.db.backends.postgresql": "aftercommit.db.postgresql",
+        "django.db.backends.mysql": "aftercommit.db.mysql",
+        "django.db.backends.sqlite3": "aftercommit.db.sqlite3",
     }
     if config.get("ENGINE") not in hooked:
         raise ImproperlyConfigured(
@@ -88,7 +88,7 @@ def database() -> dict[str, Any]:
             "Expected postgres://, mysql:// or sqlite://."
         )
     config["ENGINE"] = hooked[config["ENGINE"]]
-    if config["ENGINE"] == "core.db.sqlite3":
+    if config["ENGINE"] == "aftercommit.db.sqlite3":
         # Readers beside one writer, and a writer that queues for its turn when its transaction
         # starts: a deferred transaction that turns into a writer fails instead of waiting.
         config.setdefault("OPTIONS", {}).update(
@@ -102,9 +102,9 @@ def database() -> dict[str, Any]:
         config.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
         config["CONN_MAX_AGE"] = 600
         config["CONN_HEALTH_CHECKS"] = True
-    if config["ENGINE"] == "core.db.postgresql":
+    if config["ENGINE"] == "aftercommit.db.postgresql":
         config["OPTIONS"] = VANISHED_HOST | config["OPTIONS"]
-    if config["ENGINE"] == "core.db.mysql":
+    if config["ENGINE"] == "aftercommit.db.mysql":
         config["TEST"] = {"CHARSET": "utf8mb4"}  # some servers' own can't store every character
     return config
 
@@ -146,7 +146,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django_celery_results",
-    "core",
+    "aftercommit",
     "content",
     "notifications",
     "audit",
@@ -159,7 +159,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "core.context.ContextMiddleware",
+    "aftercommit.context.ContextMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -183,14 +183,16 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": database()}
-if DATABASES["default"]["ENGINE"] == "core.db.mysql":
-    SILENCED_SYSTEM_CHECKS = ["models.W037"]  # core's migration 0003 replaces the partial indexes
+if DATABASES["default"]["ENGINE"] == "aftercommit.db.mysql":
+    SILENCED_SYSTEM_CHECKS = [
+        "models.W037"
+    ]  # a migration of the library replaces the partial indexes
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = os.environ.get("REDIS_URL") or embedded_redis()
 CACHES = {
     "default": {
-        "BACKEND": "core.cache.RedisCache",
+        "BACKEND": "aftercommit.redis.cache.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "aftercommit",
         "OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 5},

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from core.views import live, ready
+from aftercommit.views import live, ready
 
 urlpatterns = [
     path("healthz", live, name="live"),

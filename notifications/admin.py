@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from core.confirm import OperatedAdmin
+from aftercommit.operations.confirm import OperatedAdmin
 
 from .models import Delivery, Follow
 from .operate import CANCEL, MARK_SENT, SEND_AGAIN

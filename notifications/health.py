@@ -13,7 +13,7 @@ from django.db import router
 from django.db.models import Count, Q
 from django.db.models.functions import Now
 
-from core.outbox.health_checks import Findings, health_check
+from aftercommit.operations.health_checks import Findings, health_check
 
 from .models import Delivery
 from .operate import HELD

@@ -10,8 +10,8 @@ from functools import partial
 from django.db import router, transaction
 from django.db.models import QuerySet
 
-from core.operation import Operation, no_warning
-from core.signals import rows_operated
+from aftercommit.operations.operation import Operation, no_warning
+from aftercommit.signals import rows_operated
 
 from .models import Delivery
 from .tasks import send_delivery

@@ -10,10 +10,10 @@ from django.db.models import BigIntegerField
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
+from aftercommit.models import OutboxCall
+from aftercommit.signals import calls_discarded
 from content.models import Article, Comment
 from content.signals import article_published
-from core.models import OutboxCall
-from core.signals import calls_discarded
 
 from . import tasks
 from .operate import settle_unsent

@@ -11,8 +11,8 @@ class This(DelayOnCommit):
 
     label = "Aftercommit"
     durable = True
-    engine = "core.db.postgresql"
-    apps = ("core",)
+    engine = "aftercommit.db.postgresql"
+    apps = ("aftercommit",)
     app = "celery_app"
     tasks_module = "benchmarks.shop.outbox_tasks"
 
@@ -30,7 +30,7 @@ class This(DelayOnCommit):
 
     def left(self, kind: str) -> int:
         """The rows of the kind's task."""
-        from core.models import OutboxCall
+        from aftercommit.models import OutboxCall
 
         return OutboxCall.objects.filter(task=self.tasks.kinds[kind].name).count()
 
@@ -40,5 +40,5 @@ class This(DelayOnCommit):
         from django.db import connection
 
         with connection.cursor() as cursor:
-            cursor.execute("TRUNCATE core_outboxcall, core_outboxbatch")
+            cursor.execute("TRUNCATE aftercommit_outboxcall, aftercommit_outboxbatch")
         cache.clear()  # FLUSHDB: the broker's messages too

@@ -10,8 +10,8 @@ class This(Auditing):
     label = "Aftercommit audit"
     durable = True
     differs = "a worker writes the entry, after the commit; bulk operations are not logged"
-    engine = "core.db.postgresql"
-    apps = ("core", "audit", "benchmarks.audited.by_aftercommit")
+    engine = "aftercommit.db.postgresql"
+    apps = ("aftercommit", "audit", "benchmarks.audited.by_aftercommit")
     settings = {
         "AUDIT_MODELS": {"by_aftercommit.Item": {}},
         "CELERY_WORKER_PREFETCH_MULTIPLIER": 1,  # as the project's settings say
@@ -26,7 +26,7 @@ class This(Auditing):
 
     def left(self, kind: str) -> int:
         """The calls that have not become entries."""
-        from core.models import OutboxCall
+        from aftercommit.models import OutboxCall
 
         return OutboxCall.objects.count()
 
@@ -34,8 +34,8 @@ class This(Auditing):
         """No calls, no wake-ups."""
         from django.core.cache import cache
 
+        from aftercommit.models import OutboxBatch, OutboxCall
         from benchmarks.backlog import truncate
-        from core.models import OutboxBatch, OutboxCall
 
         truncate(OutboxCall, OutboxBatch)
         cache.clear()  # FLUSHDB: the broker's messages too

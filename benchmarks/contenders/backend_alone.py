@@ -8,8 +8,8 @@ class This(Bare):
 
     label = "no effects, our backend"
     differs = (
-        "the floor by core.db.postgresql, which sends BEGIN with a transaction's first statement: "
-        "Aftercommit's times have that in them, whatever effects cost"
+        "the floor by aftercommit.db.postgresql, which sends BEGIN with a transaction's first "
+        "statement: Aftercommit's times have that in them, whatever effects cost"
     )
-    engine = "core.db.postgresql"
-    apps = ("core",)
+    engine = "aftercommit.db.postgresql"
+    apps = ("aftercommit",)

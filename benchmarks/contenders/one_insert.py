@@ -22,8 +22,8 @@ class This(Contender):
         "the least that an outbox can do, and none itself: one INSERT of constants, sent with "
         "COMMIT, and BEGIN with the save; no calls, no wake-ups, no workers"
     )
-    engine = "core.db.postgresql"
-    apps = ("core",)
+    engine = "aftercommit.db.postgresql"
+    apps = ("aftercommit",)
 
     def add_effects(self, item: "Item", effects: int) -> None:
         """As many rows; they end the transaction, of which the save is the last thing."""
@@ -41,8 +41,8 @@ class This(Contender):
 
     def clear(self) -> None:
         """No rows."""
+        from aftercommit.models import OutboxCall
         from benchmarks.backlog import truncate
-        from core.models import OutboxCall
 
         truncate(OutboxCall)
 
@@ -69,10 +69,10 @@ def effects_of_many(rows: int) -> bytes:
 
 
 def _statement(tasks: Sequence[str]) -> bytes:
-    from core.outbox.call import encode_arguments, encode_context
+    from aftercommit.outbox.call import encode_arguments, encode_context
 
     # As wide as that of any item.
     payload = encode_arguments(tasks[0], [], {"item_id": 500, "title": "x" * 40})
     values = ", ".join(f"('{task}', '{payload}', '{encode_context()}')" for task in tasks)
-    sql = f"INSERT INTO core_outboxcall (task, payload, context) VALUES {values}; COMMIT"  # noqa: S608
+    sql = f"INSERT INTO aftercommit_outboxcall (task, payload, context) VALUES {values}; COMMIT"  # noqa: S608
     return sql.encode()

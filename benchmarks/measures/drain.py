@@ -175,7 +175,7 @@ class Watch:
     def _drop_rest(self, done: int) -> None:
         """Leave nothing that the workers would do before the next backlog."""
         if done < self.backlog.depth and self.name == OURS:
-            self.bench.servers.query("TRUNCATE core_outboxcall", OURS)
+            self.bench.servers.query("TRUNCATE aftercommit_outboxcall", OURS)
 
     def _costs(self) -> dict[str, float]:
         """What has been spent so far."""

@@ -37,7 +37,7 @@ from core.stack.ports import LOOPBACK
 from core.stack.waiting import wait_until
 
 if TYPE_CHECKING:
-    from core.outbox.task import OutboxTask
+    from aftercommit.outbox.task import OutboxTask
 
 KIND, PROCESSES, CLAIMS = "audit", 2, 100
 SHALLOW = Backlog(KIND, 10_000, rounds=5)
@@ -94,7 +94,7 @@ def claim_of_load(contender: Contender, times: int) -> list[float]:
 
 def times_of_claims(task: "OutboxTask", times: int) -> list[float]:
     """In a child: the milliseconds of each claim of the task's due calls, which it gives up."""
-    from core.outbox.claim import claim_batch
+    from aftercommit.worker.claim import claim_batch
 
     taken = []
     for _ in range(times):
@@ -142,7 +142,7 @@ def load(bench: Bench, seconds: float, rate: float, held: float) -> Iterator[Res
         note = f"{asked.result() * EFFECTS} calls in {seconds:g} s"
         note += f", a snapshot held for {held:g} s" if held else ""
         yield from course.results(note)
-        left = "SELECT FROM core_outboxcall LIMIT 1"
+        left = "SELECT FROM aftercommit_outboxcall LIMIT 1"
         wait_until(lambda: not bench.servers.query(left, OURS), 60, "the rest of the load")
         watch = Watch(bench, OURS, SHALLOW, course.workers)
         rounds = [dict(watch.drain()) for _ in range(SHALLOW.rounds)]
@@ -232,7 +232,7 @@ class Course:
         query = """
             SELECT pg_total_relation_size(relid), pg_indexes_size(relid), n_dead_tup,
                 autovacuum_count
-            FROM pg_stat_user_tables WHERE relname = 'core_outboxcall'
+            FROM pg_stat_user_tables WHERE relname = 'aftercommit_outboxcall'
         """
         total, indexes, dead, vacuumed = self.bench.servers.query(query, OURS)[0]
         return total, indexes, dead, vacuumed

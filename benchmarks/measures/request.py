@@ -36,7 +36,7 @@ JUDGED_BY_FEW = (BARE, BACKEND, FLOOR, OURS, CELERY)
 JUDGED_BY_MANY = (BARE, FLOOR, OURS)
 """The contenders that marks and walls compare by them."""
 
-PACKAGES = ("core", "django", "psycopg", "celery", "kombu", "redis", "json")
+PACKAGES = ("aftercommit", "django", "psycopg", "celery", "kombu", "redis", "json")
 """Whose functions' calls are counted by themselves."""
 
 LONGEST = 5

@@ -93,8 +93,8 @@ def drop_connections() -> None:
     A process that lives on finds that out at its first use of one; a test starts without any. The
     pools are made anew, as after a fork: one that was only emptied blocks whoever asks it next.
     """
+    from aftercommit.outbox.wake import flush_wake_ups
     from celery_app import app  # not before Django's settings can be read
-    from core.outbox.wake import flush_wake_ups
 
     flush_wake_ups(10)
     pools.reset()

@@ -20,7 +20,7 @@ from tests.demo.effects import Effect, audit, counter, mail
 from tests.demo.judge import Sighting
 
 EVERY = 0.002
-OUTBOX = "SELECT count(*) FROM core_outboxcall"
+OUTBOX = "SELECT count(*) FROM aftercommit_outboxcall"
 AUDIT_COUNT = "SELECT count(*) FROM audit_auditlog"
 AUDIT = """
     SELECT id, request_id, model_label, action, object_id, object_repr, user_label, changes

@@ -7,8 +7,8 @@ from tests.demo.databases import Reader
 from tests.demo.observe import Observer
 
 WAITING = """
-    SELECT task, status, count(*) FROM core_outboxcall GROUP BY task, status
-    UNION ALL SELECT task, 'in a batch', count(*) FROM core_outboxbatch GROUP BY task
+    SELECT task, status, count(*) FROM aftercommit_outboxcall GROUP BY task, status
+    UNION ALL SELECT task, 'in a batch', count(*) FROM aftercommit_outboxbatch GROUP BY task
 """
 UNSENT = """
     SELECT address, status FROM notifications_delivery WHERE status <> 'sent' ORDER BY address

@@ -6,9 +6,9 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import models
 
+from aftercommit.models import OutboxBatch, OutboxCall
 from audit.models import AuditLog
 from content.models import Article, Author, Category, Comment, Product, Profile
-from core.models import OutboxBatch, OutboxCall
 from notifications.models import Delivery
 from tests.reliability.history import AUTHOR, PROFILE, USER, History, Key, Logged, Rows, Values
 

@@ -22,7 +22,7 @@ from tests.reliability.history import (
 )
 from tests.reliability.observed import key_of, values_of
 from tests.reliability.sessions import RollBackError, Session
-from tests.unit.core.observe import receiver_of
+from tests.unit.aftercommit.observe import receiver_of
 
 COUNTED_BY = {"author_id": AUTHOR, "category_id": CATEGORY}
 

@@ -18,29 +18,29 @@ BEFORE, AFTER = "before", "after"
 
 POINTS = {
     # A process that commits, in the order of the way.
-    "calls not stored": (BEFORE, "core.db.hook.store_calls"),
-    "before COMMIT": (AFTER, "core.db.hook.store_calls"),
-    "after COMMIT": (BEFORE, "core.db.hook.wake_tasks"),
+    "calls not stored": (BEFORE, "aftercommit.db.hook.store_calls"),
+    "before COMMIT": (AFTER, "aftercommit.db.hook.store_calls"),
+    "after COMMIT": (BEFORE, "aftercommit.db.hook.wake_tasks"),
     # One that calls a task outside any transaction.
-    "alone, not stored": (BEFORE, "core.outbox.pending.store_calls"),
-    "alone, stored": (AFTER, "core.outbox.pending.store_calls"),
+    "alone, not stored": (BEFORE, "aftercommit.outbox.pending.store_calls"),
+    "alone, stored": (AFTER, "aftercommit.outbox.pending.store_calls"),
     # Either of them.
-    "in the wake thread": (BEFORE, "core.outbox.wake.send_wake_up"),
-    "flag read": (AFTER, "core.outbox.waker.turns"),
-    "wake-up sent": (AFTER, "core.outbox.wake.send_wake_up"),
-    "at exit": (BEFORE, "core.outbox.wake.Waker.flush"),
+    "in the wake thread": (BEFORE, "aftercommit.outbox.wake.send_wake_up"),
+    "flag read": (AFTER, "aftercommit.outbox.waker.turns"),
+    "wake-up sent": (AFTER, "aftercommit.outbox.wake.send_wake_up"),
+    "at exit": (BEFORE, "aftercommit.outbox.wake.Waker.flush"),
     # A worker, likewise.
-    "woken": (BEFORE, "core.outbox.draining.drain_task"),
-    "claimed": (AFTER, "core.outbox.drain.claim_batch"),
-    "leased": (AFTER, "core.outbox.lease.Lease.take"),
+    "woken": (BEFORE, "aftercommit.worker.draining.drain_task"),
+    "claimed": (AFTER, "aftercommit.worker.drain.claim_batch"),
+    "leased": (AFTER, "aftercommit.worker.lease.Lease.take"),
     "in the effect": (BEFORE, "tests.reliability.tasks.half_done"),
-    "effect had": (BEFORE, "core.outbox.drain.settle_done"),
-    "sent": (AFTER, "core.outbox.run.Runner.run"),
-    "settled": (AFTER, "core.outbox.drain.settle_done"),
-    "settled by statement": (AFTER, "core.outbox.drain.settle_by_statement"),
-    "drained": (AFTER, "core.outbox.draining.drain_task"),
-    "sweeping": (BEFORE, "core.outbox.sweep.recover"),
-    "swept": (BEFORE, "core.outbox.sweep.send_wake_up"),
+    "effect had": (BEFORE, "aftercommit.worker.drain.settle_done"),
+    "sent": (AFTER, "aftercommit.worker.run.Runner.run"),
+    "settled": (AFTER, "aftercommit.worker.drain.settle_done"),
+    "settled by statement": (AFTER, "aftercommit.worker.drain.settle_by_statement"),
+    "drained": (AFTER, "aftercommit.worker.draining.drain_task"),
+    "sweeping": (BEFORE, "aftercommit.worker.sweep.recover"),
+    "swept": (BEFORE, "aftercommit.worker.sweep.send_wake_up"),
 }
 """Each point: whether it is before or after the call of a function, and which."""
 

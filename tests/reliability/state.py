@@ -1,7 +1,7 @@
 """What the tests look at: the effects that were had, and what is left to do."""
 
+from aftercommit.models import OutboxBatch, OutboxCall
 from content.models import Product
-from core.models import OutboxBatch, OutboxCall
 from tests.wait import wait_for
 
 TIMEOUT = 60

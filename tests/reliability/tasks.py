@@ -6,9 +6,9 @@ from typing import Any
 
 from celery import shared_task
 
+from aftercommit.outbox.call import Call
+from aftercommit.outbox.task import OutboxTask, find_task
 from content.models import Product
-from core.outbox.call import Call
-from core.outbox.task import OutboxTask, find_task
 
 
 def half_done() -> None:

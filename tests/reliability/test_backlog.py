@@ -10,11 +10,11 @@ import pytest
 from django.db import connection, transaction
 from django.db.models import Count
 
+from aftercommit.models import OutboxCall
+from aftercommit.worker.claim import claim_batch, due_calls
+from aftercommit.worker.drain import drain_task
+from aftercommit.worker.sweep import PENDING_TASKS, due_ages
 from content.models import Product
-from core.models import OutboxCall
-from core.outbox.claim import claim_batch, due_calls
-from core.outbox.drain import drain_task
-from core.outbox.sweep import PENDING_TASKS, due_ages
 from tests.reliability import tasks
 from tests.reliability.conftest import StartWorker
 from tests.reliability.state import TIMEOUT, left, written
@@ -31,7 +31,7 @@ INSERT = """
     WITH RECURSIVE numbers (number) AS (
         SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < %s
     )
-    INSERT INTO core_outboxcall (task, payload, context)
+    INSERT INTO aftercommit_outboxcall (task, payload, context)
     SELECT %s, %s, '["", "", "", ""]' FROM numbers
 """
 
@@ -39,7 +39,7 @@ INSERT = """
 # What this transaction fetched from the outbox, whatever its statements are.
 ROWS_READ = """
     SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables
-    WHERE relname = 'core_outboxcall'
+    WHERE relname = 'aftercommit_outboxcall'
 """
 
 
@@ -48,7 +48,7 @@ def pile_up(task: Any, depth: int) -> None:
     payload = json.dumps([[], {"name": "x"}])
     with connection.cursor() as cursor:
         cursor.execute(INSERT, [depth, task.name, payload])
-        cursor.execute("ANALYZE core_outboxcall")
+        cursor.execute("ANALYZE aftercommit_outboxcall")
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

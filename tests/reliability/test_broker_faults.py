@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from aftercommit.models import OutboxCall
 from content.models import Article
-from core.models import OutboxCall
 from tests.celery_engine.broker import Broker
 from tests.celery_engine.project import WorkerProcess
 from tests.reliability import tasks

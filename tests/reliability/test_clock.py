@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from django.db.models.functions import Now
 
+from aftercommit.models import OutboxCall
 from audit.models import AuditLog
 from content.models import Product
-from core.models import OutboxCall
 from tests.celery_engine.project import PROJECT, WorkerFactory, WorkerProcess
 from tests.integration.outbox.conftest import QUICK
 from tests.reliability import poison_tasks as poison

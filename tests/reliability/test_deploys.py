@@ -11,11 +11,11 @@ from django.core.management import call_command
 from django.db import transaction
 from django.db.models.functions import Now
 
-from core.models import OutboxCall, OutboxWorker
-from core.outbox.call import encode_context, new_id
-from core.outbox.drain import drain_all
-from core.outbox.heartbeat import worker_ages
-from core.outbox.wake import wake_task
+from aftercommit.models import OutboxCall, OutboxWorker
+from aftercommit.outbox.call import encode_context, new_id
+from aftercommit.outbox.wake import wake_task
+from aftercommit.worker.drain import drain_all
+from aftercommit.worker.heartbeat import worker_ages
 from tests.celery_engine.project import WorkerProcess
 from tests.reliability import poison_tasks as poison
 from tests.reliability.conftest import POISON, StartWorker

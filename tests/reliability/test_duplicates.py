@@ -13,10 +13,10 @@ from celery import current_app
 from django.db import connections, transaction
 from django.db.models.functions import Now
 
-from core.models import OutboxBatch, OutboxCall
-from core.outbox.drain import drain_task
-from core.outbox.sweep import recover
-from core.outbox.wake import DRAIN
+from aftercommit.models import OutboxBatch, OutboxCall
+from aftercommit.outbox.wake import DRAIN
+from aftercommit.worker.drain import drain_task
+from aftercommit.worker.sweep import recover
 from tests.celery_engine.project import WorkerProcess
 from tests.reliability import tasks
 from tests.reliability.conftest import Gate, StartWorker

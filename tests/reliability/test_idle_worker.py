@@ -5,9 +5,9 @@ from contextlib import suppress
 import pytest
 from django.db import OperationalError, connection
 
+from aftercommit.models import OutboxCall
 from content.models import Article
 from content.tasks import count_views
-from core.models import OutboxCall
 from tests.celery_engine.project import WorkerFactory
 from tests.factories import ArticleFactory
 from tests.wait import wait_for

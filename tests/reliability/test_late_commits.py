@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from core.db import hook
-from core.models import OutboxCall
+from aftercommit.db import hook
+from aftercommit.models import OutboxCall
 from tests.reliability import tasks
 from tests.reliability.conftest import StartWorker
 from tests.reliability.state import TIMEOUT, left, wait_settled, written

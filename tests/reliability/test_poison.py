@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.db import transaction
 
-from core.models import OutboxCall
+from aftercommit.models import OutboxCall
 from tests.celery_engine.project import WorkerProcess
 from tests.reliability import poison_tasks as poison
 from tests.reliability.conftest import POISON, StartWorker

@@ -25,9 +25,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from aftercommit.models import OutboxCall
+from aftercommit.worker.drain import drain_all
 from content.models import Article, Author, Product, Profile
-from core.models import OutboxCall
-from core.outbox.drain import drain_all
 from tests.reliability.choices import (
     LABELS,
     PICK,

@@ -9,8 +9,8 @@ from http.client import HTTPException
 
 import pytest
 
+from aftercommit.models import OutboxCall
 from content.models import Article
-from core.models import OutboxCall
 from tests.celery_engine.broker import Broker
 from tests.celery_engine.process import Program
 from tests.reliability.conftest import Gate, StartWeb, StartWorker, Web

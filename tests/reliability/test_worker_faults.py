@@ -8,8 +8,8 @@ import pytest
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from core.models import OutboxBatch, OutboxCall, OutboxWorker
-from core.outbox.heartbeat import worker_ages
+from aftercommit.models import OutboxBatch, OutboxCall, OutboxWorker
+from aftercommit.worker.heartbeat import worker_ages
 from tests.celery_engine.project import WorkerProcess
 from tests.connections import another, at_once
 from tests.reliability import tasks
@@ -348,7 +348,7 @@ class TestLocked:
         worker.pause()
         worker.kill_children()
         with another() as other, other.cursor() as cursor:
-            cursor.execute("SELECT id FROM core_outboxcall FOR UPDATE")
+            cursor.execute("SELECT id FROM aftercommit_outboxcall FOR UPDATE")
             assert len(cursor.fetchall()) == len(NAMES)
             gate.open()
             worker.resume()

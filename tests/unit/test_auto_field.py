@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-APPS = ("core", "content", "notifications", "audit")
+APPS = ("aftercommit", "content", "notifications", "audit")
 
 
 @pytest.mark.parametrize("field", ["AutoField", "SmallAutoField", "BigAutoField"])

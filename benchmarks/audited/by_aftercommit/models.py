@@ -1,7 +1,7 @@
 """This project's audit; ``AUDIT_MODELS`` names the model."""
 
+from aftercommit.tracking.auditable import AuditableMixin
 from benchmarks.audited.item import AbstractItem
-from core.tracking import AuditableMixin
 
 
 class Item(AuditableMixin, AbstractItem):

@@ -46,21 +46,12 @@ class Command(BaseCommand):
 
 def make_user(login: demo.Login) -> None:
     """Make the user with a bio, unless the name is taken."""
-    if user := User.objects.filter(username=login.username).first():
-        replace_password(user, login)
+    if User.objects.filter(username=login.username).exists():
         return
     create = User.objects.create_superuser if login.is_superuser else User.objects.create_user
     user = create(login.username, login.email, password_of(login))
     user.author.bio = login.bio
     user.author.save()
-
-
-def replace_password(user: User, login: demo.Login) -> None:
-    """Give the user a new password, if a migration took a published one away."""
-    made = login.password_file(Path(settings.VAR_DIR)).exists()
-    if login.can_log_in and not made and not user.has_usable_password():
-        user.set_password(password_of(login))
-        user.save(update_fields=["password"])
 
 
 def password_of(login: demo.Login) -> str | None:

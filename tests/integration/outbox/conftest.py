@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.outbox.wake import flush_wake_ups
+from aftercommit.outbox.wake import flush_wake_ups
 from tests.celery_engine.project import WorkerFactory, WorkerProcess
 from tests.wait import wait_for
 

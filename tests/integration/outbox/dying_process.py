@@ -17,7 +17,7 @@ if __name__ == "__main__":
 
     from django.db import transaction
 
-    from core.db import hook
+    from aftercommit.db import hook
     from tests.integration.outbox import tasks
 
     hook.wake_tasks = die

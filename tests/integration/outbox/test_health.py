@@ -6,9 +6,9 @@ import pytest
 from django.db import transaction
 from django.test import Client
 
-from core.models import OutboxCall, OutboxWorker
-from core.outbox.health import check_health
-from core.outbox.heartbeat import worker_ages
+from aftercommit.models import OutboxCall, OutboxWorker
+from aftercommit.operations.health import check_health
+from aftercommit.worker.heartbeat import worker_ages
 from tests.integration.outbox import tasks
 from tests.integration.outbox.conftest import StartWorker
 from tests.wait import wait_for

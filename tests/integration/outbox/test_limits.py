@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.db import transaction
 
-from core.models import OutboxCall
+from aftercommit.models import OutboxCall
 from tests.integration.outbox import tasks
 from tests.integration.outbox.conftest import StartWorker
 from tests.wait import wait_for

@@ -10,10 +10,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from aftercommit.models import OutboxCall
+from aftercommit.outbox.wake import flush_wake_ups
 from audit.models import AuditLog
 from content.models import Article, Author, Category, Product
-from core.models import OutboxCall
-from core.outbox.wake import flush_wake_ups
 from notifications.models import Delivery, Follow
 from tests.celery_engine.broker import Broker
 from tests.factories import ArticleFactory, CategoryFactory, UserFactory
@@ -104,7 +104,7 @@ def test_publish_costs_one_insert(client: Client, writer: User) -> None:
         for query in queries
         if query["sql"].strip().startswith("INSERT")
     ]
-    assert writes == ["core_outboxcall"]
+    assert writes == ["aftercommit_outboxcall"]
     assert OutboxCall.objects.filter(task="notifications.tasks.notify_followers").count() == 1
     assert OutboxCall.objects.filter(task="audit.tasks.write_audit_logs").exists()
 

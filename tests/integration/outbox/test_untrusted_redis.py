@@ -11,14 +11,14 @@ from django.core.cache import cache
 from django.test import Client
 from redis import Redis
 
+from aftercommit.outbox.wake import flush_wake_ups
+from aftercommit.worker.drain import drain_all
+from aftercommit.worker.sweep import sweep
 from content.tasks import count_views
-from core.outbox.drain import drain_all
-from core.outbox.sweep import sweep
-from core.outbox.wake import flush_wake_ups
 from tests.factories import ArticleFactory
-from tests.unit.core.test_cache import Exploit
+from tests.unit.aftercommit.redis.test_cache import Exploit
 
-DJANGO, OURS = "django.core.cache.backends.redis.RedisCache", "core.cache.RedisCache"
+DJANGO, OURS = "django.core.cache.backends.redis.RedisCache", "aftercommit.redis.cache.RedisCache"
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from celery import current_app
 from celery.events.state import State
 
-from core.models import OutboxCall
+from aftercommit.models import OutboxCall
 from tests.integration.outbox import tasks
 from tests.integration.outbox.conftest import StartWorker
 from tests.wait import wait_for

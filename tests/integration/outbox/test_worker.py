@@ -14,8 +14,8 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 from django_celery_results.models import TaskResult
 
-from core.models import OutboxBatch, OutboxCall
-from core.outbox.wake import DRAIN, flush_wake_ups
+from aftercommit.models import OutboxBatch, OutboxCall
+from aftercommit.outbox.wake import DRAIN, flush_wake_ups
 from tests.celery_engine.broker import Broker
 from tests.integration.outbox import tasks
 from tests.integration.outbox.conftest import Gate, StartWorker

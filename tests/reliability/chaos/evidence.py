@@ -17,8 +17,8 @@ AUDIT = """
     ORDER BY timestamp, call_id
 """
 DELIVERIES = "SELECT key, status, message_id, attempts, error FROM notifications_delivery"
-OUTBOX = "SELECT task, status, id, attempts, crashes, error FROM core_outboxcall ORDER BY id"
-BATCHES = "SELECT task, worker, CAST(calls AS text) FROM core_outboxbatch"
+OUTBOX = "SELECT task, status, id, attempts, crashes, error FROM aftercommit_outboxcall ORDER BY id"
+BATCHES = "SELECT task, worker, CAST(calls AS text) FROM aftercommit_outboxbatch"
 COUNTERS = """
     SELECT 'articles of author ' || id, article_count,
         (SELECT count(*) FROM content_article WHERE author_id = content_author.id)

@@ -34,15 +34,16 @@ SWEPT_WITHIN = 15.0
 """Seconds in which each worker sweeps again."""
 
 BACKLOG = """
-    SELECT (SELECT count(*) FROM core_outboxcall), (SELECT count(*) FROM core_outboxbatch),
+    SELECT (SELECT count(*) FROM aftercommit_outboxcall),
+        (SELECT count(*) FROM aftercommit_outboxbatch),
         (SELECT count(*) FROM notifications_delivery WHERE status IN ('pending', 'sending'))
 """
 WAITING = """
-    SELECT (SELECT count(*) FROM core_outboxcall WHERE status IN ('pending', 'running')),
-        (SELECT count(*) FROM core_outboxbatch)
+    SELECT (SELECT count(*) FROM aftercommit_outboxcall WHERE status IN ('pending', 'running')),
+        (SELECT count(*) FROM aftercommit_outboxbatch)
 """
-UNSETTLED = "SELECT task, id FROM core_outboxcall WHERE status IN ('pending', 'running')"
-HEARTBEATS = "SELECT name, seen_at FROM core_outboxworker"
+UNSETTLED = "SELECT task, id FROM aftercommit_outboxcall WHERE status IN ('pending', 'running')"
+HEARTBEATS = "SELECT name, seen_at FROM aftercommit_outboxworker"
 LOGGED = "SELECT count(*) FROM audit_auditlog"
 
 

@@ -18,7 +18,7 @@ FOLLOW, CALL = "follow", "call"
 WATCHED = {
     **{model: (table_of(model), columns) for model, columns in COLUMNS.items()},
     FOLLOW: ("notifications_follow", ("id", "user_id", "author_id", "category_id")),
-    CALL: ("core_outboxcall", ("id", "task", "payload")),
+    CALL: ("aftercommit_outboxcall", ("id", "task", "payload")),
 }
 EVENTS = {"INSERT": CREATE, "UPDATE": UPDATE, "DELETE": DELETE}
 

@@ -5,11 +5,11 @@ from contextlib import suppress
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from core.models import OutboxCall
-from core.outbox.drain import drain_task
+from aftercommit.models import OutboxCall
+from aftercommit.worker.drain import drain_task
 from tests.reliability.state import journals
 from tests.reliability.tasks import the_task
-from tests.unit.core import effects
+from tests.unit.aftercommit import effects
 
 PENDING, DEAD = OutboxCall.Status.PENDING, OutboxCall.Status.DEAD
 NAMES = ["a", "b", "c"]

@@ -6,8 +6,8 @@ import pytest
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from tests.unit.core import effects
-from tests.unit.core.conftest import _nothing_known  # noqa: F401  # a fixture
+from tests.unit.aftercommit import effects
+from tests.unit.aftercommit.conftest import _nothing_known  # noqa: F401  # a fixture
 
 
 @pytest.fixture(autouse=True)

@@ -8,10 +8,10 @@ from django.db import OperationalError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F
 
-from core.models import OutboxBatch, OutboxCall
-from core.outbox.claim import claim_batch
-from core.outbox.crashes import recover_crashed
-from core.outbox.drain import TRIES, drain_all, drain_task
+from aftercommit.models import OutboxBatch, OutboxCall
+from aftercommit.worker.claim import claim_batch
+from aftercommit.worker.crashes import recover_crashed
+from aftercommit.worker.drain import TRIES, drain_all, drain_task
 from tests.reliability.database.calls import (
     NAMES,
     TASKS,
@@ -22,7 +22,7 @@ from tests.reliability.database.calls import (
 )
 from tests.reliability.database.faults import around, once, sqlite_only
 from tests.reliability.tasks import the_task
-from tests.unit.core import effects
+from tests.unit.aftercommit import effects
 
 pytestmark = [pytest.mark.django_db(transaction=True), sqlite_only]
 
@@ -91,7 +91,7 @@ class TestBusy:
     ) -> None:
         """One that can't go on after the claim is no attempt and, once it can, no crash."""
         call_each(kind)
-        around(monkeypatch, "core.outbox.drain.claim_batch", "after", once(busy))()
+        around(monkeypatch, "aftercommit.worker.drain.claim_batch", "after", once(busy))()
         drain_once(kind)
         self.release(other)
         rows = OutboxCall.objects.values_list("attempts", "crashes")

@@ -7,16 +7,16 @@ import pytest
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from aftercommit.models import OutboxCall
+from aftercommit.worker.drain import drain_all, drain_task
 from content.models import Product
-from core.models import OutboxCall
-from core.outbox.drain import drain_all, drain_task
 from tests.connections import at_once
 from tests.reliability import tasks
 from tests.reliability.database.calls import NAMES, call_each, either
 from tests.reliability.database.faults import once, postgres_only, run
 from tests.reliability.state import TIMEOUT
 from tests.reliability.tasks import the_task
-from tests.unit.core import effects
+from tests.unit.aftercommit import effects
 from tests.wait import wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), postgres_only]

@@ -9,14 +9,14 @@ from django.db import OperationalError, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django_celery_results.models import TaskResult
 
-from core.models import OutboxCall
-from core.outbox.call import Call
-from core.outbox.drain import drain_all
-from core.outbox.lease import Lease
+from aftercommit.models import OutboxCall
+from aftercommit.outbox.call import Call
+from aftercommit.worker.drain import drain_all
+from aftercommit.worker.lease import Lease
 from tests.reliability.database.calls import DEAD, NAMES, call_each, drain_once, either
 from tests.reliability.database.faults import around, once, postgres_only, run
 from tests.reliability.state import journals
-from tests.unit.core import effects
+from tests.unit.aftercommit import effects
 
 pytestmark = [pytest.mark.django_db(transaction=True), postgres_only]
 
@@ -35,9 +35,9 @@ class TestCut:
         return cut
 
     STEPS = {
-        "after the claim": ("after", "core.outbox.drain.claim_batch"),
+        "after the claim": ("after", "aftercommit.worker.drain.claim_batch"),
         "in the effect": None,
-        "before the settlement": ("before", "core.outbox.drain.settle_done"),
+        "before the settlement": ("before", "aftercommit.worker.drain.settle_done"),
         "at COMMIT": ("before", "django.db.backends.base.base.debug_transaction"),
     }
 
@@ -66,7 +66,7 @@ class TestCut:
         self, monkeypatch: pytest.MonkeyPatch, cut: Callable[[], None], kind: str
     ) -> None:
         """A drain that can't claim leaves all to the next one."""
-        around(monkeypatch, "core.outbox.drain.claim_batch", "before", once(cut))()
+        around(monkeypatch, "aftercommit.worker.drain.claim_batch", "before", once(cut))()
         call_each(kind)
         with suppress(OperationalError):
             drain_all()
@@ -125,7 +125,7 @@ class TestCut:
         if step == "in the effect":
             effects.act("a", lambda name: cut())
         else:
-            arm = around(monkeypatch, "core.outbox.drain.Lease", "before", once(cut))
+            arm = around(monkeypatch, "aftercommit.worker.drain.Lease", "before", once(cut))
             effects.act("a", lambda name: arm())
         effects.send_outside.delay_on_commit("a")
         report = drain_all()

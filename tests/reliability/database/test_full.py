@@ -8,14 +8,14 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 
+from aftercommit.models import OutboxCall
 from content.models import Article, Comment, Product
-from core.models import OutboxCall
 from tests.factories import ArticleFactory, UserFactory
 from tests.reliability import tasks
 from tests.reliability.database.calls import PENDING, call_each, check_untouched, drain_once
 from tests.reliability.database.faults import postgres_only, run, sqlite_only
 from tests.reliability.state import journals
-from tests.unit.core import effects
+from tests.unit.aftercommit import effects
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,7 +39,7 @@ class TestFull:
             CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
                 RAISE EXCEPTION 'could not extend file' USING ERRCODE = '{sqlstate}';
             END $$;
-            CREATE TRIGGER refuse BEFORE INSERT ON core_outboxcall
+            CREATE TRIGGER refuse BEFORE INSERT ON aftercommit_outboxcall
                 FOR EACH ROW EXECUTE FUNCTION refuse();
             """,
         )
@@ -78,7 +78,7 @@ class TestFull:
         """A drain whose effects don't fit on the disk leaves its calls for later, as they are."""
         call_each()
         self.refuse("53100")
-        run(connection, "ALTER TABLE core_outboxcall DISABLE TRIGGER refuse")
+        run(connection, "ALTER TABLE aftercommit_outboxcall DISABLE TRIGGER refuse")
         run(
             connection,
             "CREATE TRIGGER refuse BEFORE INSERT ON auth_group "

@@ -8,8 +8,8 @@ import pytest
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
+from aftercommit.models import OutboxCall
 from content.models import Article
-from core.models import OutboxCall
 from core.stack.postgres_server import PostgresServer
 from tests.celery_engine.project import WorkerProcess
 from tests.factories import ArticleFactory

@@ -7,12 +7,12 @@ from django.contrib.auth.models import Group
 from django.db import OperationalError, connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from core.models import OutboxCall
-from core.outbox.drain import drain_all
+from aftercommit.models import OutboxCall
+from aftercommit.worker.drain import drain_all
 from tests.reliability.database.calls import DEAD, call_each, either
 from tests.reliability.database.faults import postgres_only, run
 from tests.reliability.state import TIMEOUT, journals
-from tests.unit.core import effects
+from tests.unit.aftercommit import effects
 
 pytestmark = [pytest.mark.django_db(transaction=True), postgres_only]
 
@@ -58,7 +58,7 @@ class TestTimeout:
     def test_request(self, other: BaseDatabaseWrapper) -> None:
         """A transaction whose calls can't be written in time fails as one."""
         other.set_autocommit(False)
-        run(other, "LOCK TABLE core_outboxcall IN EXCLUSIVE MODE")
+        run(other, "LOCK TABLE aftercommit_outboxcall IN EXCLUSIVE MODE")
         with (
             pytest.raises(OperationalError, match="statement timeout"),
             transaction.atomic(),

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from django.db.models import Model
 
+from aftercommit.worker.drain import drain_all
 from audit.models import AuditLog
-from core.outbox.drain import drain_all
 
 
 @pytest.fixture

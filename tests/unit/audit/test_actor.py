@@ -8,10 +8,10 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
+from aftercommit.context import Context, use
+from aftercommit.worker.drain import drain_all
 from audit.models import AuditLog
 from content.models import Product
-from core.context import Context, use
-from core.outbox.drain import drain_all
 from tests.factories import ProductFactory, UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)

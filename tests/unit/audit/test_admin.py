@@ -6,8 +6,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from aftercommit.worker.drain import drain_all
 from audit.models import AuditLog
-from core.outbox.drain import drain_all
 from tests.factories import ProductFactory, UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -60,7 +60,7 @@ def test_list_can_be_filtered_and_searched(admin: Client) -> None:
 def test_models_that_the_list_can_be_narrowed_to(admin: Client) -> None:
     """Those that are audited, and those whose rows operators act on in the admin."""
     text = admin.get(LIST).text
-    for model in ("content.product", "core.outboxcall", "notifications.delivery"):
+    for model in ("content.product", "aftercommit.outboxcall", "notifications.delivery"):
         assert f'href="?model={model}"' in text
     assert "model=notifications.follow" not in text
 

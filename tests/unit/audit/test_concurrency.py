@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from django.db import transaction
 
+from aftercommit.worker.drain import drain_all
 from audit.models import AuditLog
 from content.models import Article, Author
 from content.signals import article_published
-from core.outbox.drain import drain_all
 from tests.connections import at_once
 from tests.factories import ArticleFactory, AuthorFactory
 

@@ -6,9 +6,9 @@ from unittest.mock import patch
 import pytest
 from django.db.models import Model
 
+from aftercommit.models import OutboxCall
 from audit.models import AuditLog
 from content.models import Author, Comment, Product
-from core.models import OutboxCall
 from tests.factories import AuthorFactory, CommentFactory, ProductFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -8,17 +8,17 @@ from django.db import DatabaseError, connection
 from django.test import Client
 from django.urls import reverse
 
+from aftercommit.models import OutboxCall
+from aftercommit.operations.operate import discard_calls, retry_calls
+from aftercommit.worker.drain import drain_all
 from audit import receivers
 from audit.models import AuditLog
-from core.models import OutboxCall
-from core.outbox.drain import drain_all
-from core.outbox.operate import discard_calls, retry_calls
 from tests.factories import UserFactory
-from tests.unit.core.calls import MAKE_GROUP, Status, make_call
+from tests.unit.aftercommit.calls import MAKE_GROUP, Status, make_call
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-LIST = reverse("admin:core_outboxcall_changelist")
+LIST = reverse("admin:aftercommit_outboxcall_changelist")
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def operate(client: Client, action: str, *calls: OutboxCall) -> None:
 def logs() -> list[AuditLog]:
     """The entries about calls, oldest first, once they are written."""
     drain_all()
-    return list(AuditLog.objects.filter(model_label="core.outboxcall").order_by("call_id"))
+    return list(AuditLog.objects.filter(model_label="aftercommit.outboxcall").order_by("call_id"))
 
 
 def test_retry(client: Client, staff: User) -> None:
@@ -125,7 +125,7 @@ def test_atomic(operation: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert call.status == Status.DEAD
     # Nor if the log's call can't be stored, which happens as late as at the COMMIT.
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("core.db.hook.store_calls", fail)
+        patch.setattr("aftercommit.db.hook.store_calls", fail)
         with pytest.raises(DatabaseError, match="disk full"):
             operation(OutboxCall.objects.all())
     connection.close()
@@ -140,7 +140,7 @@ def test_in_the_log_s_admin(client: Client, staff: User) -> None:
     operate(client, "discard", call)
     (log,) = logs()
     address = reverse("admin:audit_auditlog_changelist")
-    response = client.get(address, {"model": "core.outboxcall"})
+    response = client.get(address, {"model": "aftercommit.outboxcall"})
     assert list(response.context["cl"].result_list) == [log]
     page = client.get(reverse("admin:audit_auditlog_change", args=[log.pk])).text
     assert f'<th scope="row">task</th><td>{MAKE_GROUP}</td>' in page

@@ -13,10 +13,10 @@ from django.db import connection, transaction
 from django.db.models import F, Model, Value
 from django.db.models.functions import Upper
 
+from aftercommit.models import OutboxCall
+from aftercommit.worker.drain import drain_all
 from audit.models import AuditLog
 from content.models import Article, Author, Comment, Product, Profile
-from core.models import OutboxCall
-from core.outbox.drain import drain_all
 from tests.factories import (
     ArticleFactory,
     AuthorFactory,

@@ -8,13 +8,13 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 
+from aftercommit.context import Context
+from aftercommit.models import OutboxCall
+from aftercommit.outbox.call import Call
+from aftercommit.worker.drain import drain_all
 from audit.models import AuditLog
 from audit.tasks import write_audit_logs
 from content.models import Product
-from core.context import Context
-from core.models import OutboxCall
-from core.outbox.call import Call
-from core.outbox.drain import drain_all
 from tests.factories import ProductFactory, UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)

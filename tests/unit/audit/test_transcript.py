@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from aftercommit.worker.drain import drain_all
 from audit.models import AuditLog
 from content.models import Product
-from core.outbox.drain import drain_all
 
 pytestmark = pytest.mark.django_db(transaction=True, reset_sequences=True)
 

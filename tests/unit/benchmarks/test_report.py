@@ -95,7 +95,7 @@ def test_statements_are_those_of_the_contender_without_begin_and_commit() -> Non
         "[bench_bare] DETAIL:  parameters: $1 = 'x'\n"
         "[bench_other] LOG:  statement: SELECT 1\n"
         "[bench_bare] LOG:  statement: \n"
-        "        INSERT INTO core_outboxcall\n"
+        "        INSERT INTO aftercommit_outboxcall\n"
         "[bench_bare] LOG:  statement: COMMIT\n"
         "[bench_bare] LOG:  statement: BEGIN; SELECT 1\n"
     )

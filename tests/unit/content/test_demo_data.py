@@ -1,24 +1,18 @@
-"""``manage.py demo_data``, and the passwords that earlier versions published."""
+"""``manage.py demo_data``."""
 
-import importlib
 import io
-import logging
 import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.core.management import call_command
-from django.db import connection
 
+from aftercommit.worker.drain import drain_all
 from content import demo
 from content.models import Article, Author, Category, Comment, Product
-from core.outbox.drain import drain_all
-
-migration = importlib.import_module("content.migrations.0002_published_passwords")
 
 NAMES = [login.username for login in demo.LOGINS if login.can_log_in]
 
@@ -39,11 +33,6 @@ def run() -> dict[str, str]:
     return dict(line.split(maxsplit=1) for line in lines)
 
 
-def migrate() -> None:
-    """Take away the published passwords, as the migration does."""
-    migration.replace_published_passwords(apps, connection.schema_editor())
-
-
 @pytest.mark.django_db
 class TestDemoData:
     """The data, and who can log in."""
@@ -61,7 +50,6 @@ class TestDemoData:
         """The passwords are made up, and others in another installation."""
         first = run()
         assert len(set(first.values())) == len(NAMES)
-        assert {*first.values()}.isdisjoint(migration.PUBLISHED.values())
         User.objects.all().delete()
         settings.VAR_DIR = var_dir / "other"
         settings.VAR_DIR.mkdir()
@@ -98,44 +86,8 @@ class TestDemoData:
             if not login.can_log_in:
                 assert not User.objects.get(username=login.username).has_usable_password()
 
-
-@pytest.mark.django_db
-class TestPublishedPasswords:
-    """A database that an earlier version put demo data into."""
-
-    @pytest.fixture(autouse=True)
-    def _earlier(self) -> None:
-        for name, password in migration.PUBLISHED.items():
-            User.objects.create_user(name, password=password)
-
-    def test_taken_away(self, caplog: pytest.LogCaptureFixture) -> None:
-        """Nobody logs in with them any more, which is said in a sentence for each user."""
-        with caplog.at_level(logging.WARNING):
-            migrate()
-        for name, password in migration.PUBLISHED.items():
-            assert authenticate(username=name, password=password) is None
-            assert any(f"manage.py changepassword {name}" in each for each in caplog.messages)
-        assert len(caplog.messages) == len(migration.PUBLISHED)
-
-    def test_others_stay(self) -> None:
-        """A password that somebody changed stays, as do those of others."""
-        user = User.objects.get(username="admin")
-        user.set_password("of-my-own")
-        user.save()
-        User.objects.create_user("ann", password=migration.PUBLISHED["admin"])
-        migrate()
-        assert authenticate(username="admin", password="of-my-own") is not None
-        assert authenticate(username="ann", password=migration.PUBLISHED["admin"]) is not None
-
-    def test_replaced(self) -> None:
-        """``demo_data`` gives new ones to these users."""
-        migrate()
-        for name, words in run().items():
-            assert authenticate(username=name, password=words.split()[0]) is not None
-
     def test_locked_out(self) -> None:
-        """It gives none to a user that somebody locks out later."""
-        migrate()
+        """It gives no password to a user that somebody locks out later."""
         run()
         user = User.objects.get(username="admin")
         user.set_unusable_password()

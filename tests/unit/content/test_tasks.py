@@ -8,12 +8,12 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from aftercommit.models import OutboxCall
+from aftercommit.outbox.task import find_task
+from aftercommit.worker.drain import drain_all, drain_task
 from content import tasks
 from content.models import Article, Author, Category
 from content.signals import article_viewed
-from core.models import OutboxCall
-from core.outbox.drain import drain_all, drain_task
-from core.outbox.task import find_task
 from tests.connections import another, at_once
 from tests.factories import ArticleFactory, AuthorFactory, CategoryFactory, UserFactory
 

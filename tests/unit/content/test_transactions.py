@@ -9,13 +9,13 @@ from django.db.models.signals import post_save
 from django.test import Client
 from django.urls import reverse
 
+from aftercommit.models import OutboxCall
+from aftercommit.worker.drain import drain_all
 from content.models import Article, Author, Profile
-from core.models import OutboxCall
-from core.outbox.drain import drain_all
 from notifications.models import Follow
 from tests.connections import another
 from tests.factories import ArticleFactory, CategoryFactory
-from tests.unit.core.observe import receiver_of, statements
+from tests.unit.aftercommit.observe import receiver_of, statements
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -81,7 +81,9 @@ class TestReading:
         Article.objects.update(status=Article.Status.PUBLISHED)
         with statements() as run:
             client.get(article.get_absolute_url())
-        assert [each for each in run if not each.startswith("SELECT")] == ["INSERT core_outboxcall"]
+        assert [each for each in run if not each.startswith("SELECT")] == [
+            "INSERT aftercommit_outboxcall"
+        ]
         drain_all()
         article.refresh_from_db()
         assert article.view_count == 1
@@ -98,7 +100,7 @@ class TestWriting:
             assert client.post(url, DATA | {"status": "published"}).status_code == 302
         changes = run[run.index("BEGIN") : run.index("COMMIT")]
         assert changes[1] == "SELECT content_article"
-        assert changes[-1] == "INSERT core_outboxcall"
+        assert changes[-1] == "INSERT aftercommit_outboxcall"
         assert run.count("BEGIN") == 1
 
     @pytest.mark.parametrize("action", ACTIONS)

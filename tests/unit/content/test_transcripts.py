@@ -7,8 +7,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from aftercommit.worker.drain import drain_all
 from content.models import Article, Comment, Profile
-from core.outbox.drain import drain_all
 from tests.factories import AuthorFactory, CategoryFactory, UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -16,8 +16,8 @@ from tests.demo.truth import truths
 from tests.wait import wait_for
 
 SCHEMA = """
-    CREATE TABLE core_outboxcall (id INTEGER PRIMARY KEY, task, status);
-    CREATE TABLE core_outboxbatch (id INTEGER PRIMARY KEY, task);
+    CREATE TABLE aftercommit_outboxcall (id INTEGER PRIMARY KEY, task, status);
+    CREATE TABLE aftercommit_outboxbatch (id INTEGER PRIMARY KEY, task);
     CREATE TABLE audit_auditlog (
         id INTEGER PRIMARY KEY, request_id, model_label, action, object_id, object_repr,
         user_label, changes
@@ -130,10 +130,10 @@ class TestLook:
         self, system: System, observer: Observer
     ) -> None:
         before = observer.last.began
-        system.write("INSERT INTO core_outboxcall VALUES (1, 'task', 'pending')")
+        system.write("INSERT INTO aftercommit_outboxcall VALUES (1, 'task', 'pending')")
         observer.look()
         assert not observer.is_settled_since(before)
-        system.write("DELETE FROM core_outboxcall")
+        system.write("DELETE FROM aftercommit_outboxcall")
         observer.look()
         assert observer.is_settled_since(before)
         assert not observer.is_settled_since(observer.last.began)
@@ -152,8 +152,8 @@ class TestThread:
         self, system: System, observer: Observer
     ) -> None:
         with observer:
-            system.write("DROP TABLE core_outboxcall")
-            with pytest.raises(sqlite3.OperationalError, match="core_outboxcall"):
+            system.write("DROP TABLE aftercommit_outboxcall")
+            with pytest.raises(sqlite3.OperationalError, match="aftercommit_outboxcall"):
                 wait_for(lambda: observer.is_settled_since(float("inf")))
 
 
@@ -175,7 +175,7 @@ class TestTruths:
         system.write("INSERT INTO notifications_delivery VALUES (1, '<1@x>', 'eve', 'sent')")
 
     def test_call_that_failed_for_good_is_found(self, system: System, wrong: list[str]) -> None:
-        system.write("INSERT INTO core_outboxcall VALUES (1, 'audit.tasks.write', 'dead')")
+        system.write("INSERT INTO aftercommit_outboxcall VALUES (1, 'audit.tasks.write', 'dead')")
         wrong.append("1 of audit.tasks.write: dead")
 
     def test_wrong_counter_is_found(self, system: System, wrong: list[str]) -> None:

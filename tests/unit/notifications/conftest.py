@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 from django.db.models.functions import Now
 
-from core.models import OutboxCall
-from core.outbox.drain import drain_all
-from core.outbox.report import Report
+from aftercommit.models import OutboxCall
+from aftercommit.worker.drain import drain_all
+from aftercommit.worker.report import Report
 from notifications.tasks import send_delivery
 from tests.mailbox import mail_server  # noqa: F401  # a fixture
 

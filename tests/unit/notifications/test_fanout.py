@@ -13,9 +13,9 @@ from django.core.serializers import serialize
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from aftercommit.models import OutboxCall
+from aftercommit.worker.report import Report
 from content.models import Article, Comment
-from core.models import OutboxCall
-from core.outbox.report import Report
 from notifications import tasks
 from notifications.models import Delivery, Follow
 from tests.factories import (
@@ -196,7 +196,9 @@ class TestArticlePublished:
             tasks.notify_followers.run(article_id=article.pk, event_id="one")
         assert Delivery.objects.values("recipient").distinct().count() == 1200
         assert OutboxCall.objects.filter(task=tasks.send_delivery.name).count() == 1200
-        stored = [each for each in queries if "core_outboxcall (id, task, payload" in each["sql"]]
+        stored = [
+            each for each in queries if "aftercommit_outboxcall (id, task, payload" in each["sql"]
+        ]
         assert len(stored) == 1
         assert len(queries) < 60
 

@@ -8,10 +8,10 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from core.outbox.health import check_health
+from aftercommit.operations.health import check_health
 from notifications.health import check_deliveries
 from notifications.models import Delivery
-from tests.unit.core.observe import statements
+from tests.unit.aftercommit.observe import statements
 from tests.unit.notifications.made import make_delivery
 
 pytestmark = pytest.mark.django_db(transaction=True)

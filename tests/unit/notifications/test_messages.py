@@ -6,8 +6,8 @@ from email.message import EmailMessage
 import pytest
 from django.test import override_settings
 
+from aftercommit.worker.report import Report
 from content.models import Article
-from core.outbox.report import Report
 from notifications.models import Delivery, Follow
 from tests.factories import ArticleFactory, CategoryFactory, CommentFactory, UserFactory
 from tests.mailbox import MailServer

@@ -11,11 +11,11 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client, override_settings
 from django.urls import reverse
 
+from aftercommit.models import OutboxCall
+from aftercommit.operations.operate import discard_calls
+from aftercommit.worker.report import Report
+from aftercommit.worker.revoke import revoke_calls
 from audit.models import AuditLog
-from core.models import OutboxCall
-from core.outbox.operate import discard_calls
-from core.outbox.report import Report
-from core.outbox.revoke import revoke_calls
 from notifications import sending
 from notifications.models import Delivery
 from notifications.operate import CANCEL, MARK_SENT, SEND_AGAIN

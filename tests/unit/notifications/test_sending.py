@@ -8,9 +8,9 @@ from unittest.mock import patch
 import pytest
 from django.test import override_settings
 
+from aftercommit.models import OutboxCall
+from aftercommit.worker.report import Report
 from content.models import Article, Comment
-from core.models import OutboxCall
-from core.outbox.report import Report
 from notifications import sending
 from notifications.models import Delivery, Follow
 from notifications.smtp import EmailBackend

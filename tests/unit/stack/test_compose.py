@@ -29,7 +29,7 @@ def test_secrets_are_made_up_for_each_installation() -> None:
 
 def test_make_env_keeps_them_from_others(tmp_path: Path) -> None:
     """``make .env`` makes the file once, readable by its owner only."""
-    for name in ("core", "requirements"):
+    for name in ("aftercommit", "core", "requirements"):
         (tmp_path / name).symlink_to(ROOT / name)
     shutil.copy(ROOT / "Makefile", tmp_path)
     texts = []

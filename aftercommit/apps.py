@@ -1,0 +1,20 @@
+"""Registers the system checks and the worker's sweep."""
+
+from django.apps import AppConfig
+
+
+class AftercommitConfig(AppConfig):
+    """The outbox: durable calls of Celery tasks, in the transaction that makes them."""
+
+    name = "aftercommit"
+    verbose_name = "Outbox"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the checks, the library's tasks and what belongs to a worker's life."""
+        from aftercommit import checks  # noqa: F401  # registers itself
+        from aftercommit.outbox import checks as outbox_checks  # noqa: F401  # so does this
+        from aftercommit.outbox.signatures import extend_signatures
+        from aftercommit.worker import draining, reconnect, sweep  # noqa: F401  # tasks, the worker's signals
+
+        extend_signatures()

@@ -1,0 +1,78 @@
+"""System checks: each misconfiguration that would break the guarantee, named."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.models import Model
+
+from aftercommit.conf import conf
+from aftercommit.redis.cache import integer_cache
+from aftercommit.tracking.auditable import AuditableMixin
+
+
+@register()
+def check_hook(**kwargs: Any) -> list[CheckMessage]:
+    """Each database's ENGINE has the commit hook."""
+    return list(_without_hook())
+
+
+def _without_hook() -> Iterator[CheckMessage]:
+    for alias in connections:
+        if getattr(connections[alias], "has_outbox", False):
+            continue
+        engine = connections[alias].settings_dict["ENGINE"]
+        level = Error if alias == DEFAULT_DB_ALIAS else Warning
+        yield level(
+            f"Database {alias!r} has the ENGINE {engine!r}, which stores no calls before COMMIT.",
+            hint="Set ENGINE to 'aftercommit.db.postgresql', 'aftercommit.db.mysql' or "
+            "'aftercommit.db.sqlite3'. Without it, a call is lost if the process dies just after "
+            "the commit.",
+            id="aftercommit.E001" if level is Error else "aftercommit.W001",
+        )
+
+
+@register()
+def check_cache(**kwargs: Any) -> list[CheckMessage]:
+    """Return what is wrong with the cache by which the outbox knows which tasks are woken."""
+    alias = conf().CACHE
+    if alias not in settings.CACHES:
+        return [
+            Error(
+                f"OUTBOX_CACHE names {alias!r}, and CACHES has {', '.join(settings.CACHES)}.",
+                hint="Add this alias to CACHES, with a Redis that all processes share.",
+                id="aftercommit.E003",
+            )
+        ]
+    backend = str(settings.CACHES[alias]["BACKEND"])
+    if integer_cache(alias):
+        return []
+    return [
+        Warning(
+            f"The cache {alias!r} is {backend!r}: not Django's RedisCache, so that the outbox "
+            "doesn't use it. Other caches are each process's own, or unpickle what they read.",
+            hint="Add an alias with 'BACKEND': 'aftercommit.redis.cache.RedisCache' and the "
+            "address of a Redis to CACHES, and name the alias in OUTBOX_CACHE. Without it, each "
+            "process sends wake-ups of its own, most of them for nothing.",
+            id="aftercommit.W003",
+        )
+    ]
+
+
+@register(Tags.models)
+def check_mixin_order(**kwargs: Any) -> list[CheckMessage]:
+    """AuditableMixin comes before Model, or Model's save() wins."""
+    return [
+        Error(
+            f"{model._meta.label} names AuditableMixin after models.Model, whose save() wins.",
+            hint=f"Write class {model.__name__}(AuditableMixin, models.Model).",
+            obj=model,
+            id="aftercommit.E004",
+        )
+        for model in apps.get_models()
+        if issubclass(model, AuditableMixin)
+        and model.__mro__.index(AuditableMixin) > model.__mro__.index(Model)
+    ]

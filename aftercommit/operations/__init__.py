@@ -1,0 +1,1 @@
+"""What operators look at and do: for the admin, the command and the health pages."""

@@ -1,0 +1,89 @@
+"""What travels with a call beside its actor: a tenant, the language, a trace (OUTBOX_CONTEXT)."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any, Protocol
+
+from django.core.signals import setting_changed
+from django.dispatch import receiver
+from django.utils import translation
+from django.utils.module_loading import import_string
+
+from aftercommit.conf import conf
+
+logger = logging.getLogger(__name__)
+
+
+class Carrier(Protocol):
+    """Takes a value from where a call is made to where the call runs.
+
+    Both methods may raise: then the call isn't made, or has failed. It would have the effect of
+    another tenant, say.
+    """
+
+    def capture(self) -> Any:
+        """Return the value, of JSON's types, for a call that is made here; None for nothing."""
+
+    def restore(self, value: Any) -> AbstractContextManager[Any]:
+        """Return a block in which the value holds."""
+
+
+class Language:
+    """The language that Django's translations are in."""
+
+    def capture(self) -> str | None:
+        """Return the code of the active language."""
+        return translation.get_language()
+
+    def restore(self, value: str) -> AbstractContextManager[Any]:
+        """Return a block in which the language is active."""
+        return translation.override(value)
+
+
+class Carriers:
+    """The carriers that ``OUTBOX_CONTEXT`` names, made when they are first used."""
+
+    in_use: bool
+    """Whether there are any: no more than this is asked in the request where there are none."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Read the setting again, at the next use."""
+        self._carriers: dict[str, Carrier] | None = None
+        self.in_use = True
+
+    def capture(self) -> dict[str, Any]:
+        """Return what the carriers take along from here, by their names."""
+        values = {name: carrier.capture() for name, carrier in self._get().items()}
+        return {name: value for name, value in values.items() if value is not None}
+
+    @contextmanager
+    def restored(self, values: Mapping[str, Any]) -> Iterator[None]:
+        """Have what was taken along hold in the block."""
+        with ExitStack() as stack:
+            for name, value in (values or {}).items():
+                if name in self._get():
+                    stack.enter_context(self._get()[name].restore(value))
+                else:
+                    logger.warning("A call has %r with it, which OUTBOX_CONTEXT doesn't name", name)
+            yield
+
+    def _get(self) -> dict[str, Carrier]:
+        if self._carriers is None:
+            names = conf().CONTEXT
+            self._carriers = {name: import_string(path)() for name, path in names.items()}
+            self.in_use = bool(names)
+        return self._carriers
+
+
+carriers = Carriers()
+
+
+@receiver(setting_changed)
+def setting_changed_read_again(setting: str, **kwargs: Any) -> None:
+    """Read the setting again after a test has changed it."""
+    if setting == "OUTBOX_CONTEXT":
+        carriers.reset()

@@ -1,0 +1,132 @@
+"""System checks of tasks and of the outbox's settings: what would be ignored, or is not durable."""
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+from celery import current_app
+from celery.contrib.django.task import DjangoTask
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Info, Warning, register
+from django.utils.module_loading import autodiscover_modules, import_string
+
+from aftercommit.conf import Conf, conf
+from aftercommit.outbox.calling import check_expires, check_runnable
+from aftercommit.outbox.task import OutboxTask
+
+SHOWN = 10
+"""How many tasks a message names."""
+
+LIBRARY = ("celery.", "aftercommit.")
+"""How the names of tasks begin that nobody calls durably."""
+
+EVENTS = ("failures", "all", "none")
+
+
+@register()
+def check_tasks(**kwargs: Any) -> list[CheckMessage]:
+    """Each task's ``delay_on_commit`` is durable, and its options hold for durable calls."""
+    return [*_not_durable(), *_not_runnable(), *_not_json(), *_not_expiring()]
+
+
+@register()
+def check_settings(**kwargs: Any) -> list[CheckMessage]:
+    """Each setting is one that there is, with a value that it can have."""
+    return [*_unknown_settings(), *_bad_settings()]
+
+
+def own_tasks() -> list[Any]:
+    """Return the registered tasks, Celery's and the library's own left out."""
+    autodiscover_modules("tasks")
+    tasks = sorted(current_app.tasks.items())
+    return [task for name, task in tasks if not name.startswith(LIBRARY)]
+
+
+def _not_durable() -> Iterator[CheckMessage]:
+    others = [task for task in own_tasks() if not isinstance(task, OutboxTask)]
+    lossy = [task.name for task in others if isinstance(task, DjangoTask)]
+    if lossy:
+        yield Warning(
+            f"delay_on_commit of these tasks is Celery's, which isn't durable: {_names(lossy)}.",
+            hint="Make the app with Celery(…, task_cls='aftercommit.outbox.task:OutboxTask'), give "
+            "the task base=OutboxTask, or call it by "
+            "aftercommit.outbox.calling.call_on_commit(task, …).",
+            id="aftercommit.W010",
+        )
+    if plain := [task.name for task in others if not isinstance(task, DjangoTask)]:
+        yield Info(
+            f"These tasks have no delay_on_commit: {_names(plain)}.",
+            hint="Call them durably by aftercommit.outbox.calling.call_on_commit(task, …).",
+            id="aftercommit.I011",
+        )
+
+
+def _not_runnable() -> Iterator[CheckMessage]:
+    for task in own_tasks():
+        try:
+            check_runnable(task)
+        except TypeError as error:
+            yield Warning(
+                f"{error}",
+                hint="Until then delay_on_commit raises TypeError for it.",
+                obj=task.name,
+                id="aftercommit.W012",
+            )
+
+
+def _not_json() -> Iterator[CheckMessage]:
+    for task in own_tasks():
+        if isinstance(task, OutboxTask) and task.serializer not in (None, "json"):
+            yield Warning(
+                f"{task.name} has serializer={task.serializer!r}; durable calls are stored in the "
+                "JSON of Celery's serializer.",
+                hint="Pass it what JSON can carry, and drop the option, or call it by delay().",
+                id="aftercommit.W013",
+            )
+
+
+def _not_expiring() -> Iterator[CheckMessage]:
+    for task in own_tasks():
+        try:
+            if task.expires is not None:
+                check_expires(task.name, task.expires)
+        except TypeError as error:
+            yield Error(f"{error}", hint="Give expires a number of seconds.", id="aftercommit.E014")
+
+
+def _unknown_settings() -> Iterator[CheckMessage]:
+    known = {f"OUTBOX_{field.name}" for field in fields(Conf)}
+    given = {name for name in dir(settings) if name.startswith("OUTBOX_")}
+    for name in sorted(given - known):
+        yield Warning(
+            f"There is no setting {name}.",
+            hint=f"These are known: {', '.join(sorted(known))}.",
+            id="aftercommit.W015",
+        )
+
+
+def _bad_settings() -> Iterator[CheckMessage]:
+    if conf().EVENTS not in EVENTS:
+        yield Error(
+            f"OUTBOX_EVENTS={conf().EVENTS!r} is not one of {', '.join(EVENTS)}.",
+            id="aftercommit.E016",
+        )
+    for name, path in conf().CONTEXT.items():
+        try:
+            carrier = import_string(path)
+        except ImportError as error:
+            carrier, why = None, str(error)
+        else:
+            why = "it has no methods capture() and restore()"
+        if not (inspect.isclass(carrier) and {"capture", "restore"} <= set(dir(carrier))):
+            yield Error(
+                f"OUTBOX_CONTEXT[{name!r}]={path!r} is no carrier: {why}.",
+                hint="Name a class such as aftercommit.outbox.carriers.Language.",
+                id="aftercommit.E017",
+            )
+
+
+def _names(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

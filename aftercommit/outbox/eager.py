@@ -1,0 +1,70 @@
+"""Calls without a worker: Celery's ``task_always_eager``, for tests and for the first steps.
+
+A call then runs in the process that commits, right after the commit, and is no row. Like Celery's
+own eager tasks it is not durable.
+"""
+
+from typing import Any
+
+from django.core.signals import setting_changed
+from django.db import transaction
+from django.dispatch import receiver
+
+from aftercommit.context import use
+from aftercommit.outbox.call import Call
+from aftercommit.outbox.carriers import carriers
+
+SETTING = "task_always_eager"
+
+_configured: dict[Any, bool] = {}
+"""For each Celery app, what its configuration said when it was last read."""
+
+
+class EagerCall:
+    """The on_commit callback of a call that runs at once."""
+
+    __slots__ = ("call", "task")
+
+    def __init__(self, task: Any, call: Call) -> None:
+        self.task = task
+        self.call = call
+
+    def __call__(self) -> None:
+        """Run the call as ``task.apply()`` does, in its context.
+
+        Raises what the function raises if ``task_eager_propagates`` says so.
+        """
+        call = self.call
+        call.decode()
+        batch = getattr(self.task, "batch", False)
+        args, kwargs = ([[call]], {}) if batch else (call.args, call.kwargs)
+        with (
+            use(call.context),
+            carriers.restored(call.carried),
+            transaction.atomic(using=call.using),
+        ):
+            options = {name: call.options.get(name) for name in ("headers", "link")}
+            result = self.task.apply(args, kwargs, task_id=call.id, **options)
+            if result.failed():
+                transaction.set_rollback(True, using=call.using)
+
+
+def is_eager(task: Any) -> bool:
+    """Return whether the task's app runs tasks at once.
+
+    The request pays for the answer at each call, so Celery is asked once: to look a setting up
+    costs as much as the call. What is set on ``app.conf`` is seen at once.
+    """
+    app = task.app
+    changed = app.conf.maps[0]
+    if SETTING in changed:
+        return bool(changed[SETTING])
+    if app not in _configured:
+        _configured[app] = bool(app.conf[SETTING])
+    return _configured[app]
+
+
+@receiver(setting_changed)
+def setting_changed_ask_again(**kwargs: Any) -> None:
+    """Ask Celery again after a test has changed a setting."""
+    _configured.clear()

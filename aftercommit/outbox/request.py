@@ -1,0 +1,124 @@
+"""The request of a durable call, and what a task asks for by it: a retry, a replacement."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from celery.app.task import Context
+from celery.canvas import Signature, maybe_signature
+from celery.exceptions import Ignore, Retry
+
+from aftercommit.outbox.call import Call, encode_arguments
+from aftercommit.outbox.calling import start_on_commit
+from aftercommit.outbox.options import Options
+
+FROZEN = ("task_id", "root_id", "parent_id", "reply_to", "replaced_task_nesting")
+"""What Celery writes into the options of a signature that replaces a task. The call that replaces
+a call has an id of its own."""
+
+
+class CallRequest(Context):
+    """Celery's request, of one durable call; of a batch, with its calls.
+
+    Celery's constructor is not run: it looks through all values for headers, which costs more than
+    a short call does.
+    """
+
+    called_directly = False
+    utc = True
+    outbox_calls: Sequence[Call]
+    """The calls that run: one, or a batch."""
+
+    def __init__(self, **values: Any) -> None:
+        self.__dict__ = values
+
+
+def adopt(task: Any) -> None:
+    """Have ``self.retry()`` and ``self.replace()`` of a task of any class mean its durable call.
+
+    Outside durable calls they stay Celery's. ``OutboxTask`` has them as methods.
+    """
+    if "retry" not in vars(task):
+        task.retry = partial(retry, task, task.retry)
+        task.on_replace = partial(replace, task, task.on_replace)
+
+
+def retry(
+    task: Any,
+    celerys: Callable[..., Any],
+    args: Sequence[Any] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
+    exc: Exception | None = None,
+    throw: bool = True,
+    eta: Any = None,
+    countdown: Any = None,
+    max_retries: int | None = None,
+    **options: Any,
+) -> Retry:
+    """Do what ``celerys``, Celery's ``Task.retry``, does; of a durable call, without a message.
+
+    The call's row is put off instead, with the new arguments if any are given. Raises Retry, unless
+    ``throw`` is false, or the error that Celery raises when no retry is left.
+    """
+    calls = task.request.get("outbox_calls")
+    if calls is None:
+        again: Retry = celerys(args, kwargs, exc, throw, eta, countdown, max_retries, **options)
+        return again
+    changed = args is not None or kwargs is not None
+    _check_retry(task, calls, options, changed)
+    limit = Options.of(task).max_retries if max_retries is None else max_retries
+    with _as_eager(task):
+        try:
+            error: Any = celerys(args, kwargs, exc, False, eta, countdown, limit)
+        except Exception as exhausted:
+            for call in calls:
+                call.exhausted = exhausted
+            raise
+    if changed:
+        payload = encode_arguments(task.name, error.sig.args, error.sig.kwargs, calls[0].options)
+        error.payload = payload
+    if throw:
+        raise error from exc
+    for call in calls:
+        call.asked = error
+    return error  # type: ignore[no-any-return]  # what Celery returns has no type
+
+
+def replace(task: Any, celerys: Callable[[Signature], Any], sig: Signature) -> Any:
+    """Do what Celery's ``Task.on_replace`` does; in a durable call, start ``sig`` on commit."""
+    calls = task.request.get("outbox_calls")
+    if calls is None:
+        return celerys(sig)
+    call = calls[0]
+    for link in call.options.get("link", ()):
+        linked: Any = maybe_signature(link, app=task.app)
+        sig.link(linked)
+    for name in FROZEN:
+        sig.options.pop(name, None)
+    start_on_commit(sig, using=call.using)
+    raise Ignore("Replaced by new task")
+
+
+def _check_retry(task: Any, calls: Sequence[Call], options: Any, changed: bool) -> None:
+    if options:
+        raise TypeError(
+            f"{task.name}: self.retry() of a durable call takes args, kwargs, exc, throw, eta, "
+            f"countdown and max_retries, not {', '.join(sorted(options))}."
+        )
+    if changed and Options.of(task).batch:
+        raise TypeError(
+            f"{task.name}: self.retry() of a batch takes no args or kwargs: its calls have their "
+            f"own, and {len(calls)} of them run now. Leave args and kwargs out."
+        )
+
+
+@contextmanager
+def _as_eager(task: Any) -> Iterator[None]:
+    """Have Celery's ``retry`` decide all that it decides, and send nothing."""
+    task.request.is_eager = True
+    try:
+        yield
+    finally:
+        task.request.is_eager = False
+        vars(task).pop("override_max_retries", None)  # Celery leaves it for the next call

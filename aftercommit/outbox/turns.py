@@ -1,0 +1,155 @@
+"""Turns: which drain of a task was the last to begin, and which one was when it was last woken.
+
+They are integers in Redis, by which processes agree that one wake-up is enough. Whatever else
+stands there is read as "not known", and so is everything while Redis doesn't answer. A wake-up is
+sent then: a needless one costs a message, and one that is missing costs time.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from functools import cache
+from itertools import chain
+from math import ceil
+from typing import Any, NamedTuple
+
+from django.core.signals import setting_changed
+from django.dispatch import receiver
+
+from aftercommit.conf import conf
+from aftercommit.redis.cache import RedisCache, integer_cache
+
+logger = logging.getLogger(__name__)
+
+TURN = "outbox_turn"
+"""The header of a wake-up that says which drain of the task was the last to begin."""
+
+SENT = "outbox_sent"
+"""The header of a wake-up that says when it was sent, by the clock of its host."""
+
+FRESH = 1
+"""Seconds for which a wake-up is taken not to be overtaken, which saves a round trip where that
+matters. Hosts whose clocks differ cost a round trip or an empty drain."""
+
+LONGEST = 120
+"""Seconds for which an unanswered wake-up holds back another at most, however many there were."""
+
+PATIENCE = 3
+"""How many unanswered wake-ups are taken for lost, as a broker that fails over loses some in a row.
+The ones after them are taken for such that nobody is there to hear."""
+
+MOST = 16
+"""How many unanswered wake-ups are told apart. By then ``LONGEST`` is reached."""
+
+Target = tuple[str, str]
+"""A database's alias and a task's name."""
+
+
+class Turn(NamedTuple):
+    """The last drain of a task that began, and the wake-ups sent since then."""
+
+    begun: int = 0
+    """When the drain began, in nanoseconds: the turn's name. 0 if not known."""
+
+    woken: int | None = None
+    """Which drain had begun last when a wake-up was last sent. None if that was long ago."""
+
+    unanswered: int = 0
+    """How many wake-ups were sent since the drain began, and held back others in vain."""
+
+    is_old: bool = False
+    """Whether drains may have begun since the turn was looked up."""
+
+    @property
+    def is_woken(self) -> bool:
+        """Return whether a wake-up is under way, so that another would do nothing."""
+        return self.woken == self.begun
+
+
+def turns(targets: Iterable[Target]) -> dict[Target, Turn]:
+    """Return each task's turn. Asks Redis once, or not at all for no tasks."""
+    keys = {target: _keys(target) for target in targets}
+    found = _get([*chain.from_iterable(keys.values())])
+    return {target: _turn(*map(found.get, names)) for target, names in keys.items()}
+
+
+def begin_turn(using: str, task: str) -> None:
+    """Have the wake-ups sent so far be overtaken by the drain that begins now, and allow the next.
+
+    To be called before the drain looks what is due.
+    """
+    turn, _, _ = _keys((using, task))
+    _set(turn, time.time_ns(), None)
+
+
+def hold_back(using: str, task: str, turn: Turn) -> None:
+    """Hold back other wake-ups, since one was sent in this turn.
+
+    Until a drain begins, or for OUTBOX_WAKE_TTL seconds. Once ``PATIENCE`` wake-ups were not
+    answered, each holds back for twice as long, so that a queue that nobody reads grows slowly.
+    """
+    _, flag, unanswered = _keys((using, task))
+    shortest = conf().WAKE_TTL
+    doubled = max(turn.unanswered - PATIENCE, 0)
+    seconds = min(shortest * 2**doubled, max(shortest, LONGEST))
+    if turn.woken is None:  # else a drain has begun since the last: it answered
+        # Relative to the turn, so that the next turn begins without any.
+        _set(unanswered, turn.begun + min(turn.unanswered + 1, MOST), 2 * max(shortest, LONGEST))
+    _set(flag, turn.begun, seconds)
+
+
+def is_overtaken(using: str, task: str, headers: Mapping[str, Any]) -> bool:
+    """Return whether a drain has begun since the wake-up with these headers was sent.
+
+    That drain has seen what the wake-up was for. While a task is drained for as long as it may,
+    others are sent for it, and each would take its turn from another task. One that was sent just
+    now is not asked about.
+    """
+    turn, sent = headers.get(TURN), headers.get(SENT)
+    if not turn or (isinstance(sent, int | float) and 0 <= time.time() - sent < FRESH):
+        return False
+    begun = turns([(using, task)])[using, task].begun
+    return bool(begun) and begun != turn
+
+
+def _turn(begun: int | None, woken: int | None, unanswered: int | None) -> Turn:
+    begun = begun or 0
+    count = (unanswered or 0) - begun
+    return Turn(begun, woken, count if 0 < count <= MOST else 0)
+
+
+def _keys(target: Target) -> tuple[str, str, str]:
+    using, task = target
+    what = ("turn", "flag", "unanswered")
+    turn, flag, unanswered = (f"outbox:{each}:{using}:{task}" for each in what)
+    return turn, flag, unanswered
+
+
+def _get(keys: list[str]) -> Mapping[str, int | None]:
+    try:
+        redis = _redis()
+        return redis.get_many(keys) if redis and keys else {}
+    except Exception as error:  # noqa: BLE001  # see the module's text
+        logger.debug("Not known which tasks have been woken: %s", error)
+        return {}
+
+
+def _set(key: str, value: int, seconds: float | None) -> None:
+    try:
+        if redis := _redis():
+            redis.set(key, value, seconds and ceil(seconds))
+    except Exception as error:  # noqa: BLE001  # see the module's text
+        logger.debug("%s not set: %s", key, error)
+
+
+@cache
+def _redis() -> RedisCache | None:
+    """Return the process's cache: one for all threads, since Django's would be one for each."""
+    return integer_cache(conf().CACHE)
+
+
+@receiver(setting_changed)
+def setting_changed_forget_cache(setting: str, **kwargs: Any) -> None:
+    """Forget the cache after a test has changed which one it is."""
+    if setting in ("CACHES", "OUTBOX_CACHE"):
+        _redis.cache_clear()

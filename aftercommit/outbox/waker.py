@@ -1,0 +1,152 @@
+"""The thread that sends wake-ups and other messages, so that nobody else waits for the broker."""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
+
+from kombu.exceptions import SerializationError
+
+from aftercommit.outbox.turns import Target, Turn, turns
+
+logger = logging.getLogger(__name__)
+
+PAUSE = 0.01
+"""Seconds between two rounds of wake-ups. What commits in between shares a round: each costs the
+process as much as a request, in which the interpreter's lock is held."""
+
+REST = 1.0
+"""The same while the broker is down."""
+
+MOST_MESSAGES = 1000
+"""How many messages wait for the thread at most."""
+
+OWN_FAULTS = (TypeError, ValueError, LookupError, AttributeError, SerializationError)
+"""Errors of what was to be sent: a queue that isn't configured, say. Any other is the broker's."""
+
+Message = Callable[[], object]
+"""A function that sends something to the broker."""
+
+
+class Waker:
+    """A thread that sends what it is asked for by ``send``. It starts with the first wake-up."""
+
+    def __init__(self, send: Callable[[str, str, Turn], object]) -> None:
+        self._send_wake_up = send
+        self._changed = threading.Condition()
+        self._wanted = threading.Event()
+        self._hurry = threading.Event()
+        self._targets: dict[Target, None] = {}
+        self._messages: deque[Message] = deque(maxlen=MOST_MESSAGES)
+        self._sending = False
+        self._resting = False
+        self._thread: threading.Thread | None = None
+        self._seen: dict[Target, Turn] = {}
+        self._told: set[object] = set()
+        """What was logged as a warning, and isn't again."""
+
+    def wake(self, targets: Iterable[Target]) -> None:
+        """Have each task of ``targets`` woken soon. Returns at once and never raises."""
+        with self._changed:
+            self._targets.update(dict.fromkeys(targets))
+            if self._thread is None:
+                self._start()
+        if not self._wanted.is_set():
+            self._wanted.set()
+
+    def send(self, message: Message) -> None:
+        """Have the function called soon. Returns at once and never raises.
+
+        Drops it while the broker is down, and the oldest one where too many wait.
+        """
+        if self._resting:
+            self._drop(message)
+            return
+        with self._changed:
+            is_full = len(self._messages) == MOST_MESSAGES
+            self._messages.append(message)
+        if is_full:
+            text = "More than %d messages wait to be sent, the oldest are dropped"
+            self._tell("full", text, MOST_MESSAGES)
+        self.wake(())
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until all is sent, ``seconds`` at most. Return whether it is."""
+        self._hurry.set()
+        try:
+            with self._changed:
+                return self._changed.wait_for(self._is_idle, seconds)
+        finally:
+            self._hurry.clear()
+
+    @property
+    def has_started(self) -> bool:
+        """Return whether there ever was something to send."""
+        return self._thread is not None
+
+    def _is_idle(self) -> bool:
+        return not (self._targets or self._messages or self._sending)
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._run, name="outbox-wake", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the interpreter is shutting down; the sweep finds the rows
+            return
+        self._thread = thread
+
+    def _run(self) -> None:
+        while self._wanted.wait():
+            self._wanted.clear()
+            with self._changed:
+                targets, self._targets, self._sending = self._targets, {}, True
+                messages, self._messages = self._messages, deque(maxlen=MOST_MESSAGES)
+            self._send(targets, messages)
+            with self._changed:
+                self._sending = False
+                self._changed.notify_all()
+            self._hurry.wait(REST if self._resting else PAUSE)
+            if not self._resting:
+                self._look_ahead(targets)
+            self._resting = False
+
+    def _send(self, targets: Collection[Target], messages: Iterable[Message]) -> None:
+        """Send all, up to what meets no broker: the others would meet none either."""
+        known = {target: self._seen.pop(target) for target in targets if target in self._seen}
+        known.update(turns(target for target in targets if target not in known))
+        for target, turn in known.items():
+            self._try(partial(self._send_wake_up, *target, turn), target)
+        for message in messages:
+            self._try(message, "message")
+
+    def _look_ahead(self, targets: Collection[Target]) -> None:
+        """Look up now what allows the next wake-ups: without it they go out 0.6 ms later.
+
+        Keep only turns that allow sending. One that forbids it may be stale.
+        """
+        for target, turn in turns(targets).items():
+            if not turn.is_woken:
+                self._seen[target] = turn._replace(is_old=True)
+
+    def _try(self, message: Message, what: object) -> None:
+        if self._resting:
+            self._drop(message)
+            return
+        try:
+            message()
+        except OWN_FAULTS as error:
+            self._tell((what, type(error)), "Not sent: %s: %s", what, error)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the sweep finds the rows
+            self._resting = True
+            self._tell("outage", "Wake-ups not sent, the sweep will find the rows: %s", error)
+        else:
+            self._told.discard("outage")
+
+    def _drop(self, message: Message) -> None:
+        logger.debug("Not sent, the broker is down: %r", message)
+
+    def _tell(self, key: object, text: str, *values: object) -> None:
+        """Log a warning once: an outage, for example, and not each message that meets it."""
+        logger.log(logging.DEBUG if key in self._told else logging.WARNING, text, *values)
+        self._told.add(key)

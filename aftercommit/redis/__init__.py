@@ -1,0 +1,1 @@
+"""Redis as the broker and as the cache, with clients that are kept."""

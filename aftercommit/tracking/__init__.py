@@ -1,0 +1,1 @@
+"""What a model instance was loaded as, what a save changes in it, and counters that follow."""

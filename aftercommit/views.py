@@ -1,0 +1,36 @@
+"""What a load balancer and a monitor ask."""
+
+from collections.abc import Callable
+
+from django.db import connections, transaction
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from aftercommit.operations.health import check_health
+
+View = Callable[[HttpRequest], HttpResponse]
+
+
+def outside_transactions(view: View) -> View:
+    """The view, called outside any transaction, whatever ATOMIC_REQUESTS says of any database."""
+    for alias in connections:
+        view = transaction.non_atomic_requests(using=alias)(view)
+    return view
+
+
+@outside_transactions
+@require_safe
+@never_cache
+def live(request: HttpRequest) -> HttpResponse:
+    """200 whenever this process answers; it touches nothing, neither database nor cache."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@outside_transactions
+@require_safe
+@never_cache
+def ready(request: HttpRequest) -> HttpResponse:
+    """200 if the outbox has no problem, else 503; the JSON says what, and how it stands."""
+    health = check_health().as_json()
+    return JsonResponse(health, status=200 if health["ready"] else 503)

@@ -1,0 +1,95 @@
+"""Heartbeats: which workers live, and which tasks each has, as rows in every database."""
+
+import logging
+import os
+import socket
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from django.db.models import DurationField, ExpressionWrapper, F, QuerySet
+from django.db.models.functions import Now
+
+from aftercommit.conf import conf
+from aftercommit.models import OutboxWorker
+from aftercommit.worker.rows import brief, change_free, lock_rows
+
+logger = logging.getLogger(__name__)
+
+Tasks = Mapping[str, str | None]
+"""A worker's tasks by name, each with the arguments that it takes as text: None if any."""
+
+KEPT = timedelta(days=1)
+"""How long the heartbeat of a worker that was killed is kept, to be named."""
+
+AGE = ExpressionWrapper(Now() - F("seen_at"), output_field=DurationField())
+
+
+class Heartbeat:
+    """This process's row in each database, under the name that Celery has for the worker.
+
+    ``tasks`` returns the tasks that the worker has. They are written with the first heartbeat, and
+    again when they changed.
+    """
+
+    def __init__(self, name: str, tasks: Callable[[], Tasks] = dict) -> None:
+        self.name = name
+        self.host = socket.gethostname()
+        self.pid = os.getpid()
+        self._tasks = tasks
+        self._written: dict[str, Tasks] = {}
+
+    def beat(self, using: str) -> None:
+        """Write that this worker lives. A row that somebody has locked waits for the next beat."""
+        tasks = self._tasks()
+        with brief(using):
+            rows = OutboxWorker.objects.using(using).filter(name=self.name)
+            mine = lock_rows(rows).values_list("host", "pid").first()
+            if mine is None and rows.exists():
+                logger.warning("The heartbeat of %s in %r is locked by somebody", self.name, using)
+                return
+            if mine == (self.host, self.pid) and self._written.get(using) == tasks:
+                rows.update(seen_at=Now())
+                return
+            self._write(rows, mine is None, tasks, is_new=using not in self._written)
+        self._written[using] = tasks
+
+    def _write(
+        self, rows: QuerySet[OutboxWorker], is_missing: bool, tasks: Tasks, is_new: bool
+    ) -> None:
+        """Write the whole row. A killed worker of the same name is replaced by this one."""
+        values = {"host": self.host, "pid": self.pid, "seen_at": Now(), "tasks": tasks}
+        if is_missing:
+            rows.create(name=self.name, **values)
+            return
+        started = {"started_at": Now()} if is_new else {}
+        rows.update(ended_at=None, **started, **values)
+
+    def end(self, using: str) -> None:
+        """Write that this worker stops, and nobody need look for it.
+
+        The row stays for the tasks in it: a worker that is stopped for a deploy is about to start.
+        """
+        mine = OutboxWorker.objects.using(using).filter(
+            name=self.name, host=self.host, pid=self.pid, ended_at=None
+        )
+        change_free(mine, lambda free: free.update(seen_at=Now(), ended_at=Now()))
+
+
+def forget_workers(using: str) -> None:
+    """Delete the rows of workers that stopped, or were killed, long ago."""
+    kept = max(KEPT, timedelta(seconds=conf().UNKNOWN_TASK_GRACE))
+    gone = OutboxWorker.objects.using(using).filter(seen_at__lt=Now() - kept)
+    change_free(gone, lambda free: free.delete()[0])
+
+
+def worker_ages(using: str) -> dict[str, float]:
+    """Return the seconds since its last heartbeat for each worker, by name, that didn't stop."""
+    rows = OutboxWorker.objects.using(using).filter(ended_at=None).order_by("name")
+    ages = rows.annotate(age=AGE).values_list("name", "age")
+    return {name: age.total_seconds() for name, age in ages}
+
+
+def stale_seconds() -> float:
+    """Return how old a heartbeat may be before its worker is named as stale."""
+    given = conf().STALE_WORKER
+    return max(30, 3 * conf().SWEEP_INTERVAL) if given is None else given

@@ -1,0 +1,74 @@
+"""The lines in the log about calls that failed."""
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from aftercommit.outbox.call import Call
+from aftercommit.worker.texts import format_error, one_line, printable
+
+logger = logging.getLogger(__name__)
+
+
+def _format_safely(record: logging.LogRecord) -> bool:
+    """Have handlers write a traceback that any file can hold: else they would lose the record."""
+    if record.exc_info and record.exc_info[1]:
+        record.exc_text = format_error(record.exc_info[1])
+    return True
+
+
+logger.addFilter(_format_safely)
+
+
+def labels(call: Call) -> dict[str, Any]:
+    """Return what names the call's attempt in each log record, for logs that keep fields."""
+    return {
+        "task": call.task,
+        "call_id": call.id,
+        "request_id": _request_id(call),
+        "attempt": call.attempts + 1,
+    }
+
+
+def _request_id(call: Call) -> str:
+    try:
+        return printable(str(json.loads(call.raw_context)[2]))
+    except Exception:  # noqa: BLE001  # what can't be read is known of no request
+        return ""
+
+
+def log_failed(
+    call: Call,
+    limit: Any,
+    error: BaseException,
+    level: int,
+    fate: str,
+) -> None:
+    """Log what became of the call, in one line; at the level of errors with the traceback."""
+    log(
+        level,
+        "%s[%s] of request %s: attempt %s of %s %s: %s",
+        *(call.task, call.id, _request_id(call) or "-"),
+        *(call.attempts + 1, _all_attempts(limit), fate, one_line(error)),
+        extra=labels(call),
+        exc_info=error if level >= logging.ERROR else None,
+    )
+
+
+def _all_attempts(limit: Any) -> str:
+    return str(limit + 1) if isinstance(limit, int) else "any"
+
+
+def log(
+    level: int,
+    message: str,
+    *args: Any,
+    extra: Mapping[str, Any],
+    exc_info: BaseException | None = None,
+) -> None:
+    """Log, and without the fields and the traceback if a project's logging refuses these."""
+    try:
+        logger.log(level, message, *args, extra=extra, exc_info=exc_info)
+    except Exception as failure:  # noqa: BLE001  # such as a record factory with names of ours
+        logger.log(level, f"{message} (logged in short: %s)", *args, one_line(failure))

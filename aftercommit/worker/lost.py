@@ -1,0 +1,55 @@
+"""Calls whose end no run can tell of: their process died, or no worker has their task.
+
+Everybody who watches tasks is told all the same, in the transaction that records the end.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from billiard.exceptions import WorkerLostError
+from django.db import connections
+from django.db.models import QuerySet
+
+from aftercommit.models import OutboxCall
+from aftercommit.outbox.call import Call
+from aftercommit.outbox.task import find_task
+from aftercommit.worker.failures import tell_failed
+from aftercommit.worker.loading import load_calls
+from aftercommit.worker.logs import labels, log
+from aftercommit.worker.run import Runner
+
+Status = OutboxCall.Status
+
+
+def end_lost(
+    rows: QuerySet[OutboxCall],
+    change: Callable[[QuerySet[OutboxCall]], int],
+    text: str,
+    status: OutboxCall.Status = Status.DEAD,
+) -> int:
+    """Change rows that this transaction has locked, and tell of each call; return the count.
+
+    ``change`` gives the rows the status, and returns how many rows there were.
+    """
+    calls = load_calls(rows.db, rows)
+    count = change(rows)
+    _tell(rows.db, calls, WorkerLostError(text), status)
+    return count
+
+
+def _tell(
+    using: str, calls: Sequence[Call], error: WorkerLostError, status: OutboxCall.Status
+) -> None:
+    runners = {name: Runner(task) for name in {c.task for c in calls} if (task := find_task(name))}
+    for call in calls:
+        connections[using].on_commit(partial(_log, call, error, status), robust=True)
+        # Of an uncertain call nobody knows whether it failed.
+        if status == Status.DEAD and call.task in runners:
+            tell_failed(runners[call.task], call, error, status)
+
+
+def _log(call: Call, error: WorkerLostError, status: OutboxCall.Status) -> None:
+    fate = "it is a dead letter now" if status == Status.DEAD else "it is uncertain"
+    named = (call.task, call.id, fate, error)
+    log(logging.ERROR, "%s[%s]: %s: %s", *named, extra=labels(call))

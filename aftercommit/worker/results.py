@@ -1,0 +1,95 @@
+"""Results of calls: under the call's id, where Celery keeps those of tasks.
+
+In django-celery-results' table they are written in the transaction of the effect. Any other backend
+is told after the commit.
+"""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from billiard.einfo import ExceptionInfo
+from celery.backends.base import DisabledBackend
+from django.db import transaction
+
+from aftercommit.outbox.call import Call
+from aftercommit.outbox.request import CallRequest
+from aftercommit.worker.errors import is_transient
+from aftercommit.worker.texts import clean
+
+logger = logging.getLogger(__name__)
+
+LOST = "%s[%s]: its result is lost"
+
+
+def are_kept(task: Any, call: Call) -> bool:
+    """Return whether the call's result is kept: as the call says, or else its task.
+
+    What a batch returns is no single call's result.
+    """
+    if getattr(task, "batch", False):
+        return False
+    ignored = call.options.get("ignore_result", task.ignore_result)
+    return not ignored and not isinstance(task.backend, DisabledBackend)
+
+
+def keep(task: Any, request: CallRequest, result: Any) -> None:
+    """Keep what the function returned."""
+    _write(task, request, partial(task.backend.mark_as_done, request.id, result, request))
+
+
+def keep_outside(task: Any, request: CallRequest, result: Any) -> None:
+    """Keep the result of an effect outside the database, in the transaction that marks its call.
+
+    Raises only if the database is away: nothing else is worth that the effect is had again.
+    """
+    try:
+        with transaction.atomic(using=request.outbox_calls[0].using):
+            keep(task, request, result)
+    except Exception as error:
+        if is_transient(error):
+            raise
+        logger.exception(LOST, task.name, request.id)
+
+
+def keep_error(task: Any, request: CallRequest, error: Any, info: ExceptionInfo) -> None:
+    """Keep the error of a call that is a dead letter."""
+    store = partial(
+        task.backend.mark_as_failure,
+        request.id,
+        error,
+        clean(info.traceback or ""),
+        request=request,
+        call_errbacks=False,
+    )
+    _write(task, request, store)
+
+
+def keep_retry(task: Any, request: CallRequest, error: Any, info: ExceptionInfo) -> None:
+    """Keep the error of a call that is to be retried."""
+    text = clean(info.traceback or "")
+    store = partial(task.backend.mark_as_retry, request.id, error, text, request=request)
+    _write(task, request, store)
+
+
+def keep_revoked(task: Any, request: CallRequest, reason: str) -> None:
+    """Keep that the call was not run, and never will be."""
+    if are_kept(task, request.outbox_calls[0]):
+        store = partial(task.backend.mark_as_revoked, request.id, reason, request=request)
+        _write(task, request, store)
+
+
+def _write(task: Any, request: CallRequest, store: Callable[[], Any]) -> None:
+    if type(task.backend).__module__.startswith("django_celery_results."):
+        store()
+        return
+    using = request.outbox_calls[0].using
+    transaction.on_commit(partial(_tell, task, request, store), using=using)
+
+
+def _tell(task: Any, request: CallRequest, store: Callable[[], Any]) -> None:
+    try:
+        store()
+    except Exception:
+        logger.exception(LOST, task.name, request.id)

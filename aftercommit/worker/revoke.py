@@ -1,0 +1,47 @@
+"""Revoking: a call that nobody has begun is taken back, by its id, as Celery revokes a task.
+
+``app.control.revoke(id)`` and ``AsyncResult(id).revoke()`` reach the workers. Each worker looks at
+its next sweep whether one of the ids is a call's.
+"""
+
+import logging
+from collections.abc import Iterable
+
+from celery.worker import state
+from django.db import DEFAULT_DB_ALIAS, transaction
+
+from aftercommit.models import OutboxCall
+from aftercommit.outbox.task import find_task
+from aftercommit.worker.failures import tell_revoked
+from aftercommit.worker.loading import load_calls
+from aftercommit.worker.rows import lock_rows
+from aftercommit.worker.run import Runner
+from aftercommit.worker.settle import delete_rows
+
+logger = logging.getLogger(__name__)
+
+
+def revoke_calls(ids: Iterable[str | int], using: str = DEFAULT_DB_ALIAS) -> int:
+    """Delete the calls with these ids that are pending, and return how many there were.
+
+    A call that a worker runs at this moment, one that is dead, and one of another database are left
+    alone. Raises ValueError for what is no call's id.
+    """
+    pending = OutboxCall.objects.using(using).filter(
+        pk__in=list(map(int, ids)), status=OutboxCall.Status.PENDING
+    )
+    with transaction.atomic(using=using):
+        calls = load_calls(using, lock_rows(pending.order_by("pk")))
+        delete_rows(OutboxCall, using, [call.pk for call in calls])
+        for call in calls:
+            if task := find_task(call.task):
+                tell_revoked(Runner(task), call)
+    for call in calls:
+        logger.info("%s[%s]: revoked", call.task, call.id)
+    return len(calls)
+
+
+def revoke_as_told(using: str) -> int:
+    """Revoke the calls that this worker was told to revoke; return how many there were."""
+    ids = [each for each in list(state.revoked) if str(each).isdecimal()]
+    return revoke_calls(ids, using) if ids else 0

@@ -1,0 +1,152 @@
+"""Verdicts: whether a call that failed is tried again, and when."""
+
+import math
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from celery.exceptions import Reject, Retry
+from celery.utils.time import get_exponential_backoff_interval
+from django.utils import timezone
+
+from aftercommit.outbox.call import Call, CallError, SignatureError
+from aftercommit.outbox.options import DEFAULTS, Options
+from aftercommit.worker.errors import is_blameless, is_transient
+
+CENTURY = timedelta(days=36_525).total_seconds()
+"""No call is put off for longer: every database, Python and each time zone can hold that time."""
+
+SOON = 1.0
+"""Seconds until a call is tried again whose attempt wasn't counted. Without any a drain would try
+it for as long as it may run."""
+
+DOUBLINGS = 64
+"""How often the backoff doubles at most: a call without a limit can have thousands of attempts."""
+
+
+class Verdict(Enum):
+    """What becomes of a call that failed."""
+
+    RETRY = "tried again, and the attempt is counted"
+    PUT_OFF = "tried again, as if it had not been tried"
+    DEAD = "a dead letter"
+
+
+def judge(call: Call, options: Options, error: BaseException) -> Verdict:
+    """Return what becomes of the call, by its error and its task's options.
+
+    What the author asked for by ``self.retry()`` or ``Reject`` comes first, then what the options
+    name, then whose fault it was. An outage is no reason for a dead letter at once.
+    """
+    match error:
+        case CallError() | SignatureError():
+            return Verdict.DEAD
+        case Retry():
+            return Verdict.RETRY  # self.retry() has held it against its own max_retries
+        case Reject():
+            requeue = getattr(error, "requeue", False)
+            return _by_limit(call, options) if requeue else Verdict.DEAD
+    if error is call.exhausted or isinstance(error, tuple(options.dont_autoretry_for)):
+        return Verdict.DEAD
+    if is_blameless(error):
+        return Verdict.PUT_OFF
+    if is_transient(error) or _is_to_be_retried(options, error):
+        return _by_limit(call, options)
+    return Verdict.DEAD
+
+
+def _is_to_be_retried(options: Options, error: BaseException) -> bool:
+    """Return what the options say. Of those that are named, Celery has made a Retry mostly."""
+    if options.autoretry_for:
+        return isinstance(error, tuple(options.autoretry_for))
+    return not is_expected(options, error)
+
+
+def is_expected(options: Options, error: BaseException) -> bool:
+    """Return whether the task names the error in ``throws``."""
+    return isinstance(error, tuple(options.throws))
+
+
+def _by_limit(call: Call, options: Options) -> Verdict:
+    limit = options.max_retries
+    return Verdict.RETRY if limit is None or call.attempts < limit else Verdict.DEAD
+
+
+def judge_by_default(call: Call, options: Options) -> Verdict:
+    """Return what becomes of a call about whose error nothing can be said."""
+    limit = options.max_retries
+    if not isinstance(limit, int | None):
+        limit = DEFAULTS["max_retries"]
+    return Verdict.RETRY if limit is None or call.attempts < limit else Verdict.DEAD
+
+
+def default_delay(call: Call) -> datetime | float:
+    """Return the seconds until the next attempt when the task's own options can't say it."""
+    return float(min(DEFAULTS["retry_backoff_max"], 2 ** min(call.attempts, DOUBLINGS)))
+
+
+def next_time(
+    call: Call, options: Options, error: BaseException, verdict: Verdict
+) -> datetime | float:
+    """Return the time of the next attempt, or the seconds until then.
+
+    Raises TypeError or ValueError if the task or its ``self.retry()`` says no time.
+    """
+    if isinstance(error, Retry) and error.when is not None:
+        return as_time(error.when)
+    by_task = isinstance(error, Retry) or not options.retry_backoff
+    when = as_time(options.default_retry_delay if by_task else _backoff(call, options))
+    if isinstance(when, datetime) or verdict is not Verdict.PUT_OFF:
+        return when
+    return max(when, SOON)
+
+
+def _backoff(call: Call, options: Options) -> float:
+    return get_exponential_backoff_interval(
+        factor=int(max(1.0, float(options.retry_backoff))),
+        retries=min(call.attempts, DOUBLINGS),
+        maximum=int(options.retry_backoff_max),
+        full_jitter=options.retry_jitter,
+    )
+
+
+def as_time(when: Any) -> datetime | float:
+    """Return when as a time to come or as seconds from now, 0 if it is over, a century at most.
+
+    ``when`` is a number of seconds, a timedelta, a datetime or a text of ISO 8601. One without a
+    time zone is in that of the settings, as Django has it.
+    """
+    if isinstance(when, str):
+        when = _parse(when)
+    if isinstance(when, datetime):
+        return _clamp_time(when)
+    try:
+        seconds = when.total_seconds() if isinstance(when, timedelta) else min(when, CENTURY)
+        if math.isnan(seconds):
+            raise ValueError
+        return float(min(max(seconds, 0), CENTURY))
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"The time of the next attempt is {when!r}. Expected a number of seconds, a timedelta, "
+            "a datetime or a text in ISO 8601."
+        ) from None
+
+
+def _parse(text: str) -> Any:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return float(text) if text.replace(".", "", 1).isdecimal() else text
+
+
+def _clamp_time(when: datetime) -> datetime | float:
+    # By the year first: a time zone takes datetime.max beyond what Python can compare.
+    now = timezone.now()
+    if when.year < now.year - 1:
+        return 0.0
+    if when.year > now.year + 100:
+        return CENTURY
+    zone = timezone.get_default_timezone()
+    aware = when if timezone.is_aware(when) else timezone.make_aware(when, zone)
+    # A time that is over would keep the call at the head of its task's queue.
+    return aware.astimezone(UTC) if aware > now else 0.0

@@ -1,0 +1,256 @@
+"""Options of a durable call, and canvas: what is honoured, and what is refused with a sentence."""
+
+import datetime
+from typing import Any
+
+import pytest
+from celery import Task, chain, chord, current_app, group, shared_task
+from celery.exceptions import Ignore
+from django.db import transaction
+
+from aftercommit.models import OutboxCall
+from aftercommit.outbox import neighbours
+from aftercommit.outbox.calling import START, call_on_commit, start_on_commit
+from aftercommit.worker.drain import drain_all
+from tests.unit.aftercommit import effects
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@shared_task
+def double(number: int) -> int:
+    """Return twice the number."""
+    return 2 * number
+
+
+class TestRefused:
+    """Options and arguments that can't be kept."""
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"countdown": True},
+            {"countdown": "5"},
+            {"countdown": float("nan")},
+            {"countdown": 1e12},
+            {"countdown": datetime.timedelta(1)},
+            {"eta": datetime.datetime.max.replace(tzinfo=datetime.UTC)},
+            {"eta": datetime.datetime.min.replace(tzinfo=datetime.UTC)},
+            {"eta": datetime.datetime(2026, 1, 1)},
+            {"eta": "2030-01-01T00:00:00Z"},
+            {"eta": datetime.date(2030, 1, 1)},
+        ],
+    )
+    def test_time(self, options: Any) -> None:
+        """A time that the database or the admin couldn't hold is refused at the call."""
+        with pytest.raises(TypeError, match=r"make_group: (countdown|eta)="):
+            effects.make_group.apply_async_on_commit(["a"], **options)
+        assert not OutboxCall.objects.exists()
+
+    @pytest.mark.parametrize("name", ["queue", "priority", "shadow", "link_error", "chord"])
+    def test_option(self, name: str) -> None:
+        """One that a durable call can't have is named, with what to do."""
+        call: Any = effects.make_group.apply_async_on_commit
+        with pytest.raises(TypeError, match=f"not {name}.* Route a task by CELERY_TASK_ROUTES"):
+            call(["a"], **{name: 1})
+
+    @pytest.mark.parametrize("options", [{"expires": 5}, {"headers": {"a": 1}}])
+    def test_option_of_a_statement(self, options: Any) -> None:
+        """A call whose task has a statement has no options of its own: all go by one statement."""
+        with pytest.raises(TypeError, match=r"by its statement .* Leave them out"):
+            effects.name_group.apply_async_on_commit(["a"], **options)
+        effects.name_group.apply_async_on_commit(["a"], headers=None)
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            {"__type__": "datetime", "__value__": "no time"},
+            [{"deep": {"__type__": "x"}}],
+        ],
+    )
+    def test_what_json_takes_for_a_type(self, value: Any) -> None:
+        """Plain data that Celery's JSON would read as something else is refused."""
+        with pytest.raises(TypeError, match=r"argument 'value' .*__type__"):
+            effects.take_values.delay_on_commit(value=value)
+
+    @pytest.mark.parametrize("depth", [101, 990, 100_000])
+    def test_depth(self, depth: int) -> None:
+        """What a worker might not be able to read is refused."""
+        value: Any = 1
+        for _ in range(depth):
+            value = [value]
+        with pytest.raises(TypeError, match="argument 'value' is or holds what JSON can't carry"):
+            effects.take_values.delay_on_commit(value=value)
+
+    def test_wide(self) -> None:
+        """Many values side by side are fine, and so are types that stand beside them."""
+        values = {"list": [[number] for number in range(1000)], "day": datetime.date(2026, 1, 2)}
+        effects.take_values.delay_on_commit(**values)
+        drain_all()
+        assert effects.received == [values]
+
+
+class TestLink:
+    """``link``: what is called with a call's result."""
+
+    @pytest.mark.parametrize("atomic", [True, False])
+    def test_result(self, atomic: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What is linked is called durably, with the result, in the transaction of the effect."""
+        monkeypatch.setattr(double, "atomic", atomic)
+        links = [double.s(), effects.take_values.si(name="done")]
+        double.apply_async_on_commit([2], link=links)
+        assert drain_all().settled == 3
+        assert effects.received == [{"name": "done"}]
+
+    def test_after_an_outside_effect(self, caplog: pytest.LogCaptureFixture) -> None:
+        """A link that can't be called is said; the effect before it is not had again."""
+        sent: list[str] = []
+
+        @shared_task(name="tests.linked_outside", atomic=False, reject_on_worker_lost=True)
+        def send() -> object:
+            sent.append("mail")
+            return object()  # which no call can be given
+
+        send.apply_async_on_commit(link=double.s())
+        assert drain_all().settled == 1
+        assert drain_all().total == 0
+        assert sent == ["mail"]
+        assert not OutboxCall.objects.exists()
+        assert "what is linked to it is not called" in caplog.text
+
+    def test_chain_of_links(self) -> None:
+        """A link may have links."""
+        linked = double.s()
+        linked.link(double.s().set(link=effects.make_group.si("end")))
+        double.apply_async_on_commit([1], link=linked)
+        assert drain_all().settled == 4
+        assert effects.names() == ["end"]
+
+    @pytest.mark.parametrize("atomic", [True, False])
+    def test_not_of_an_ignored_call(self, atomic: bool) -> None:
+        """A call that raises Ignore has no result, and calls nobody."""
+
+        @shared_task(name=f"tests.ignored_{atomic}", atomic=atomic)
+        def ignored() -> None:
+            raise Ignore
+
+        ignored.apply_async_on_commit(link=effects.take_values.si(name="linked"))
+        assert drain_all().settled == 1
+        assert effects.received == []
+
+    def test_of_a_replacement(self) -> None:
+        """What is linked to a call that is replaced is called once, by what replaced the call."""
+
+        @shared_task(bind=True, name="tests.replaced")
+        def replaced(self: Any) -> None:
+            self.replace(double.s(1))
+
+        replaced.apply_async_on_commit(link=effects.take_values.si(name="linked"))
+        assert drain_all().settled == 3
+        assert effects.received == [{"name": "linked"}]
+
+    def test_not_of_a_failure(self) -> None:
+        """A call that fails calls nobody."""
+        effects.act("bad", lambda _: 1 / 0)
+        effects.make_group.apply_async_on_commit(["bad"], link=double.si(1))
+        assert drain_all().settled == 0
+
+    def test_fail(self) -> None:
+        """What is no signature is refused."""
+        with pytest.raises(TypeError, match="is not a signature"):
+            double.apply_async_on_commit([1], link="double")
+
+
+class TestStart:
+    """``start_on_commit``."""
+
+    def test_single(self) -> None:
+        """The signature of a task is a durable call of it."""
+        call = start_on_commit(effects.make_group.s("a"))
+        assert call.task == effects.make_group.name
+        drain_all()
+        assert effects.names() == ["a"]
+
+    @pytest.mark.parametrize(
+        "canvas",
+        [
+            chain(double.s(1), double.s()),
+            group(double.s(1), double.s(2)),
+            chord([double.s(1)], effects.take_values.s()),
+            double.s(1).set(queue="other"),
+        ],
+        ids=["chain", "group", "chord", "routed"],
+    )
+    def test_canvas(self, canvas: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A canvas is stored with the transaction, and started by a worker."""
+        sent: list[Any] = []
+        monkeypatch.setattr(type(canvas), "apply_async", lambda self: sent.append(self))
+        with transaction.atomic():
+            start_on_commit(canvas)
+            transaction.set_rollback(True)
+        with transaction.atomic():
+            start_on_commit(canvas)
+        assert OutboxCall.objects.get().task == START
+        assert drain_all().settled == 1
+        assert [each.task for each in sent] == [canvas.task]
+        assert sent[0].options.get("queue") == canvas.options.get("queue")
+
+    def test_methods(self) -> None:
+        """A signature has the methods of a task, and takes arguments as ``delay`` does."""
+        signature: Any = effects.make_group.s("a")
+        signature.delay_on_commit()
+        partial: Any = effects.make_group.s()
+        partial.delay_on_commit("b")
+        partial.apply_async_on_commit(kwargs={"name": "c"}, countdown=60)
+        assert drain_all().settled == 2
+        assert effects.names() == ["a", "b"]
+        assert OutboxCall.objects.get().task == effects.make_group.name
+
+    def test_methods_of_a_canvas(self) -> None:
+        """So has a canvas, which a worker starts."""
+        canvas: Any = chain(double.s(1), double.s())
+        assert canvas.delay_on_commit().task == START
+        both: Any = group(double.s(1), double.s(2))
+        assert both.apply_async_on_commit(using="default").task == START
+
+    def test_of_an_unknown_task(self) -> None:
+        """The signature of a task that another service has is sent there."""
+        call = start_on_commit(current_app.signature("elsewhere.task", args=[1]))
+        assert call.task == START
+
+
+class TestNeighbours:
+    """Warnings, once a task."""
+
+    @pytest.fixture(autouse=True)
+    def _warn_again(self) -> None:
+        neighbours._warned.clear()
+
+    def test_message_in_an_atomic_call(self, caplog: pytest.LogCaptureFixture) -> None:
+        """``delay`` within an atomic call is warned of; within any other it is not."""
+        effects.act("a", lambda _: effects.take_values.delay())
+        effects.act("b", lambda _: effects.take_values.delay())
+        with transaction.atomic():
+            effects.make_group.delay_on_commit("a")
+            effects.make_group.delay_on_commit("b")
+            effects.send_outside.delay_on_commit("a")
+        drain_all()
+        warned = [each for each in caplog.messages if "sends a message of" in each]
+        assert len(warned) == 1
+        assert warned[0].startswith(f"{effects.make_group.name}: sends a message of ")
+
+
+class TestAnyTask:
+    """``call_on_commit`` with tasks that aren't ours."""
+
+    @pytest.mark.parametrize("base", [Task, None])
+    def test_delay_keeps_celerys_defaults(self, base: Any) -> None:
+        """``delay`` of a task has Celery's defaults, whatever durable calls have."""
+
+        @shared_task(name=f"tests.defaults.{base}", **({"base": base} if base else {}))
+        def plain() -> None: ...
+
+        task: Any = current_app.tasks[f"tests.defaults.{base}"]
+        assert (task.max_retries, task.default_retry_delay) == (3, 180)
+        assert not getattr(task, "retry_backoff", False)
+        assert call_on_commit(task).task == task.name

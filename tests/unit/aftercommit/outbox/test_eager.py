@@ -1,0 +1,116 @@
+"""``CELERY_TASK_ALWAYS_EAGER``: a durable call runs at the commit, in this process."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from celery import current_app
+from django.contrib.auth.models import Group
+from django.db import IntegrityError, connection, transaction
+from django.test import TestCase
+
+from aftercommit.context import Context, use
+from aftercommit.models import OutboxCall
+from tests.unit.aftercommit import effects
+
+
+@pytest.fixture
+def propagates() -> bool:
+    """Whether errors reach whoever commits."""
+    return False
+
+
+@pytest.fixture(autouse=True)
+def _eager(propagates: bool) -> Iterator[None]:
+    """Celery's own way to switch it on."""
+    conf: Any = current_app.conf
+    conf.update(task_always_eager=True, task_eager_propagates=propagates)
+    yield
+    conf.update(task_always_eager=False, task_eager_propagates=False)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestCommit:
+    """With real transactions."""
+
+    def test_runs_at_the_commit(self) -> None:
+        """Not before it, and without a row."""
+        with transaction.atomic():
+            call = effects.make_group.delay_on_commit("a")
+            assert effects.received == []
+        assert effects.names() == ["a"]
+        assert call.id
+        assert not OutboxCall.objects.exists()
+
+    def test_rolled_back(self) -> None:
+        """A transaction that rolls back has no effect."""
+        with transaction.atomic():
+            effects.make_group.delay_on_commit("a")
+            transaction.set_rollback(True)
+        assert effects.received == []
+
+    def test_autocommit(self) -> None:
+        """Outside a transaction it runs at once."""
+        effects.make_group.delay_on_commit("a")
+        assert effects.names() == ["a"]
+
+    def test_batch(self) -> None:
+        """A batch task gets a list."""
+        effects.make_groups.delay_on_commit(name="a")
+        assert effects.names() == ["a"]
+
+    def test_context(self) -> None:
+        """The context is that of the caller."""
+        with use(Context("7", "ann")):
+            effects.make_group.delay_on_commit("a")
+        assert effects.contexts == [Context("7", "ann")]
+
+    def test_fails(self) -> None:
+        """An error is logged by Celery, leaves no half of an effect, and reaches nobody."""
+        Group.objects.create(name="a")
+        effects.make_group.delay_on_commit("a")
+        assert effects.names() == ["a"]
+
+    def test_leaves_no_half(self) -> None:
+        """What a call that failed had written is gone."""
+        effects.act("bad", lambda _: 1 / 0)
+        effects.make_group.delay_on_commit("bad")
+        assert effects.received == ["bad"]
+        assert effects.names() == []
+
+    @pytest.mark.parametrize("propagates", [True])
+    def test_fails_aloud(self) -> None:
+        """With ``task_eager_propagates`` it reaches whoever commits."""
+        Group.objects.create(name="a")
+        with pytest.raises(IntegrityError), transaction.atomic():
+            effects.make_group.delay_on_commit("a")
+        assert not connection.in_atomic_block
+
+    def test_link(self) -> None:
+        """What is linked to a call runs too."""
+        effects.take_values.apply_async_on_commit(link=effects.make_group.si("linked"))
+        assert effects.names() == ["linked"]
+
+    def test_arguments_are_checked(self) -> None:
+        """What a worker could not be given is refused here too."""
+        with pytest.raises(TypeError, match="can't carry"):
+            effects.take_values.delay_on_commit(group=Group())
+
+
+@pytest.mark.django_db
+class TestInATestCase:
+    """Where nothing commits: Django's and pytest-django's ways to run what is due on commit."""
+
+    def test_capture(self) -> None:
+        """``captureOnCommitCallbacks(execute=True)`` runs the calls."""
+        with TestCase.captureOnCommitCallbacks(execute=True):
+            effects.make_group.delay_on_commit("a")
+            effects.make_groups.delay_on_commit(name="b")
+        assert effects.names() == ["a", "b"]
+
+    def test_pytest_django(self, django_capture_on_commit_callbacks: Any) -> None:
+        """So does its fixture."""
+        with django_capture_on_commit_callbacks(execute=True) as callbacks:
+            effects.make_group.delay_on_commit("a")
+        assert effects.names() == ["a"]
+        assert len(callbacks) == 1

@@ -1,0 +1,104 @@
+"""System checks of tasks and settings."""
+
+from typing import Any
+
+import pytest
+from celery import Celery, Task, current_app
+from celery.contrib.django.task import DjangoTask
+
+from aftercommit.outbox.checks import check_settings, check_tasks
+
+
+def nothing() -> None:
+    """What the test's tasks do."""
+
+
+def task(name: str, **options: Any) -> Any:
+    """Register a task for this test."""
+    app: Any = current_app
+    return app.task(options.pop("function", nothing), name=name, **options)
+
+
+@pytest.fixture(autouse=True)
+def _only_the_project_s_tasks() -> Any:
+    """Forget the test's tasks."""
+    app: Celery = current_app._get_current_object()
+    before = dict(app.tasks)
+    for name in [each for each in before if each.startswith(("tests.", "perf."))]:
+        del app.tasks[name]
+    yield
+    app.tasks.clear()
+    app.tasks.update(before)
+
+
+def ids(messages: list[Any]) -> list[str]:
+    """Return the messages' ids."""
+    return [each.id for each in messages]
+
+
+class TestTasks:
+    """``check_tasks``."""
+
+    def test_project(self) -> None:
+        """The project's own tasks are durable."""
+        assert check_tasks() == []
+
+    def test_celerys_own(self) -> None:
+        """A task with Celery's base class is named, and what to do."""
+        task("other.lossy", base=DjangoTask)
+        (message,) = check_tasks()
+        assert message.id == "aftercommit.W010"
+        assert "other.lossy" in message.msg
+        assert "call_on_commit" in str(message.hint)
+
+    def test_plain(self) -> None:
+        """One without any ``delay_on_commit`` is named too."""
+        task("other.plain", base=Task)
+        (message,) = check_tasks()
+        assert (message.id, "other.plain" in message.msg) == ("aftercommit.I011", True)
+
+    def test_many(self) -> None:
+        """Of many the first are named."""
+        for number in range(12):
+            task(f"other.{number:02}", base=DjangoTask)
+        assert "other.09 and 2 more" in check_tasks()[0].msg
+
+    def test_coroutine(self) -> None:
+        """A function that a call would not run is named."""
+
+        async def coroutine() -> None: ...
+
+        task("other.coroutine", function=coroutine)
+        assert ids(check_tasks()) == ["aftercommit.W012"]
+
+    def test_options(self) -> None:
+        """So are options that durable calls can't keep."""
+        task("other.pickled", serializer="pickle")
+        task("other.expiring", expires="soon")
+        assert ids(check_tasks()) == ["aftercommit.W013", "aftercommit.E014"]
+
+
+class TestSettings:
+    """``check_settings``."""
+
+    def test_project(self) -> None:
+        """The project's settings are known."""
+        assert check_settings() == []
+
+    @pytest.mark.parametrize(
+        ("name", "value", "expected"),
+        [
+            ("OUTBOX_SWEEP_INTERVALL", 2, "aftercommit.W015"),
+            ("OUTBOX_EVENTS", "failure", "aftercommit.E016"),
+            ("OUTBOX_CONTEXT", {"a": "no.such.Carrier"}, "aftercommit.E017"),
+            (
+                "OUTBOX_CONTEXT",
+                {"a": "aftercommit.outbox.calling.call_on_commit"},
+                "aftercommit.E017",
+            ),
+        ],
+    )
+    def test_fail(self, settings: Any, name: str, value: Any, expected: str) -> None:
+        """A setting that there isn't, and a value that it can't have, are named."""
+        setattr(settings, name, value)
+        assert ids(check_settings()) == [expected]

@@ -1,0 +1,158 @@
+"""The system checks: each names one misconfiguration, and the project has none."""
+
+# ruff: noqa: DJ008  # nobody reads the names of these models' objects
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.core.checks import CheckMessage, Error, Warning, run_checks
+from django.core.checks.registry import registry
+from django.db import models
+from django.db.utils import ConnectionHandler
+from django.test.utils import isolate_apps
+from pytest_django import Settings
+
+from aftercommit import checks
+from aftercommit.tracking.auditable import AuditableMixin
+
+HOOKED = {"ENGINE": "aftercommit.db.sqlite3", "NAME": ":memory:"}
+PLAIN = {**HOOKED, "ENGINE": "django.db.backends.sqlite3"}
+
+UseDatabases = Callable[[dict[str, Any]], None]
+
+
+@pytest.fixture
+def use_databases(monkeypatch: pytest.MonkeyPatch) -> UseDatabases:
+    """Has the checks look at these databases."""
+    return lambda databases: monkeypatch.setattr(
+        checks, "connections", ConnectionHandler(databases)
+    )
+
+
+def found(messages: list[CheckMessage]) -> list[tuple[type[CheckMessage], str | None]]:
+    """The level and the id of each message."""
+    return [(type(message), message.id) for message in messages]
+
+
+@pytest.mark.django_db
+def test_project_has_none() -> None:
+    """The project as it is configured passes them all."""
+    ours = [message for message in run_checks() if str(message.id).startswith("aftercommit.")]
+    # Other tests define tasks that are not durable.
+    assert [message for message in ours if "tests." not in message.msg] == []
+
+
+class TestHook:
+    """The commit hook of each database."""
+
+    def test_success(self, use_databases: UseDatabases) -> None:
+        """Every database has it."""
+        use_databases({"default": HOOKED, "other": HOOKED})
+        assert checks.check_hook() == []
+
+    @pytest.mark.parametrize("atomic", [True, False])
+    def test_atomic_requests(self, use_databases: UseDatabases, atomic: bool) -> None:
+        """No check asks for ATOMIC_REQUESTS: without it no call is lost."""
+        use_databases({"default": {**HOOKED, "ATOMIC_REQUESTS": atomic}})
+        assert not [each for each in run_checks() if "ATOMIC_REQUESTS" in each.msg]
+
+    def test_fail_default(self, use_databases: UseDatabases) -> None:
+        """An error for the default database, which names the ENGINE and the right ones."""
+        use_databases({"default": PLAIN})
+        messages = checks.check_hook()
+        assert found(messages) == [(Error, "aftercommit.E001")]
+        assert "'default' has the ENGINE 'django.db.backends.sqlite3'" in messages[0].msg
+        assert "aftercommit.db.postgresql" in str(messages[0].hint)
+
+    def test_fail_other(self, use_databases: UseDatabases) -> None:
+        """A warning for another database, which may have no calls."""
+        use_databases({"default": HOOKED, "legacy": PLAIN})
+        messages = checks.check_hook()
+        assert found(messages) == [(Warning, "aftercommit.W001")]
+        assert "'legacy'" in messages[0].msg
+
+    def test_fail_none(self, use_databases: UseDatabases) -> None:
+        """An error, not a crash, without any database."""
+        use_databases({})
+        assert found(checks.check_hook()) == [(Error, "aftercommit.E001")]
+
+
+class TestCache:
+    """The cache by which the outbox knows who is woken."""
+
+    @pytest.mark.parametrize(
+        "backend", ["django.core.cache.backends.redis", "aftercommit.redis.cache"]
+    )
+    def test_success(self, settings: Settings, backend: str) -> None:
+        """One in Redis, which is read as integers whatever else the project keeps there."""
+        settings.CACHES = {"default": {"BACKEND": f"{backend}.RedisCache"}}
+        assert checks.check_cache() == []
+
+    @pytest.mark.parametrize(
+        "backend",
+        ["locmem.LocMemCache", "dummy.DummyCache", "db.DatabaseCache", "filebased.FileBasedCache"],
+    )
+    def test_fail(self, settings: Settings, backend: str, tmp_path: Path) -> None:
+        """A warning that names one that is each process's own, or that unpickles."""
+        path = f"django.core.cache.backends.{backend}"
+        settings.CACHES = {"default": {"BACKEND": path, "LOCATION": str(tmp_path)}}
+        messages = checks.check_cache()
+        assert found(messages) == [(Warning, "aftercommit.W003")]
+        assert path in messages[0].msg
+
+    def test_own_alias(self, settings: Settings) -> None:
+        """It is the alias that ``OUTBOX_CACHE`` names."""
+        local = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+        ours = {"BACKEND": "aftercommit.redis.cache.RedisCache"}
+        settings.CACHES = {"default": local, "outbox": ours}
+        settings.OUTBOX_CACHE = "outbox"
+        assert checks.check_cache() == []
+
+    def test_fail_alias(self, settings: Settings) -> None:
+        """An error for an alias that isn't there."""
+        settings.OUTBOX_CACHE = "outbox"
+        messages = checks.check_cache()
+        assert found(messages) == [(Error, "aftercommit.E003")]
+        assert "names 'outbox', and CACHES has default." in messages[0].msg
+
+
+class TestMixinOrder:
+    """Where a model names AuditableMixin."""
+
+    @isolate_apps("aftercommit")
+    def test_fail(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An error for one that names it after models.Model, and for no other."""
+
+        class Good(AuditableMixin, models.Model):
+            class Meta:
+                app_label = "aftercommit"
+
+        class Bad(models.Model, AuditableMixin):  # type: ignore[metaclass, misc]  # the point
+            class Meta:
+                app_label = "aftercommit"
+
+        class Plain(models.Model):
+            class Meta:
+                app_label = "aftercommit"
+
+        site = SimpleNamespace(get_models=lambda: [Good, Bad, Plain])
+        monkeypatch.setattr(checks, "apps", site)
+        messages = checks.check_mixin_order()
+        assert found(messages) == [(Error, "aftercommit.E004")]
+        assert messages[0].obj is Bad
+        assert "class Bad(AuditableMixin, models.Model)" in str(messages[0].hint)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        checks.check_hook,
+        checks.check_cache,
+        checks.check_mixin_order,
+    ],
+)
+def test_registered(check: Any) -> None:
+    """``manage.py check`` runs each of them."""
+    assert check in registry.get_checks()
