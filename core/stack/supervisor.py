@@ -4,6 +4,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from core.stack.console import Console
 from core.stack.interrupt import Interrupt
@@ -147,10 +148,13 @@ class Supervisor:
             note = f": {program.stop_note}" if program.stop_note else ""
             self.console.say(f"Stopping {program.name}{note} …")
         process.ask_to_stop()
-        late = time.monotonic() + program.stops_within
-        while process.ended() is None and time.monotonic() < late and not self.interrupt.forced:
-            time.sleep(POLL / 2)
+        end = f"{program.name}'s end"
+        with suppress(TimeoutError):
+            wait_until(lambda: self._stops_waiting_for(process), program.stops_within, end)
         if process.ended() is None:
             self.console.complain(f"{program.name} has not finished: it is killed.")
             process.kill_group()
-            wait_until(lambda: process.ended() is not None, KILLED_WITHIN, f"{program.name}'s end")
+            wait_until(lambda: process.ended() is not None, KILLED_WITHIN, end)
+
+    def _stops_waiting_for(self, process: Process) -> bool:
+        return process.ended() is not None or self.interrupt.forced

@@ -1,20 +1,28 @@
-"""Waiting for a condition with a deadline; the only way of waiting in the stack and its tests."""
+"""Wait for a condition, with a deadline: the one way to wait in the stack, tests and benchmarks."""
 
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
-Answer = TypeVar("Answer")
+Value = TypeVar("Value")
 
 
 def wait_until(
-    condition: Callable[[], Answer], timeout: float, what: str, every: float = 0.05
-) -> Answer:
-    """The condition's first true answer; TimeoutError, naming what was awaited, when it is late."""
+    condition: Callable[[], Value],
+    timeout: float = 10,
+    awaited: str | Callable[[], str] = "the condition",
+    every: float = 0.02,
+) -> Value:
+    """Return the condition's first true value, as soon as there is one.
+
+    Raise TimeoutError, which names what was ``awaited``, after ``timeout`` seconds without a value.
+    A function is called for the name only then, so that it can tell the state at the end.
+    """
     deadline = time.monotonic() + timeout
     while True:
-        if answer := condition():
-            return answer
+        if value := condition():
+            return value
         if time.monotonic() >= deadline:
-            raise TimeoutError(f"Waited {timeout:g} s in vain for {what}.")
+            text = awaited() if callable(awaited) else awaited
+            raise TimeoutError(f"Waited {timeout:g} s in vain for {text}.")
         time.sleep(every)

@@ -12,11 +12,11 @@ from docker.errors import APIError
 from docker.models.containers import ExecResult
 
 from core.stack.ports import LOOPBACK, free_port
+from core.stack.waiting import wait_until
 from tests.celery_engine.archives import pack, unpack
 from tests.celery_engine.ports import is_open, socket_table
 from tests.celery_engine.process import GRACE, Program
 from tests.celery_engine.spec import Spec, host_command, signal_number
-from tests.wait import wait_for
 
 SOCKET_TABLES = "cat /proc/net/"
 EXEC_TIMEOUT = 60
@@ -67,7 +67,7 @@ class ProcessContainer:
                 f"Image {self.spec.image} is only a name here: give {self.name} a command."
             )
         self.program.start()
-        wait_for(lambda: self._answers() or not self.program.running, GRACE, self._starting)
+        wait_until(lambda: self._answers() or not self.program.running, GRACE, self._starting)
 
     def kill(self, signal: str | int | None = None) -> None:
         """Send the signal (SIGKILL unless given) to the container's first process."""

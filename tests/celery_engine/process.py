@@ -9,8 +9,8 @@ from pathlib import Path
 
 import psutil
 
+from core.stack.waiting import wait_until
 from tests.celery_engine.guard import guard, kill_group
-from tests.wait import wait_for
 
 GRACE = 10.0
 
@@ -146,7 +146,7 @@ class Program:
             return
         self._group = None
         kill_group(group)
-        wait_for(lambda: not _members(group), GRACE, f"the processes of {self.command} ended")
+        wait_until(lambda: not _members(group), GRACE, f"the processes of {self.command} ended")
         guard.forget(group)
 
 

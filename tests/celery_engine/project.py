@@ -17,10 +17,10 @@ from typing import Protocol
 import pytest
 from kombu import pools
 
+from core.stack.waiting import wait_until
 from tests.celery_engine.broker import Broker
 from tests.celery_engine.process import Program
 from tests.plugins.servers import OWN_REDIS, current_database_url
-from tests.wait import wait_for
 
 PROJECT = Path(__file__).parents[2]
 PASSED_ON = ("PATH", "DJANGO_SETTINGS_MODULE", "VAR_DIR")
@@ -40,12 +40,12 @@ class WorkerProcess(Program):
 
     def wait_ready(self, timeout: float = READY_WITHIN) -> None:
         """Return once the worker takes tasks; fails the test, with the log, when it doesn't."""
-        wait_for(lambda: self._is_ready() or not self.running, timeout, self._awaited)
+        wait_until(lambda: self._is_ready() or not self.running, timeout, self._awaited)
         assert self.running, f"The worker ended with {self.returncode}:\n{self.logs()}"
 
     def wait_for_log(self, text: str, timeout: float = 10) -> None:
         """Return once the worker has written the text; fails the test when it doesn't."""
-        wait_for(lambda: text in self.logs(), timeout, lambda: f"{text!r} in:\n{self.logs()}")
+        wait_until(lambda: text in self.logs(), timeout, lambda: f"{text!r} in:\n{self.logs()}")
 
     def terminate(self) -> None:
         """SIGTERM, a warm shutdown: the tasks that run are finished. ``wait()`` for the end."""

@@ -11,6 +11,7 @@ import pytest
 
 from aftercommit.models import OutboxCall
 from content.models import Article
+from core.stack.waiting import wait_until
 from tests.celery_engine.broker import Broker
 from tests.celery_engine.process import Program
 from tests.celery_engine.project import (
@@ -23,7 +24,6 @@ from tests.factories import ArticleFactory
 from tests.integration.outbox.conftest import QUICK, Gate, _no_wake_up_of_another_test, gate
 from tests.reliability.proxy import Proxy
 from tests.reliability.settings import OUTBOX_DRAIN_SECONDS, OUTBOX_WAKE_TTL
-from tests.wait import wait_for
 
 __all__ = ["Gate", "_no_wake_up_of_another_test", "gate"]  # fixtures: pytest finds them by name
 
@@ -77,7 +77,7 @@ class Web(Program):
 
     def wait_ready(self) -> None:
         """Return once it listens."""
-        wait_for(lambda: self._address() or not self.running, 30, self.logs)
+        wait_until(lambda: self._address() or not self.running, 30, self.logs)
         assert self.running, self.logs()
 
     def get(self, path: str, timeout: float = 30) -> int:

@@ -2,7 +2,7 @@
 
 from aftercommit.models import OutboxBatch, OutboxCall
 from content.models import Product
-from tests.wait import wait_for
+from core.stack.waiting import wait_until
 
 TIMEOUT = 60
 
@@ -14,13 +14,13 @@ def written() -> list[str]:
 
 def wait_settled() -> None:
     """Wait until every call is settled, and no journal is left."""
-    wait_for(lambda: not (OutboxCall.objects.exists() or journals()), TIMEOUT, left)
+    wait_until(lambda: not (OutboxCall.objects.exists() or journals()), TIMEOUT, left)
 
 
 def wait_held(status: str) -> OutboxCall:
     """The one call that is left in the outbox, once it waits for a person with this status."""
     held = OutboxCall.objects.filter(status=status)
-    wait_for(lambda: held.exists() and not journals(), TIMEOUT, left)
+    wait_until(lambda: held.exists() and not journals(), TIMEOUT, left)
     return OutboxCall.objects.get()
 
 

@@ -15,11 +15,11 @@ from aftercommit.worker.claim import claim_batch, due_calls
 from aftercommit.worker.drain import drain_task
 from aftercommit.worker.sweep import PENDING_TASKS, due_ages
 from content.models import Product
+from core.stack.waiting import wait_until
 from tests.reliability import tasks
 from tests.reliability.conftest import StartWorker
 from tests.reliability.state import TIMEOUT, left, written
 from tests.reliability.tasks import the_task
-from tests.wait import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -132,11 +132,11 @@ class TestOthers:
         """One process alone settles another task's call while the backlog is still deep."""
         pile_up(tasks.write_one, 3 * DEPTH)  # more than two turns of a drain settle
         worker = start_worker()
-        wait_for(Product.objects.exists, TIMEOUT, "a batch to be settled")
+        wait_until(Product.objects.exists, TIMEOUT, "a batch to be settled")
         for name in ("first", "second"):
             tasks.write_batch.delay_on_commit(name=name)
             had = Product.objects.filter(name=name)
-            wait_for(had.exists, TIMEOUT, lambda: f"{left_of_each()} {worker.logs()[-5000:]}")
+            wait_until(had.exists, TIMEOUT, lambda: f"{left_of_each()} {worker.logs()[-5000:]}")
         assert left_of_each().get(tasks.write_one.name, 0) > DEPTH // 4
 
     def test_full_queue(self, start_worker: StartWorker, tmp_path: Path) -> None:
@@ -146,9 +146,9 @@ class TestOthers:
             for number in range(5_000):
                 tasks.send.delay_on_commit(name=str(number), path=path)
         start_worker(2)
-        wait_for(lambda: OutboxCall.objects.count() < 5_000, TIMEOUT, "a call to be settled")
+        wait_until(lambda: OutboxCall.objects.count() < 5_000, TIMEOUT, "a call to be settled")
         tasks.write_one.delay_on_commit(name="other")
-        wait_for(lambda: "other" in written(), TIMEOUT, left)
+        wait_until(lambda: "other" in written(), TIMEOUT, left)
         assert OutboxCall.objects.filter(task=tasks.send.name).exists()
 
     def test_slow_calls(self, settings: Any) -> None:

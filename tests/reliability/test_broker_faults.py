@@ -6,6 +6,7 @@ import pytest
 
 from aftercommit.models import OutboxCall
 from content.models import Article
+from core.stack.waiting import wait_until
 from tests.celery_engine.broker import Broker
 from tests.celery_engine.project import WorkerProcess
 from tests.reliability import tasks
@@ -13,7 +14,6 @@ from tests.reliability.broker_faults import FAULTS
 from tests.reliability.conftest import Gate, StartWeb, StartWorker, stopped_at
 from tests.reliability.proxy import Proxy
 from tests.reliability.state import TIMEOUT, left, wait_settled, written
-from tests.wait import wait_for
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -75,7 +75,7 @@ def test_at_work(
         assert web.get(article.get_absolute_url()) == 200
         gate.open()
         sent = OutboxCall.objects.filter(task=tasks.send.name)
-        wait_for(lambda: not sent.exists(), TIMEOUT, left)
+        wait_until(lambda: not sent.exists(), TIMEOUT, left)
         wait_noticed(worker, fault)
     assert outside.read_text() == "a\n"
     assert worker.running, worker.logs()

@@ -13,12 +13,12 @@ from django.db.models.functions import Now
 from aftercommit.models import OutboxCall
 from audit.models import AuditLog
 from content.models import Product
+from core.stack.waiting import wait_until
 from tests.celery_engine.project import PROJECT, WorkerFactory, WorkerProcess
 from tests.integration.outbox.conftest import QUICK
 from tests.reliability import poison_tasks as poison
 from tests.reliability import tasks
 from tests.reliability.state import TIMEOUT, left, written
-from tests.wait import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -109,20 +109,20 @@ def test_worker(start_worker: Callable[[str], WorkerProcess], tmp_path: Path, of
     def message() -> str:
         return left() + worker.logs()[-5000:]
 
-    wait_for(lambda: "in a second" in written(), TIMEOUT, message)
-    wait_for(lambda: AuditLog.objects.exists(), TIMEOUT, message)
+    wait_until(lambda: "in a second" in written(), TIMEOUT, message)
+    wait_until(lambda: AuditLog.objects.exists(), TIMEOUT, message)
     assert before < AuditLog.objects.get().timestamp < datetime.now(UTC) + timedelta(seconds=1)
 
     failed = OutboxCall.objects.filter(task=poison.patient.name, attempts=1)
-    wait_for(failed.exists, TIMEOUT, message)
+    wait_until(failed.exists, TIMEOUT, message)
     assert 400 < seconds_until(failed.get()) <= 600
 
     leased = OutboxCall.objects.filter(status=OutboxCall.Status.RUNNING)
-    wait_for(leased.exists, TIMEOUT, message)
+    wait_until(leased.exists, TIMEOUT, message)
     assert 300 < seconds_until(leased.get()) <= 400
 
     dead = OutboxCall.objects.filter(status=OutboxCall.Status.DEAD)
-    wait_for(dead.exists, TIMEOUT, message)
+    wait_until(dead.exists, TIMEOUT, message)
     assert "Its process died 3 times" in dead.get().error
     assert leased.exists()
     assert written() == ["in a second", "lamp"]

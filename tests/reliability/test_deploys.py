@@ -16,13 +16,13 @@ from aftercommit.outbox.call import encode_context, new_id
 from aftercommit.outbox.wake import wake_task
 from aftercommit.worker.drain import drain_all
 from aftercommit.worker.heartbeat import worker_ages
+from core.stack.waiting import wait_until
 from tests.celery_engine.project import WorkerProcess
 from tests.reliability import poison_tasks as poison
 from tests.reliability.conftest import POISON, StartWorker
 from tests.reliability.state import TIMEOUT, left, wait_held, wait_settled, written
 from tests.reliability.tasks import the_task, write, write_one
 from tests.reliability.versions import NAME
-from tests.wait import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -162,7 +162,7 @@ def test_worker_without_the_task(start_worker: StartWorker) -> None:
     rows = OutboxCall.objects.values_list("status", "attempts", "crashes", "error")
     assert list(rows) == [(OutboxCall.Status.PENDING, 0, 0, "")]
     start_worker(include=[POISON])
-    wait_for(lambda: written() == ["a"], TIMEOUT, lambda: left() + old.logs())
+    wait_until(lambda: written() == ["a"], TIMEOUT, lambda: left() + old.logs())
     for name in "bcd":
         poison.one.delay_on_commit(name=name)
     wait_settled()
@@ -174,7 +174,7 @@ def test_worker_without_the_task(start_worker: StartWorker) -> None:
 def test_worker_of_another_service(start_worker: StartWorker, old: str) -> None:
     """A worker without the task leaves old calls to those that have it, or had it just now."""
     other = start_worker(include=[POISON])
-    wait_for(lambda: poison.one.name in announced(other), TIMEOUT, "its announcement")
+    wait_until(lambda: poison.one.name in announced(other), TIMEOUT, "its announcement")
     if old == "stops":
         other.terminate()
         assert other.wait(TIMEOUT) == 0
@@ -183,11 +183,11 @@ def test_worker_of_another_service(start_worker: StartWorker, old: str) -> None:
     poison.one.delay_on_commit(name="a")
     OutboxCall.objects.update(available_at=Now() - timedelta(minutes=61))
     without = start_worker()
-    wait_for(lambda: write_one.name in announced(without), TIMEOUT, "the other's announcement")
+    wait_until(lambda: write_one.name in announced(without), TIMEOUT, "the other's announcement")
     write_one.apply_async_on_commit(kwargs={"name": "b"}, countdown=0.01)  # for a sweep
-    wait_for(lambda: written() == ["b"], TIMEOUT, left)
+    wait_until(lambda: written() == ["b"], TIMEOUT, left)
     OutboxWorker.objects.filter(name=without.name).update(seen_at=Now() - timedelta(minutes=1))
-    wait_for(lambda: worker_ages("default")[without.name] < 30, TIMEOUT, "more sweeps")
+    wait_until(lambda: worker_ages("default")[without.name] < 30, TIMEOUT, "more sweeps")
     assert OutboxCall.objects.get().status == OutboxCall.Status.PENDING
     if old == "stops":
         other.start()

@@ -17,11 +17,11 @@ from aftercommit.models import OutboxBatch, OutboxCall
 from aftercommit.outbox.wake import DRAIN
 from aftercommit.worker.drain import drain_task
 from aftercommit.worker.sweep import recover
+from core.stack.waiting import wait_until
 from tests.celery_engine.project import WorkerProcess
 from tests.reliability import tasks
 from tests.reliability.conftest import Gate, StartWorker
 from tests.reliability.state import TIMEOUT, left, wait_settled, written
-from tests.wait import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -54,7 +54,7 @@ def test_wake_ups_in_many_workers(start_worker: StartWorker, tmp_path: Path) -> 
         wake(task.name)
     workers = [start_worker(concurrency=5) for _ in range(2)]
     wait_settled()
-    wait_for(lambda: answered(workers) >= 3 * TIMES, TIMEOUT, "every wake-up to be answered")
+    wait_until(lambda: answered(workers) >= 3 * TIMES, TIMEOUT, "every wake-up to be answered")
     expected = [f"{task} {number}" for task in ("batch", "single") for number in range(TIMES)]
     assert written() == sorted(expected)
     assert sorted(outside.read_text().split("\n")[:-1]) == [f"sent {n}" for n in range(TIMES)]
@@ -79,7 +79,7 @@ def test_sweep_takes_a_slow_drain_for_a_dead_one(start_worker: StartWorker, gate
     start_worker(point="claimed")
     tasks.write_batch.delay_on_commit(name="a")
     gate.wait_reached()
-    wait_for(lambda: OutboxCall.objects.get().crashes == 1, TIMEOUT, left)
+    wait_until(lambda: OutboxCall.objects.get().crashes == 1, TIMEOUT, left)
     gate.open()
     wait_settled()
     assert written() == ["a"]

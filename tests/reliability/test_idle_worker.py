@@ -8,9 +8,9 @@ from django.db import OperationalError, connection
 from aftercommit.models import OutboxCall
 from content.models import Article
 from content.tasks import count_views
+from core.stack.waiting import wait_until
 from tests.celery_engine.project import WorkerFactory
 from tests.factories import ArticleFactory
-from tests.wait import wait_for
 
 TIMES = 3
 OTHERS = {
@@ -50,5 +50,5 @@ def test_connections_ended_while_idle(celery_worker_process: WorkerFactory) -> N
 
     for views in range(1, TIMES + 1):
         count_views.delay_on_commit(article_id=article.pk)
-        wait_for(lambda: is_counted(views), 30, lambda: worker.logs()[-3000:])  # noqa: B023
+        wait_until(lambda: is_counted(views), 30, lambda: worker.logs()[-3000:])  # noqa: B023
         end_others()

@@ -9,10 +9,10 @@ from django.db import connection, transaction
 
 from aftercommit.db import hook
 from aftercommit.models import OutboxCall
+from core.stack.waiting import wait_until
 from tests.reliability import tasks
 from tests.reliability.conftest import StartWorker
 from tests.reliability.state import TIMEOUT, left, wait_settled, written
-from tests.wait import wait_for
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -70,8 +70,8 @@ def test_found_at_once(
     start_worker(env={"OUTBOX_SWEEP_INTERVAL": "600" if way == "wake-up" else "0.3"})
     for number in range(3):
         tasks.write_one.delay_on_commit(name=f"later {number}")
-    wait_for(lambda: len(written()) == 3, TIMEOUT, left)
-    wait_for(lambda: not OutboxCall.objects.exists(), TIMEOUT, left)
+    wait_until(lambda: len(written()) == 3, TIMEOUT, left)
+    wait_until(lambda: not OutboxCall.objects.exists(), TIMEOUT, left)
     if way == "sweep":
         monkeypatch.setattr(hook, "wake_tasks", lambda calls: None)
     commit_late()
@@ -86,7 +86,7 @@ def test_kept_open(commit_late: Callable[[], None], start_worker: StartWorker) -
         for number in range(1000):
             tasks.write_batch.delay_on_commit(name=str(number))
     tasks.write_one.delay_on_commit(name="later")
-    wait_for(lambda: len(written()) == 1001, TIMEOUT, left)
+    wait_until(lambda: len(written()) == 1001, TIMEOUT, left)
     assert "early" not in written()
     commit_late()
     wait_settled()

@@ -7,11 +7,11 @@ import pytest
 from django.db import transaction
 
 from aftercommit.models import OutboxCall
+from core.stack.waiting import wait_until
 from tests.celery_engine.project import WorkerProcess
 from tests.reliability import poison_tasks as poison
 from tests.reliability.conftest import POISON, StartWorker
 from tests.reliability.state import TIMEOUT, journals, left, written
-from tests.wait import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -53,7 +53,7 @@ def wait_held(count: int, worker: WorkerProcess, timeout: float = TIMEOUT) -> di
         calls = OutboxCall.objects
         return calls.count() == calls.filter(status__in=HELD).count() == count and not journals()
 
-    wait_for(is_at_rest, timeout, lambda: left() + worker.logs()[-5000:])
+    wait_until(is_at_rest, timeout, lambda: left() + worker.logs()[-5000:])
     rows = OutboxCall.objects.values_list("payload", "error")
     return {payload.split('"name": "')[1].split('"')[0]: error for payload, error in rows}
 
@@ -61,7 +61,7 @@ def wait_held(count: int, worker: WorkerProcess, timeout: float = TIMEOUT) -> di
 def check_goes_on(worker: WorkerProcess, task: str) -> None:
     """Workers take calls as before: one that comes later is settled."""
     call_each(task, ["later"])
-    wait_for(lambda: "later" in written(), TIMEOUT, lambda: left() + worker.logs()[-5000:])
+    wait_until(lambda: "later" in written(), TIMEOUT, lambda: left() + worker.logs()[-5000:])
     assert written().count("later") == 1
 
 

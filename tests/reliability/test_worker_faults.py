@@ -10,12 +10,12 @@ from django.db.models.functions import Now
 
 from aftercommit.models import OutboxBatch, OutboxCall, OutboxWorker
 from aftercommit.worker.heartbeat import worker_ages
+from core.stack.waiting import wait_until
 from tests.celery_engine.project import WorkerProcess
 from tests.connections import another, at_once
 from tests.reliability import tasks
 from tests.reliability.conftest import Gate, StartWorker
 from tests.reliability.state import TIMEOUT, journals, left, wait_held, wait_settled, written
-from tests.wait import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -139,7 +139,7 @@ class TestStatement:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("LOCK content_product")
             at_once(lambda: commit("statement"))
-            wait_for(is_waiting, TIMEOUT, "the statement to wait for the table")
+            wait_until(is_waiting, TIMEOUT, "the statement to wait for the table")
             kill(worker)
         wait_settled()
         assert written() == NAMES
@@ -261,13 +261,13 @@ class TestFork:
         worker = start_worker(point="sweeping")
         gate.wait_reached()
         tasks.write_one.delay_on_commit(name="a")
-        wait_for(lambda: written() == ["a"], TIMEOUT, left)
+        wait_until(lambda: written() == ["a"], TIMEOUT, left)
         worker.kill_children()
         worker.wait_for_log("exited with 'signal 9", TIMEOUT)
-        with pytest.raises(AssertionError, match="a new process"):
-            wait_for(lambda: worker.children(), 2, "a new process")
+        with pytest.raises(TimeoutError, match="a new process"):
+            wait_until(lambda: worker.children(), 2, "a new process")
         gate.open()
-        wait_for(lambda: worker.children(), TIMEOUT, "the new process")
+        wait_until(lambda: worker.children(), TIMEOUT, "the new process")
         tasks.write_one.delay_on_commit(name="b")
         wait_settled()
         assert written() == ["a", "b"]
@@ -305,7 +305,7 @@ class TestFrozen:
         """Another has its calls once its transaction may be idle no longer; none is had twice."""
         worker = frozen(task)
         start_worker(env=self.LIMIT)
-        wait_for(lambda: written() == NAMES, TIMEOUT, left)
+        wait_until(lambda: written() == NAMES, TIMEOUT, left)
         gate.open()
         worker.resume()
         wait_settled()
@@ -319,7 +319,7 @@ class TestFrozen:
     ) -> None:
         """Without another, it has its calls itself when it goes on, and each effect once."""
         worker = frozen(task)
-        wait_for(are_free, TIMEOUT, "its transaction to be ended")
+        wait_until(are_free, TIMEOUT, "its transaction to be ended")
         gate.open()
         worker.resume()
         wait_settled()
@@ -352,12 +352,12 @@ class TestLocked:
             assert len(cursor.fetchall()) == len(NAMES)
             gate.open()
             worker.resume()
-            wait_for(is_journal_old, TIMEOUT, "the sweep to take the journal for a dead one's")
+            wait_until(is_journal_old, TIMEOUT, "the sweep to take the journal for a dead one's")
             OutboxWorker.objects.update(seen_at=Now() - timedelta(hours=1))
             # No wake-up is sent for what is due later: a sweep finds it.
             tasks.write_one.apply_async_on_commit(kwargs={"name": "d"}, countdown=0.01)
-            wait_for(lambda: written() == ["d"], TIMEOUT, lambda: left() + worker.logs())
-            wait_for(lambda: worker_ages("default")[worker.name] < 60, TIMEOUT, "a heartbeat")
+            wait_until(lambda: written() == ["d"], TIMEOUT, lambda: left() + worker.logs())
+            wait_until(lambda: worker_ages("default")[worker.name] < 60, TIMEOUT, "a heartbeat")
             assert journals()
         wait_settled()
         assert written() == [*NAMES, "d"]

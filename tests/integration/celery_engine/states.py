@@ -2,7 +2,7 @@
 
 from pytest_celery import CeleryTestNode
 
-from tests.wait import wait_for
+from core.stack.waiting import wait_until
 
 
 def has_exited(node: CeleryTestNode) -> bool:
@@ -13,4 +13,4 @@ def has_exited(node: CeleryTestNode) -> bool:
 
 def wait_until_exited(node: CeleryTestNode, timeout: float = 20) -> None:
     """Return once the node's container has ended."""
-    wait_for(lambda: has_exited(node), timeout, lambda: f"the end of:\n{node.logs()}")
+    wait_until(lambda: has_exited(node), timeout, lambda: f"the end of:\n{node.logs()}")

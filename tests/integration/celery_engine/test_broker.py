@@ -4,7 +4,7 @@ import pytest
 from kombu.exceptions import OperationalError
 from pytest_celery import CeleryTestSetup, identity
 
-from tests.wait import wait_for
+from core.stack.waiting import wait_until
 
 TIMEOUT = 30
 
@@ -18,7 +18,7 @@ def answers(setup: CeleryTestSetup, value: str) -> bool:
 def wait_acknowledged(setup: CeleryTestSetup) -> None:
     """Wait until the worker holds no message: kombu 5.7 fails to give one back to a dead broker."""
     client = setup.broker.container.client
-    wait_for(lambda: not client.exists("unacked"), TIMEOUT, "the worker's acknowledgement")
+    wait_until(lambda: not client.exists("unacked"), TIMEOUT, "the worker's acknowledgement")
 
 
 def test_killed_broker(celery_setup: CeleryTestSetup) -> None:
@@ -55,5 +55,5 @@ def test_frozen_broker(celery_setup: CeleryTestSetup) -> None:
     raw = celery_setup.broker.container._container
     raw.pause()
     raw.unpause()
-    wait_for(lambda: celery_setup.broker.container.client.ping(), TIMEOUT, "the broker")
+    wait_until(lambda: celery_setup.broker.container.client.ping(), TIMEOUT, "the broker")
     assert answers(celery_setup, "thawed")

@@ -2,8 +2,8 @@
 
 from pytest_celery import CeleryTestSetup
 
+from core.stack.waiting import wait_until
 from tests.integration.celery_engine.tasks import work
-from tests.wait import wait_for
 
 TIMEOUT = 30
 LONGER_THAN_A_TEST = 600
@@ -23,7 +23,7 @@ def test_revoke_running_task(celery_setup: CeleryTestSetup) -> None:
     name = celery_setup.worker.hostname()
     inspect = celery_setup.app.control.inspect(limit=1)
     result = work.s(LONGER_THAN_A_TEST).apply_async(queue=celery_setup.worker.worker_queue)
-    active = wait_for(lambda: inspect.active()[name], TIMEOUT, "the task in the worker")
+    active = wait_until(lambda: inspect.active()[name], TIMEOUT, "the task in the worker")
     assert [task["id"] for task in active] == [result.id]
     result.revoke(terminate=True, signal="SIGKILL")
-    wait_for(lambda: result.state == "REVOKED", TIMEOUT, celery_setup.worker.logs)
+    wait_until(lambda: result.state == "REVOKED", TIMEOUT, celery_setup.worker.logs)

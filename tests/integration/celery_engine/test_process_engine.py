@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from docker.errors import APIError, DockerException, NotFound
 
+from core.stack.waiting import wait_until
 from tests.celery_engine.container import ProcessContainer
 from tests.celery_engine.engine import ProcessEngine
 from tests.celery_engine.process import is_alive
 from tests.celery_engine.spec import signal_number
-from tests.wait import wait_for
 
 SLEEP = ["python", "-c", "import time; print('up', flush=True); time.sleep(600)"]
 SHELL_SLEEP = """
@@ -37,7 +37,7 @@ def engine(tmp_path: Path) -> Iterator[ProcessEngine]:
 def run(engine: ProcessEngine, command: list[str], **options: object) -> ProcessContainer:
     """A container that has printed its first line."""
     container = engine.containers.run("any", command, detach=True, **options)
-    wait_for(container.logs, 10, "a line in the log")
+    wait_until(container.logs, 10, "a line in the log")
     return container
 
 
@@ -76,7 +76,7 @@ class TestLife:
         container = run(engine, SLEEP)
         container.put_archive("/", archive({"kept": b"here"}))
         container.restart(timeout=0.2)
-        wait_for(lambda: container.logs().count(b"up") == 2, 10, "the second start")
+        wait_until(lambda: container.logs().count(b"up") == 2, 10, "the second start")
         files, _ = container.get_archive("/kept")
         assert b"here" in b"".join(files)
 
@@ -199,7 +199,7 @@ def test_nothing_outlives_a_killed_session(tmp_path: Path) -> None:
         assert len(pids) == 2
         assert all(map(is_alive, pids))
         session.kill()
-        wait_for(lambda: not any(map(is_alive, pids)), 5, "the end of what the session started")
+        wait_until(lambda: not any(map(is_alive, pids)), 5, "the end of what the session started")
 
 
 def archive(files: dict[str, bytes]) -> bytes:

@@ -9,11 +9,11 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from celery_app import app
+from core.stack.waiting import wait_until
 from tests.celery_engine.broker import Broker
 from tests.celery_engine.process import is_alive
 from tests.celery_engine.project import WorkerFactory, WorkerProcess, drop_connections
 from tests.plugins.servers import current_database_url
-from tests.wait import wait_for
 
 TIMEOUT = 20
 
@@ -56,7 +56,7 @@ class TestWorkerProcess:
         worker = celery_worker_process()
         (child,) = worker.children()
         worker.kill_children()
-        wait_for(lambda: worker.children() not in ([], [child]), TIMEOUT, worker.logs)
+        wait_until(lambda: worker.children() not in ([], [child]), TIMEOUT, worker.logs)
         assert answers(worker)
 
     def test_terminate(self, celery_worker_process: WorkerFactory) -> None:
@@ -135,4 +135,4 @@ class TestBroker:
         worker.wait_for_log("Cannot connect to redis://")
         broker.start()
         drop_connections()
-        wait_for(lambda: answers(worker), TIMEOUT, worker.logs)
+        wait_until(lambda: answers(worker), TIMEOUT, worker.logs)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from aftercommit.outbox.wake import flush_wake_ups
+from core.stack.waiting import wait_until
 from tests.celery_engine.project import WorkerFactory, WorkerProcess
-from tests.wait import wait_for
 
 StartWorker = Callable[..., WorkerProcess]
 
@@ -35,7 +35,7 @@ class Gate:
     def wait_reached(self) -> None:
         """Wait until the task is there."""
         reached = Path(self.path).with_suffix(".reached")
-        wait_for(reached.exists, 20, "the task to reach its gate")
+        wait_until(reached.exists, 20, "the task to reach its gate")
 
     def open(self) -> None:
         """Let the task go on."""

@@ -9,9 +9,9 @@ from django.test import Client
 from aftercommit.models import OutboxCall, OutboxWorker
 from aftercommit.operations.health import check_health
 from aftercommit.worker.heartbeat import worker_ages
+from core.stack.waiting import wait_until
 from tests.integration.outbox import tasks
 from tests.integration.outbox.conftest import StartWorker
-from tests.wait import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,13 +39,13 @@ def stale() -> list[str]:
 def test_killed(start_worker: StartWorker) -> None:
     """A worker that was killed is named until one of its name is there again."""
     worker = start_worker()
-    wait_for(lambda: alive() == [worker.name], TIMEOUT, "its heartbeat")
+    wait_until(lambda: alive() == [worker.name], TIMEOUT, "its heartbeat")
     assert OutboxWorker.objects.get().pid == worker.pid
     worker.kill()
-    wait_for(lambda: stale() == [worker.name], TIMEOUT, "it to be named")
+    wait_until(lambda: stale() == [worker.name], TIMEOUT, "it to be named")
     assert alive() == []
     worker.start()
-    wait_for(lambda: alive() == [worker.name], TIMEOUT, "it to be back")
+    wait_until(lambda: alive() == [worker.name], TIMEOUT, "it to be back")
     assert stale() == []
     assert OutboxWorker.objects.get().pid == worker.pid
 
@@ -53,19 +53,19 @@ def test_killed(start_worker: StartWorker) -> None:
 def test_hangs(start_worker: StartWorker) -> None:
     """So is one whose process hangs, while another goes on."""
     hanging, working = start_worker(), start_worker()
-    wait_for(lambda: len(alive()) == 2, TIMEOUT, "their heartbeats")
+    wait_until(lambda: len(alive()) == 2, TIMEOUT, "their heartbeats")
     with transaction.atomic():  # SQLite's one writer: it isn't paused in the midst of a write
         hanging.pause()
-    wait_for(lambda: stale() == [hanging.name], TIMEOUT, "it to be named")
-    wait_for(lambda: alive() == [working.name], TIMEOUT, "the other")
+    wait_until(lambda: stale() == [hanging.name], TIMEOUT, "it to be named")
+    wait_until(lambda: alive() == [working.name], TIMEOUT, "the other")
     hanging.resume()
-    wait_for(lambda: len(alive()) == 2, TIMEOUT, "it to be back")
+    wait_until(lambda: len(alive()) == 2, TIMEOUT, "it to be back")
 
 
 def test_told_to_stop(start_worker: StartWorker) -> None:
     """One that stops warm is gone at once."""
     worker = start_worker()
-    wait_for(lambda: alive() == [worker.name], TIMEOUT, "its heartbeat")
+    wait_until(lambda: alive() == [worker.name], TIMEOUT, "its heartbeat")
     worker.terminate()
     assert worker.wait(TIMEOUT) == 0
     assert worker_ages("default") == {}
@@ -74,14 +74,14 @@ def test_told_to_stop(start_worker: StartWorker) -> None:
 def test_ready(start_worker: StartWorker, client: Client) -> None:
     """The site is not ready while calls are due and their worker was killed; then it is again."""
     worker = start_worker()
-    wait_for(lambda: alive() == [worker.name], TIMEOUT, "its heartbeat")
+    wait_until(lambda: alive() == [worker.name], TIMEOUT, "its heartbeat")
     assert client.get("/readyz").status_code == 200
     worker.kill()
     tasks.make_group.delay_on_commit(name="a")
-    wait_for(lambda: client.get("/readyz").status_code == 503, TIMEOUT, "a problem")
+    wait_until(lambda: client.get("/readyz").status_code == 503, TIMEOUT, "a problem")
     (problem,) = client.get("/readyz").json()["problems"]
     assert problem.startswith("No worker lives that settles calls in 'default', and calls have")
     assert client.get("/healthz").status_code == 200
     start_worker()
-    wait_for(lambda: not OutboxCall.objects.exists(), TIMEOUT, "the outbox to be empty")
+    wait_until(lambda: not OutboxCall.objects.exists(), TIMEOUT, "the outbox to be empty")
     assert client.get("/readyz").status_code == 200

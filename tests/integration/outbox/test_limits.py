@@ -8,9 +8,9 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 
 from aftercommit.models import OutboxCall
+from core.stack.waiting import wait_until
 from tests.integration.outbox import tasks
 from tests.integration.outbox.conftest import StartWorker
-from tests.wait import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,7 +24,7 @@ def names() -> list[str]:
 
 def wait_empty() -> None:
     """Wait until the outbox is empty."""
-    wait_for(lambda: not OutboxCall.objects.exists(), TIMEOUT, "an empty outbox")
+    wait_until(lambda: not OutboxCall.objects.exists(), TIMEOUT, "an empty outbox")
 
 
 @pytest.mark.parametrize("task", [tasks.take_time, tasks.take_time_outside])
@@ -47,7 +47,9 @@ def test_soft_limit(start_worker: StartWorker) -> None:
         slow = tasks.take_time.delay_on_commit(name="slow", seconds=30)
         tasks.take_time.delay_on_commit(name="after")
     dead = OutboxCall.objects.filter(status=OutboxCall.Status.DEAD)
-    wait_for(lambda: dead.exists() and OutboxCall.objects.count() == 1, TIMEOUT, "one dead letter")
+    wait_until(
+        lambda: dead.exists() and OutboxCall.objects.count() == 1, TIMEOUT, "one dead letter"
+    )
     assert dead.get().pk == slow.pk
     assert "SoftTimeLimitExceeded" in dead.get().error
     assert names() == ["after", "before"]
@@ -58,9 +60,9 @@ def test_hard_limit(start_worker: StartWorker) -> None:
     worker = start_worker()
     slow = tasks.take_time_outside.delay_on_commit(name="slow", seconds=30)
     said = f"{tasks.take_time_outside.name}[{slow.id}]: not over after its time limit of 1s"
-    wait_for(lambda: said in worker.logs(), TIMEOUT, worker.logs)
+    wait_until(lambda: said in worker.logs(), TIMEOUT, worker.logs)
     tasks.take_time_outside.delay_on_commit(name="next")
-    wait_for(lambda: names() == ["next"], TIMEOUT, worker.logs)
+    wait_until(lambda: names() == ["next"], TIMEOUT, worker.logs)
 
 
 def test_rate_limit(start_worker: StartWorker, tmp_path: Path) -> None:
@@ -71,7 +73,7 @@ def test_rate_limit(start_worker: StartWorker, tmp_path: Path) -> None:
         for _ in range(6):
             tasks.go_slowly.delay_on_commit(path=str(path))
         tasks.make_group.delay_on_commit(name="beside")
-    wait_for(lambda: names() == ["beside"], TIMEOUT, "a task beside it")
+    wait_until(lambda: names() == ["beside"], TIMEOUT, "a task beside it")
     wait_empty()
     times = sorted(map(float, path.read_text().split()))
     assert len(times) == 6

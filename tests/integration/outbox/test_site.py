@@ -14,12 +14,12 @@ from aftercommit.models import OutboxCall
 from aftercommit.outbox.wake import flush_wake_ups
 from audit.models import AuditLog
 from content.models import Article, Author, Category, Product
+from core.stack.waiting import wait_until
 from notifications.models import Delivery, Follow
 from tests.celery_engine.broker import Broker
 from tests.factories import ArticleFactory, CategoryFactory, UserFactory
 from tests.integration.outbox.conftest import StartWorker
 from tests.mailbox import MailServer
-from tests.wait import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -54,7 +54,7 @@ def follow(user: User, **what: Any) -> None:
 def wait_at_rest() -> None:
     """Wait until every call is settled."""
     rows = OutboxCall.objects.values_list("task", "status", "error")
-    wait_for(lambda: not rows.exists(), TIMEOUT, lambda: f"an empty outbox; it has {list(rows)}")
+    wait_until(lambda: not rows.exists(), TIMEOUT, lambda: f"an empty outbox; it has {list(rows)}")
 
 
 def draft_of(user: User, **values: Any) -> Article:
@@ -158,7 +158,7 @@ def test_failed_request(
         response = client.post(reverse("article-publish", args=[article.slug]))
     assert response.status_code == 500
     Product.objects.create(name="a later change", price=1)
-    wait_for(lambda: AuditLog.objects.count() > entries, TIMEOUT, "the later change's entry")
+    wait_until(lambda: AuditLog.objects.count() > entries, TIMEOUT, "the later change's entry")
     wait_at_rest()
     assert AuditLog.objects.count() == entries + 1
     article.refresh_from_db()

@@ -11,9 +11,9 @@ from celery import current_app
 from celery.events.state import State
 
 from aftercommit.models import OutboxCall
+from core.stack.waiting import wait_until
 from tests.integration.outbox import tasks
 from tests.integration.outbox.conftest import StartWorker
-from tests.wait import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -43,7 +43,7 @@ def seen() -> Iterator[State]:
 def wait_dead(pk: int) -> None:
     """Wait until the call is a dead letter."""
     rows = OutboxCall.objects.filter(pk=pk, status=DEAD)
-    wait_for(rows.exists, TIMEOUT, "a dead letter")
+    wait_until(rows.exists, TIMEOUT, "a dead letter")
 
 
 @pytest.mark.parametrize("task", [tasks.fail, tasks.fail_outside])
@@ -64,7 +64,7 @@ def test_sentry(start_worker: StartWorker, tmp_path: Path, task: Any) -> None:
         events = map(json.loads, path.read_text().splitlines())
         return [each for each in events if each.get("tags", {}).get("celery_task_id") == call.id]
 
-    wait_for(reported, TIMEOUT, path.read_text)
+    wait_until(reported, TIMEOUT, path.read_text)
     (event,) = reported()
     (error,) = event["exception"]["values"]
     assert (error["type"], error["value"]) == ("ValueError", "no such thing")
@@ -80,8 +80,8 @@ class TestFlower:
         """A call that fails is a failed task of its name, with arguments and traceback."""
         start_worker()
         call = tasks.fail.delay_on_commit("no such thing")
-        wait_for(lambda: call.id in seen.tasks, TIMEOUT, "an event")
-        wait_for(lambda: seen.tasks[call.id].state == "FAILURE", TIMEOUT, "its end")
+        wait_until(lambda: call.id in seen.tasks, TIMEOUT, "an event")
+        wait_until(lambda: seen.tasks[call.id].state == "FAILURE", TIMEOUT, "its end")
         task = seen.tasks[call.id]
         assert task.name == tasks.fail.name
         assert task.args == "['no such thing']"
@@ -94,17 +94,17 @@ class TestFlower:
         event unless all are asked for."""
         start_worker()
         call = tasks.make_group.delay_on_commit(name="a")
-        wait_for(lambda: _drains(seen), TIMEOUT, "a drain")
+        wait_until(lambda: _drains(seen), TIMEOUT, "a drain")
         assert all(tasks.make_group.name in each.args for each in _drains(seen))
-        wait_for(lambda: not OutboxCall.objects.exists(), TIMEOUT, "its end")
+        wait_until(lambda: not OutboxCall.objects.exists(), TIMEOUT, "its end")
         assert call.id not in seen.tasks
 
     def test_success(self, start_worker: StartWorker, seen: State) -> None:
         """With ``OUTBOX_EVENTS`` set to all, those that are done are shown too."""
         start_worker(env={"DJANGO_SETTINGS_MODULE": "tests.integration.outbox.talking_settings"})
         call = tasks.make_group.delay_on_commit(name="a")
-        wait_for(lambda: call.id in seen.tasks, TIMEOUT, "an event")
-        wait_for(lambda: seen.tasks[call.id].state == "SUCCESS", TIMEOUT, "its end")
+        wait_until(lambda: call.id in seen.tasks, TIMEOUT, "an event")
+        wait_until(lambda: seen.tasks[call.id].state == "SUCCESS", TIMEOUT, "its end")
         assert seen.tasks[call.id].kwargs == "{'name': 'a'}"
 
 

@@ -16,10 +16,10 @@ from django_celery_results.models import TaskResult
 
 from aftercommit.models import OutboxBatch, OutboxCall
 from aftercommit.outbox.wake import DRAIN, flush_wake_ups
+from core.stack.waiting import wait_until
 from tests.celery_engine.broker import Broker
 from tests.integration.outbox import tasks
 from tests.integration.outbox.conftest import Gate, StartWorker
-from tests.wait import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -33,7 +33,7 @@ def names() -> list[str]:
 
 def wait_empty() -> None:
     """Wait until the outbox is empty."""
-    wait_for(lambda: not OutboxCall.objects.exists(), TIMEOUT, outbox)
+    wait_until(lambda: not OutboxCall.objects.exists(), TIMEOUT, outbox)
 
 
 def outbox() -> str:
@@ -62,7 +62,7 @@ class TestEffects:
             tasks.make_group.delay_on_commit(name="rolled back")
             transaction.set_rollback(True)
         tasks.make_group.delay_on_commit(name="committed")
-        wait_for(names, TIMEOUT, "an effect")
+        wait_until(names, TIMEOUT, "an effect")
         wait_empty()
         assert names() == ["committed"]
 
@@ -81,7 +81,7 @@ class TestEffects:
         start_worker()
         tasks.make_group.delay(name="direct")
         assert not OutboxCall.objects.exists()
-        wait_for(lambda: names() == ["direct"], TIMEOUT, "the effect")
+        wait_until(lambda: names() == ["direct"], TIMEOUT, "the effect")
 
     def test_retry_falls_due(self, start_worker: StartWorker) -> None:
         """A call for later is woken by the sweep when its time has come."""
@@ -103,7 +103,7 @@ class TestDuplicates:
             current_app.send_task(DRAIN, [tasks.make_group.name, "default"])
         # These, the one that the commit sent, and what a sweep adds: none failed.
         ended = re.compile(rf"{DRAIN}\[[\w-]+\] succeeded")
-        wait_for(lambda: len(ended.findall(worker.logs())) >= 11, TIMEOUT, "all")
+        wait_until(lambda: len(ended.findall(worker.logs())) >= 11, TIMEOUT, "all")
         assert "raised" not in worker.logs()
         wait_empty()
         assert names() == ["a"]
@@ -154,7 +154,7 @@ class TestBroker:
             tasks.send_outside.delay_on_commit(path=str(tmp_path / "sent"))
         gate.wait_reached()
         with broker.client() as client:
-            wait_for(lambda: client.exists("unacked"), TIMEOUT, "the message that waits")
+            wait_until(lambda: client.exists("unacked"), TIMEOUT, "the message that waits")
         broker.kill()
         worker.wait_for_log("Cannot connect to redis://", TIMEOUT)
         broker.start()
@@ -212,11 +212,13 @@ class TestWorkerDies:
             for name in ("a", "killer", "b"):
                 tasks.make_groups_or_die.delay_on_commit(name=name)
         dead = OutboxCall.objects.filter(status=OutboxCall.Status.DEAD)
-        wait_for(dead.exists, 120, lambda: outbox() + worker.logs())
+        wait_until(dead.exists, 120, lambda: outbox() + worker.logs())
         assert "Its process died 3 times" in dead.get().error
-        wait_for(lambda: OutboxCall.objects.count() == 1, TIMEOUT, lambda: outbox() + worker.logs())
+        wait_until(
+            lambda: OutboxCall.objects.count() == 1, TIMEOUT, lambda: outbox() + worker.logs()
+        )
         assert names() == ["a", "b"]
-        wait_for(lambda: not OutboxBatch.objects.exists(), TIMEOUT, "no journal left")
+        wait_until(lambda: not OutboxBatch.objects.exists(), TIMEOUT, "no journal left")
 
     def test_killed_outside(self, start_worker: StartWorker, gate: Gate, tmp_path: Path) -> None:
         """An outside effect in a process that died is uncertain, and not had again."""
@@ -228,7 +230,7 @@ class TestWorkerDies:
         gate.open()
         start_worker()
         uncertain = OutboxCall.objects.filter(status=OutboxCall.Status.UNCERTAIN)
-        wait_for(uncertain.exists, TIMEOUT, outbox)
+        wait_until(uncertain.exists, TIMEOUT, outbox)
         assert path.read_text() == "sent\n"
 
 
@@ -241,7 +243,7 @@ class TestDeadLetters:
         OutboxCall.objects.update(payload='[[], {"title": "a"}]')
         start_worker(env={"OUTBOX_UNKNOWN_TASK_GRACE": "0.1"})
         dead = OutboxCall.objects.filter(status=OutboxCall.Status.DEAD)
-        wait_for(dead.exists, TIMEOUT, outbox)
+        wait_until(dead.exists, TIMEOUT, outbox)
         assert "unexpected keyword argument 'title'" in dead.get().error
 
     def test_unknown_task(self, start_worker: StartWorker) -> None:
@@ -250,7 +252,7 @@ class TestDeadLetters:
         OutboxCall.objects.update(task="tests.gone")
         start_worker(env={"OUTBOX_UNKNOWN_TASK_GRACE": "0.1"})
         dead = OutboxCall.objects.filter(status=OutboxCall.Status.DEAD)
-        wait_for(dead.exists, TIMEOUT, outbox)
+        wait_until(dead.exists, TIMEOUT, outbox)
         assert "No worker has had a task named 'tests.gone'" in dead.get().error
 
 
@@ -265,6 +267,6 @@ class TestWebProcessDies:
         dying = [sys.executable, "-m", "tests.integration.outbox.dying_process"]
         ended = subprocess.run(dying, env=process_environment, timeout=TIMEOUT, check=False)
         assert ended.returncode == -signal.SIGKILL
-        wait_for(names, TIMEOUT, "the effect")
+        wait_until(names, TIMEOUT, "the effect")
         wait_empty()
         assert names() == ["a"]

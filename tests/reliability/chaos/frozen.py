@@ -6,19 +6,18 @@ others get what the processes have locked.
 
 import contextlib
 import random
-import time
 from collections.abc import Callable, Iterator
 
 import psutil
 import psycopg
 
+from core.stack.waiting import wait_until
 from tests.celery_engine.project import WorkerProcess
 from tests.reliability.chaos.fault import HOST, Fault, Heal
 from tests.reliability.chaos.system import System
 
 FOUND_WITHIN = 3.0
 """Seconds in which a process is looked for that is amid a batch; without one any is frozen."""
-PAUSE = 0.02
 
 AMID = """
     SELECT client_port FROM pg_stat_activity
@@ -69,11 +68,8 @@ def freeze_worker(system: System, chance: random.Random) -> WorkerProcess | None
 
 def _freeze_one(system: System, chance: random.Random) -> psutil.Process | None:
     """Freeze a process of a worker, if there is one: one that is amid a batch, if one is found."""
-    deadline = time.monotonic() + FOUND_WITHIN
-    while time.monotonic() < deadline:
-        if process := _freeze_busy(system):
-            return process
-        time.sleep(PAUSE)
+    with contextlib.suppress(TimeoutError):
+        return wait_until(lambda: _freeze_busy(system), FOUND_WITHIN, "a busy process")
     processes = [*_pool_processes(system)]
     if not processes:
         return None

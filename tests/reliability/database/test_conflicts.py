@@ -10,6 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from aftercommit.models import OutboxCall
 from aftercommit.worker.drain import drain_all, drain_task
 from content.models import Product
+from core.stack.waiting import wait_until
 from tests.connections import at_once
 from tests.reliability import tasks
 from tests.reliability.database.calls import NAMES, call_each, either
@@ -17,7 +18,6 @@ from tests.reliability.database.faults import once, postgres_only, run
 from tests.reliability.state import TIMEOUT
 from tests.reliability.tasks import the_task
 from tests.unit.aftercommit import effects
-from tests.wait import wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), postgres_only]
 
@@ -49,7 +49,7 @@ class TestConflicts:
             run(connection, take, first)
             finished.start()
             waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-            wait_for(lambda: run(watching, waits), TIMEOUT, "the other to wait for this one")
+            wait_until(lambda: run(watching, waits), TIMEOUT, "the other to wait for this one")
             run(connection, "SET LOCAL deadlock_timeout = '10ms'")
             run(connection, take, second)
             pytest.fail("no deadlock")

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from aftercommit.models import OutboxCall
 from content.models import Article
 from core.stack.postgres_server import PostgresServer
+from core.stack.waiting import wait_until
 from tests.celery_engine.project import WorkerProcess
 from tests.factories import ArticleFactory
 from tests.plugins.servers import OWN_POSTGRES
@@ -19,7 +20,6 @@ from tests.reliability.conftest import Gate, StartWeb, StartWorker
 from tests.reliability.database.calls import NAMES
 from tests.reliability.database.faults import postgres_only
 from tests.reliability.state import TIMEOUT, journals, left, wait_settled, written
-from tests.wait import wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), postgres_only]
 
@@ -53,12 +53,12 @@ class TestRestart:
 
         for before in range(3):
             assert web.get(article.get_absolute_url()) == 200
-            wait_for(lambda: views() == before + 1, TIMEOUT, lambda: left() + worker.logs())  # noqa: B023  # not kept
+            wait_until(lambda: views() == before + 1, TIMEOUT, lambda: left() + worker.logs())  # noqa: B023  # not kept
             connection.close()
             server.stop()
             server.start()
         assert web.get(article.get_absolute_url()) == 200
-        wait_for(lambda: views() == 4, TIMEOUT, lambda: left() + worker.logs())
+        wait_until(lambda: views() == 4, TIMEOUT, lambda: left() + worker.logs())
         wait_settled()
 
     def test_in_an_effect(
@@ -74,7 +74,7 @@ class TestRestart:
         server.stop()
         server.start()
         # Its process, at the gate, knows nothing of it. A sweep has looked when no journal is left.
-        wait_for(lambda: not journals(), TIMEOUT, lambda: left() + worker.logs())
+        wait_until(lambda: not journals(), TIMEOUT, lambda: left() + worker.logs())
         assert OutboxCall.objects.count() == len(NAMES)
         gate.open()
         wait_settled()
@@ -94,7 +94,7 @@ class TestRestart:
         Its process is idle after that: nobody but the thread that tells what it knows does so.
         """
         worker = self.end_while_away(start_worker, gate, server, tmp_path / "sent", task, "a")
-        wait_for(lambda: not OutboxCall.objects.exists(), TIMEOUT, lambda: left() + worker.logs())
+        wait_until(lambda: not OutboxCall.objects.exists(), TIMEOUT, lambda: left() + worker.logs())
         assert (tmp_path / "sent").read_text().split() == ["a"]
 
     def test_outside_effect_fails(
@@ -104,7 +104,7 @@ class TestRestart:
         path = tmp_path / "sent"
         worker = self.end_while_away(start_worker, gate, server, path, tasks.send, "fails")
         failed = OutboxCall.objects.filter(status="pending", attempts=1)
-        wait_for(failed.exists, TIMEOUT, lambda: left() + worker.logs())
+        wait_until(failed.exists, TIMEOUT, lambda: left() + worker.logs())
         assert "the mail server is away" in failed.get().error
         assert path.read_text().split() == ["fails"]
 

@@ -10,8 +10,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from content import slugs
 from content.models import Article, Author
+from core.stack.waiting import wait_until
 from tests.factories import ArticleFactory, AuthorFactory
-from tests.wait import wait_for
 
 ALL_AT_ONCE = 6
 
@@ -177,9 +177,9 @@ class TestTwoConnections:
             with transaction.atomic():
                 Article.objects.create(title="My title", author=author, content="x")
                 second = pool.submit(save_second)
-                wait_for(starts.is_set, message="the second request")
+                wait_until(starts.is_set, awaited="the second request")
                 if connection.vendor == "postgresql":
-                    wait_for(waits_for_lock, message="the second request's INSERT")
+                    wait_until(waits_for_lock, awaited="the second request's INSERT")
             assert second.result(timeout=30) == "my-title-1"
 
     def test_all_at_once(self) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from core.stack.mail_catcher import Folder
+from core.stack.waiting import wait_until
 from tests.demo.databases import SqliteReader
 from tests.demo.effects import Effect, audit, counter, mail
 from tests.demo.observe import Observer
 from tests.demo.truth import truths
-from tests.wait import wait_for
 
 SCHEMA = """
     CREATE TABLE aftercommit_outboxcall (id INTEGER PRIMARY KEY, task, status);
@@ -145,7 +145,7 @@ class TestThread:
     def test_effects_are_seen_while_it_runs(self, system: System, observer: Observer) -> None:
         with observer:
             system.log("content.product", "DELETE", "admin")
-            wait_for(lambda: observer.sightings, message="the row to be seen")
+            wait_until(lambda: observer.sightings, awaited="the row to be seen")
         assert observer.last_change > 0
 
     def test_fail_what_ends_the_thread_is_raised_to_who_waits(
@@ -154,7 +154,7 @@ class TestThread:
         with observer:
             system.write("DROP TABLE aftercommit_outboxcall")
             with pytest.raises(sqlite3.OperationalError, match="aftercommit_outboxcall"):
-                wait_for(lambda: observer.is_settled_since(float("inf")))
+                wait_until(lambda: observer.is_settled_since(float("inf")))
 
 
 class TestTruths:

@@ -19,9 +19,9 @@ from aftercommit.worker.drain import drain_all, drain_task
 from aftercommit.worker.sweep import Sweeper, outbox_aliases
 from audit.models import AuditLog
 from content.models import Author, Product
+from core.stack.waiting import wait_until
 from tests.factories import AuthorFactory, ProductFactory
 from tests.unit.aftercommit import effects
-from tests.wait import wait_for
 
 DEFAULT, SECOND = "default", "second"
 BOTH = [DEFAULT, SECOND]
@@ -218,7 +218,7 @@ class TestOperation:
         sweeper.start()
         task = effects.make_group.name
         try:
-            wait_for(lambda: {(DEFAULT, task), (SECOND, task)} <= {*woken}, 60)
+            wait_until(lambda: {(DEFAULT, task), (SECOND, task)} <= {*woken}, 60)
         finally:
             sweeper.stop()
 

@@ -22,8 +22,8 @@ from aftercommit.outbox.wake import (
     send_wake_up,
 )
 from aftercommit.worker.sweep import sweep
+from core.stack.waiting import wait_until
 from tests.unit.aftercommit import effects
-from tests.wait import wait_for
 
 TASK = effects.make_group.name
 
@@ -65,7 +65,7 @@ class TestSendWakeUp:
         """A wake-up that was lost doesn't hold back the next for ever."""
         settings.OUTBOX_WAKE_TTL = 1
         assert send_wake_up("default", TASK)
-        wait_for(lambda: send_wake_up("default", TASK), 10, "the flag to expire")
+        wait_until(lambda: send_wake_up("default", TASK), 10, "the flag to expire")
 
     def test_fail_publish(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """One that can't be published raises, and holds nothing back."""

@@ -14,8 +14,8 @@ from aftercommit.outbox import turns, waker
 from aftercommit.outbox.turns import Turn, begin_turn
 from aftercommit.outbox.wake import send_wake_up
 from aftercommit.outbox.waker import MOST_MESSAGES, Waker
+from core.stack.waiting import wait_until
 from tests.unit.aftercommit import effects
-from tests.wait import wait_for
 
 TASK = effects.make_group.name
 
@@ -55,7 +55,7 @@ class TestWake:
 
         waker = Waker(black_hole)
         waker.wake([("default", "a")])
-        wait_for(lambda: asked, 10, "the thread")
+        wait_until(lambda: asked, 10, "the thread")
         for _ in range(1_000):
             waker.wake([("default", "a"), ("default", "b")])
         assert not waker.flush(0.01)
@@ -107,7 +107,7 @@ class TestWake:
         monkeypatch.setattr(waker, "REST", 60)
         thread = Waker(note_and_fail)
         thread.wake([("default", "a")])
-        wait_for(lambda: tries, 10, "the first try")
+        wait_until(lambda: tries, 10, "the first try")
         for _ in range(1_000):
             thread.wake([("default", "b"), ("default", "c")])
         assert thread.flush(10)  # what is left is tried once more, without the rest
@@ -119,7 +119,7 @@ class TestWake:
         monkeypatch.setattr(waker, "PAUSE", 60)
         thread = Waker(lambda using, task, turn: rounds.append(task))
         thread.wake([("default", "a")])
-        wait_for(lambda: rounds, 10, "the first, at once")
+        wait_until(lambda: rounds, 10, "the first, at once")
         for _ in range(1_000):
             thread.wake([("default", "a"), ("default", "b")])
         assert rounds == ["a"]
@@ -158,7 +158,7 @@ class TestWake:
         for _ in range(2):
             waker.wake([("default", TASK)])
             assert waker.flush(10)
-            wait_for(lambda: events[-1] == "look" and len(events) in (3, 5), 10, "the look ahead")
+            wait_until(lambda: events[-1] == "look" and len(events) in (3, 5), 10, "the look ahead")
         assert events == ["look", False, "look", True, "look"]
 
     def test_asks_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,7 +219,7 @@ class TestSend:
 
         thread = Waker(nothing)
         thread.send(down)
-        wait_for(lambda: thread._resting, 10, "the outage to be known")
+        wait_until(lambda: thread._resting, 10, "the outage to be known")
         with caplog.at_level(logging.DEBUG):
             for _ in range(3):
                 thread.send(down)
@@ -236,7 +236,7 @@ class TestSend:
         thread = Waker(nothing)
         thread.send(fail)
         assert thread.flush(10)
-        wait_for(lambda: not thread._resting, 10, "the end of the rest")
+        wait_until(lambda: not thread._resting, 10, "the end of the rest")
         thread.send(lambda: done.append("sent"))
         assert thread.flush(10)
         assert done == ["sent"]

@@ -13,11 +13,11 @@ from aftercommit.worker import claim, known
 from aftercommit.worker.claim import Batch, Unheard, claim_batch
 from aftercommit.worker.crashes import clear_crash, recover_crashed
 from aftercommit.worker.drain import drain_all
+from core.stack.waiting import wait_until
 from tests.connections import another, locking
 from tests.unit.aftercommit import effects
 from tests.unit.aftercommit.impatient import _impatient, row_locks_only  # noqa: F401  # a fixture
 from tests.unit.aftercommit.observe import statements
-from tests.wait import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -121,7 +121,7 @@ class TestLocked:
         recover_crashed("default")
         with locking(a), transaction.atomic():
             assert len(batch.lock()) == 1
-        wait_for(lambda: crashes() == [0, 0], 10, "the crash to be taken back")
+        wait_until(lambda: crashes() == [0, 0], 10, "the crash to be taken back")
 
 
 class TestTakenBack:

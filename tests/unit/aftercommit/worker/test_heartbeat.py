@@ -15,10 +15,10 @@ from aftercommit.models import OutboxWorker
 from aftercommit.worker import periodic, sweep
 from aftercommit.worker.heartbeat import Heartbeat, forget_workers, stale_seconds, worker_ages
 from aftercommit.worker.sweep import Sweeper
+from core.stack.waiting import wait_until
 from tests.connections import another, locking
 from tests.unit.aftercommit.impatient import _impatient, row_locks_only  # noqa: F401  # a fixture
 from tests.unit.aftercommit.observe import statements
-from tests.wait import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -220,14 +220,14 @@ class TestSweeper:
         """It beats when it starts, before the first sweep."""
         settings.OUTBOX_SWEEP_INTERVAL = 3600
         sweeper.start()
-        wait_for(lambda: list(worker_ages("default")) == [NAME], 30, "the heartbeat")
+        wait_until(lambda: list(worker_ages("default")) == [NAME], 30, "the heartbeat")
 
     def test_at_each_sweep(self, sweeper: Sweeper) -> None:
         """It beats on, and says so when it stops."""
         sweeper.start()
-        wait_for(OutboxWorker.objects.exists, 30, "the heartbeat")
+        wait_until(OutboxWorker.objects.exists, 30, "the heartbeat")
         age()
-        wait_for(lambda: worker_ages("default")[NAME] < 30, 30, "another heartbeat")
+        wait_until(lambda: worker_ages("default")[NAME] < 30, 30, "another heartbeat")
         sweeper.stop()
         assert not worker_ages("default")
         assert OutboxWorker.objects.get().ended_at
@@ -251,7 +251,7 @@ class TestSweeper:
         monkeypatch.setattr(Heartbeat, "beat", fail)
         monkeypatch.setattr(sweep, "sweep", swept.append)
         sweeper.start()
-        wait_for(lambda: len(swept) >= 3, 30, "three sweeps")
+        wait_until(lambda: len(swept) >= 3, 30, "three sweeps")
 
     def test_one_database_fails(self, sweeper: Sweeper, monkeypatch: pytest.MonkeyPatch) -> None:
         """A database that fails doesn't keep the next from being swept."""
@@ -265,6 +265,6 @@ class TestSweeper:
         monkeypatch.setattr(periodic, "outbox_aliases", lambda: ["broken", "default"])
         monkeypatch.setattr(sweep, "sweep", fail_first)
         sweeper.start()
-        wait_for(lambda: swept.count("default") >= 2, 30, "two sweeps")
+        wait_until(lambda: swept.count("default") >= 2, 30, "two sweeps")
         assert swept[:2] == ["broken", "default"]
         assert list(worker_ages("default")) == [NAME]

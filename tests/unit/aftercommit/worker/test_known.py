@@ -18,8 +18,8 @@ from aftercommit.worker import known, lease
 from aftercommit.worker.drain import drain_all, drain_task
 from aftercommit.worker.known import Known
 from aftercommit.worker.lease import Ended, Lease, expire_leases
+from core.stack.waiting import wait_until
 from tests.unit.aftercommit import effects
-from tests.wait import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -197,8 +197,8 @@ class TestBackground:
         run(effects.send_outside, seconds=0)
         assert OutboxCall.objects.get().status == RUNNING
         away.is_away = False
-        wait_for(lambda: not OutboxCall.objects.exists(), 20, "the call to be settled")
-        wait_for(lambda: known._known._thread is None, 20, "the thread to end")
+        wait_until(lambda: not OutboxCall.objects.exists(), 20, "the call to be settled")
+        wait_until(lambda: known._known._thread is None, 20, "the thread to end")
 
     def test_uses_no_connection_in_between(self) -> None:
         """It closes its connection after each try."""
@@ -214,7 +214,7 @@ class TestBackground:
 
         known.keep(Fact())
         assert told.wait(10)
-        wait_for(lambda: known._known._thread is None, 20, "the thread to end")
+        wait_until(lambda: known._known._thread is None, 20, "the thread to end")
         assert seen[0].connection is None
 
 

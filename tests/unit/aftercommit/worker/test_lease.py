@@ -21,10 +21,10 @@ from aftercommit.worker.drain import TRIES, drain_all, drain_task
 from aftercommit.worker.lease import Lease, expire_leases
 from aftercommit.worker.loading import rows_of
 from aftercommit.worker.report import Report
+from core.stack.waiting import wait_until
 from tests.connections import locking
 from tests.unit.aftercommit import effects
 from tests.unit.aftercommit.impatient import _impatient, row_locks_only  # noqa: F401  # a fixture
-from tests.wait import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -375,7 +375,7 @@ class TestAnswerLost:
                 with transaction.atomic():
                     first.take()
                     has_leased.set()
-                    wait_for(somebody_waits, 10, "the other to wait")
+                    wait_until(somebody_waits, 10, "the other to wait")
             finally:
                 connection.close()
 

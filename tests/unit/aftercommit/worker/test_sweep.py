@@ -16,8 +16,8 @@ from aftercommit.models import OutboxCall
 from aftercommit.worker import periodic, sweep
 from aftercommit.worker.heartbeat import Heartbeat
 from aftercommit.worker.sweep import Sweeper, due_ages
+from core.stack.waiting import wait_until
 from tests.unit.aftercommit import effects
-from tests.wait import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -78,7 +78,7 @@ def test_goes_on_after_an_error(monkeypatch: pytest.MonkeyPatch, settings: Any) 
     monkeypatch.setattr(sweep, "sweep", fail)
     sweeper = Sweeper()
     sweeper.start()
-    wait_for(lambda: len(swept) >= 3, 10, "three sweeps")
+    wait_until(lambda: len(swept) >= 3, 10, "three sweeps")
     sweeper.stop()
     assert not sweeper.is_alive()
 
@@ -122,7 +122,7 @@ class TestSweeper:
         monkeypatch.setattr(sweep, "sweep", swept.append)
         monkeypatch.setattr(periodic.connections, "close_all", fail)
         start()
-        wait_for(lambda: len(swept) >= 5, 10, "sweeps after the errors")
+        wait_until(lambda: len(swept) >= 5, 10, "sweeps after the errors")
         records = [each for each in caplog.records if each.levelno == logging.ERROR]
         assert len(records) == 2
         assert all(each.exc_info and "outbox-sweep" in each.getMessage() for each in records)
@@ -134,7 +134,7 @@ class TestSweeper:
         state.revoked.add(revoked)
         try:
             start()
-            wait_for(lambda: not OutboxCall.objects.exists(), 10, "the call to be revoked")
+            wait_until(lambda: not OutboxCall.objects.exists(), 10, "the call to be revoked")
         finally:
             state.revoked.discard(revoked)
 
@@ -156,7 +156,7 @@ class TestSweeper:
         start("worker@web")
         assert in_it.wait(10)
         count = len(swept), len(beats)
-        wait_for(lambda: len(swept) > count[0] + 2 < len(beats), 10, "sweeps and heartbeats")
+        wait_until(lambda: len(swept) > count[0] + 2 < len(beats), 10, "sweeps and heartbeats")
         over.set()
 
     def test_after_an_outage(
@@ -179,5 +179,5 @@ class TestSweeper:
         monkeypatch.setattr(type(connections["default"]), "ensure_connection", connect)
         monkeypatch.setattr(sweep, "recover", recover)
         start()
-        wait_for(lambda: did.count("recover") >= 3, 10, "recoveries")
+        wait_until(lambda: did.count("recover") >= 3, 10, "recoveries")
         assert did[:2] == ["recover", "connected"]
