@@ -48,4 +48,4 @@ def undo(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 class Migration(migrations.Migration):
     dependencies = [("aftercommit", "0001_initial")]
 
-    operations = [migrations.RunPython(set_up, undo)]
+    operations = [migrations.RunPython(set_up, undo, atomic=False)]
