@@ -4,6 +4,9 @@
 started, a PostgreSQL or MySQL server when it is chosen, unless ``TEST_REDIS_URL``,
 ``TEST_DATABASE_URL`` or ``TEST_MYSQL_URL`` name one; a server that can't be started ends the run
 with the reason. All ends with the run.
+
+With ``-n`` (pytest-xdist) each process that runs tests has servers of its own, which its tests may
+stop and freeze. The process that hands out the tests starts each server once, to see that it can.
 """
 
 import os
@@ -12,7 +15,7 @@ import tempfile
 from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -31,7 +34,7 @@ OWN_POSTGRES = pytest.StashKey[PostgresServer]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds ``--database``."""
+    """Add ``--database``."""
     parser.addoption(
         "--database",
         choices=DATABASES,
@@ -42,42 +45,65 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
-    """Starts the servers and names them in the environment, which the settings are read from.
+    """Start the servers and name them in the environment, which the settings are read from.
 
     A wrapper, since pytest-django loads the settings in the same hook, before all that aren't.
     """
     options = early_config.known_args_namespace
     if not (options.help or options.version):
+        folder = own_folder(early_config)
         servers = ExitStack()
         early_config.add_cleanup(servers.close)
         try:
-            os.environ.update(environment(early_config, servers, options.database))
+            os.environ.update(environment(early_config, servers, options.database, folder))
         except ServerError as error:
             raise pytest.UsageError(str(error)) from error
+        if hands_out_tests(early_config):
+            servers.close()
     yield
 
 
-def environment(config: pytest.Config, servers: ExitStack, database: str) -> dict[str, str]:
-    """What the settings are to read; what it names lives until ``servers`` is closed."""
+def hands_out_tests(config: pytest.Config) -> bool:
+    """Return whether other processes run the tests, and this one only hands them out."""
+    processes = getattr(config.known_args_namespace, "numprocesses", None)
+    return bool(processes) and "PYTEST_XDIST_WORKER" not in os.environ
+
+
+def own_folder(config: pytest.Config) -> Path:
+    """Return an empty folder that is there until the run ends."""
     folder = tempfile.mkdtemp(prefix="tests-")
-    servers.callback(shutil.rmtree, folder, ignore_errors=True)
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    return Path(folder)
+
+
+def environment(
+    config: pytest.Config, servers: ExitStack, database: str, folder: Path
+) -> dict[str, str]:
+    """Return what the settings are to read. Its servers run until ``servers`` is closed."""
     return {
-        "VAR_DIR": folder,
+        "VAR_DIR": str(folder),
         "REDIS_URL": redis_url(config, servers),
-        "DATABASE_URL": database_url(config, servers, database, Path(folder)),
+        "DATABASE_URL": database_url(config, servers, database, folder),
     }
 
 
 def redis_url(config: pytest.Config, servers: ExitStack) -> str:
-    """The server that the environment names, or one of our own."""
+    """Return the address of the server that the environment names, or of one of our own."""
     if given := os.environ.get("TEST_REDIS_URL"):
-        return given
+        return number_of_process(given)
     config.stash[OWN_REDIS] = servers.enter_context(RedisServer())
     return config.stash[OWN_REDIS].url
 
 
+def number_of_process(redis: str) -> str:
+    """Return the address with another of the server's databases for each process of the run."""
+    url = urlsplit(redis)
+    process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return url._replace(path=f"/{int(url.path.strip('/') or 0) + process}").geturl()
+
+
 def database_url(config: pytest.Config, servers: ExitStack, database: str, folder: Path) -> str:
-    """A file, the server that the environment names, or one of our own."""
+    """Return a file's address, or that of the server that the environment names or of our own."""
     if database == "sqlite":
         return f"sqlite:///{folder / 'db.sqlite3'}"
     if database == "mysql":
@@ -90,12 +116,12 @@ def database_url(config: pytest.Config, servers: ExitStack, database: str, folde
 
 @pytest.fixture
 def process_environment() -> dict[str, str]:
-    """The environment for a process that a test starts: it sees the database that the test sees."""
+    """Return the environment for a process that is to see the test's own database."""
     return {**os.environ, "DATABASE_URL": current_database_url()}
 
 
 def current_database_url() -> str:
-    """The address of the database that Django made for the tests."""
+    """Return the address of the database that Django made for the tests."""
     from django.db import connection
 
     config = connection.settings_dict

@@ -37,10 +37,9 @@ def end_others() -> None:
                 cursor.execute(END[connection.vendor], [number])
 
 
+@pytest.mark.only_on("postgres", "mysql", reason="only a server has connections to end")
 def test_connections_ended_while_idle(celery_worker_process: WorkerFactory) -> None:
     """The process has a new connection before anything of its next task needs one."""
-    if connection.vendor == "sqlite":
-        pytest.skip("there are connections to end on a server only")
     article = ArticleFactory(published=True)
     worker = celery_worker_process(1)
 

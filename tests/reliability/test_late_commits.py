@@ -16,9 +16,8 @@ from tests.reliability.state import TIMEOUT, left, wait_settled, written
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(
-        "config.getoption('--database') == 'sqlite'",
-        reason="with one writer at a time nothing commits meanwhile",
+    pytest.mark.only_on(
+        "postgres", "mysql", reason="with one writer at a time nothing commits meanwhile"
     ),
 ]
 

@@ -124,13 +124,9 @@ class TestEffectInDatabase:
         assert written() == [*NAMES, "d"]
 
 
+@pytest.mark.only_on("postgres", reason="elsewhere the task's function runs")
 class TestStatement:
     """A batch that the server settles by itself, whoever asked for it."""
-
-    @pytest.fixture(autouse=True)
-    def _takes_statements(self) -> None:
-        if connection.vendor != "postgresql":
-            pytest.skip("elsewhere the task's function runs")
 
     @pytest.mark.parametrize("kill", [kill_worker, kill_child])
     def test_killed_in_it(self, start_worker: StartWorker, kill: Kill) -> None:
@@ -273,9 +269,7 @@ class TestFork:
         assert written() == ["a", "b"]
 
 
-@pytest.mark.skipif(
-    "config.getoption('--database') == 'sqlite'", reason="its file stays locked by a frozen writer"
-)
+@pytest.mark.only_on("postgres", "mysql", reason="its file stays locked by a frozen writer")
 class TestFrozen:
     """A worker whose host freezes, with its connections open, amid an effect in the database."""
 
@@ -336,9 +330,7 @@ def are_free() -> bool:
         return len(free) == OutboxCall.objects.count()
 
 
-@pytest.mark.skipif(
-    "config.getoption('--database') == 'sqlite'", reason="SQLite locks no rows, and has one writer"
-)
+@pytest.mark.only_on("postgres", "mysql", reason="SQLite locks no rows, and has one writer")
 class TestLocked:
     """Rows that others have locked, as a drain that takes a dead process's calls has them."""
 

@@ -7,12 +7,8 @@ import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.module_loading import import_string
 
-postgres_only = pytest.mark.skipif(
-    "'postgres' not in config.getoption('--database')", reason="done by PostgreSQL's own means"
-)
-sqlite_only = pytest.mark.skipif(
-    "config.getoption('--database') != 'sqlite'", reason="only a file has one writer"
-)
+postgres_only = pytest.mark.only_on("postgres", reason="done by PostgreSQL's own means")
+sqlite_only = pytest.mark.only_on("sqlite", reason="only a file has one writer")
 
 
 def run(wrapper: BaseDatabaseWrapper, sql: str, *parameters: Any) -> Any:

@@ -10,9 +10,7 @@ IMPATIENT = {
     "mysql": "SET SESSION innodb_lock_wait_timeout = 1",
 }
 
-row_locks_only = pytest.mark.skipif(
-    "config.getoption('--database') == 'sqlite'", reason="SQLite locks no rows"
-)
+row_locks_only = pytest.mark.only_on("postgres", "mysql", reason="SQLite locks no rows")
 """For what a lock of a row does to others."""
 
 

@@ -47,7 +47,7 @@ def test_done(effects: int, expected: list[Kind]) -> None:
     assert problems(call(), effects=effects) == expected
 
 
-@pytest.mark.parametrize("fate", [*DEADLY])
+@pytest.mark.parametrize("fate", sorted(DEADLY))
 def test_dead_letter(fate: Fate) -> None:
     """A call that has to fail is a dead letter, and its effect is not there."""
     assert problems(call(fate=fate), "dead") == []

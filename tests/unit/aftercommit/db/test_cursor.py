@@ -16,9 +16,7 @@ from tests.unit.aftercommit import effects
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(
-        "'postgres' not in config.getoption('--database')", reason="PostgreSQL's cursor"
-    ),
+    pytest.mark.only_on("postgres", reason="PostgreSQL's cursor"),
 ]
 
 OWN_QUERY = "SELECT current_query()"

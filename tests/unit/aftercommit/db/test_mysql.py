@@ -22,9 +22,7 @@ from tests.unit.aftercommit import effects
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(
-        "config.getoption('--database') != 'mysql'", reason="it is about MySQL's own ways"
-    ),
+    pytest.mark.only_on("mysql", reason="it is about MySQL's own ways"),
 ]
 
 DEADLOCK = 1213

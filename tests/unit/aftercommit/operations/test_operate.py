@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from celery import current_app
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 from django.dispatch import Signal
 
@@ -22,6 +22,7 @@ from aftercommit.worker.drain import drain_all
 from tests.connections import locking
 from tests.unit.aftercommit import effects
 from tests.unit.aftercommit.calls import MAKE_GROUP, Status, calls, make_call
+from tests.unit.aftercommit.impatient import row_locks_only
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -279,10 +280,9 @@ class TestBoth:
             assert operation(OutboxCall.objects.all()) == 5
         assert seen == [made[:2], made[2:4], made[4:]]
 
+    @row_locks_only
     def test_settled_at_this_moment(self, operation: Any) -> None:
         """Leaves a call that somebody has locked to them, and doesn't wait."""
-        if not connection.features.has_select_for_update_skip_locked:
-            pytest.skip("SQLite has one writer at a time: it waits for the other.")
         locked, free = make_call(status=Status.UNCERTAIN), make_call(status=Status.UNCERTAIN)
         with locking(locked):
             assert operation(OutboxCall.objects.all()) == 1

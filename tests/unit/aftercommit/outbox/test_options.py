@@ -49,7 +49,7 @@ def test_off(connect: Connect) -> None:
     assert OutboxCall.objects.count() == 1
 
 
-@pytest.mark.skipif("'postgres' not in config.getoption('--database')", reason="PostgreSQL's")
+@pytest.mark.only_on("postgres", reason="PostgreSQL's")
 @pytest.mark.parametrize(
     ("options", "begin"),
     [({}, "BEGIN; "), ({"join_begin": True}, "BEGIN; "), ({"join_begin": False}, "")],
@@ -71,14 +71,14 @@ def test_fail_no_bool(connect: Connect, value: object) -> None:
     assert "Expected True or False" in str(caught.value)
 
 
-@pytest.mark.skipif("'postgres' in config.getoption('--database')", reason="it can there")
+@pytest.mark.only_on("sqlite", "mysql", reason="it can there")
 def test_fail_other_database(connect: Connect) -> None:
     """True is refused where BEGIN is always a message of its own."""
     with pytest.raises(ImproperlyConfigured, match="needs PostgreSQL"):
         connect(join_begin=True)
 
 
-@pytest.mark.skipif("'postgres' not in config.getoption('--database')", reason="PostgreSQL's")
+@pytest.mark.only_on("postgres", reason="PostgreSQL's")
 @pytest.mark.parametrize("name", ["server_side_binding", "cursor_factory"])
 def test_fail_other_cursor(connect: Connect, name: str) -> None:
     """True is refused too where another cursor is asked for, which wins otherwise."""

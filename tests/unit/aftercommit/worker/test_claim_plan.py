@@ -14,9 +14,7 @@ from aftercommit.worker.sweep import failing_ages
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(
-        "'postgres' not in config.getoption('--database')", reason="PostgreSQL's plans"
-    ),
+    pytest.mark.only_on("postgres", reason="PostgreSQL's plans"),
 ]
 
 TASK = "a task"

@@ -256,9 +256,7 @@ class TestNothingLeft:
             assert clear_crash("default", 1)
         assert not [each for each in seen if each.startswith(("BEGIN", "UPDATE", "DELETE"))]
 
-    @pytest.mark.skipif(
-        "config.getoption('--database') != 'sqlite'", reason="only a file has one writer"
-    )
+    @pytest.mark.only_on("sqlite", reason="only a file has one writer")
     def test_beside_a_writer(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """On SQLite it doesn't wait for whoever writes."""
         from aftercommit.worker.sweep import recover

@@ -100,9 +100,7 @@ class TestBeat:
         assert list(worker_ages("default")) == ["late@web"]
 
 
-@pytest.mark.skipif(
-    "config.getoption('--database') != 'sqlite'", reason="only a file has one writer"
-)
+@pytest.mark.only_on("sqlite", reason="only a file has one writer")
 def test_beside_a_writer() -> None:
     """On SQLite a heartbeat waits a second for its turn to write, not as long as a request may."""
     heartbeat = Heartbeat(NAME)

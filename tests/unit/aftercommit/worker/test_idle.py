@@ -20,12 +20,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 TASK = effects.make_group.name
 
-postgres_only = pytest.mark.skipif(
-    "'postgres' not in config.getoption('--database')", reason="PostgreSQL's setting"
-)
-mysql_only = pytest.mark.skipif(
-    "config.getoption('--database') != 'mysql'", reason="MySQL's and MariaDB's setting"
-)
+postgres_only = pytest.mark.only_on("postgres", reason="PostgreSQL's setting")
+mysql_only = pytest.mark.only_on("mysql", reason="MySQL's and MariaDB's setting")
 
 
 def setting(name: str) -> str:

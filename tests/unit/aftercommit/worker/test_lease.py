@@ -32,9 +32,7 @@ PENDING, RUNNING, UNCERTAIN, DEAD = OutboxCall.Status
 
 NAMES = ["a", "b", "c"]
 
-postgres_only = pytest.mark.skipif(
-    "'postgres' not in config.getoption('--database')", reason="only there it is one statement"
-)
+postgres_only = pytest.mark.only_on("postgres", reason="only there it is one statement")
 
 
 def call_each() -> None:

@@ -16,6 +16,7 @@ from aftercommit.worker import drain, statement
 from aftercommit.worker.drain import drain_all, drain_task
 from tests.connections import at_once, locking
 from tests.unit.aftercommit import effects
+from tests.unit.aftercommit.impatient import row_locks_only
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -102,10 +103,9 @@ def test_takes_too_long(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert effects.names() == effects.received == ["a"]
 
 
+@pytest.mark.only_on("postgres", reason="elsewhere the task's function runs")
 def test_settings_do_not_last(task: Any) -> None:
     """What holds for the statement holds for no other of its connection."""
-    if by_function():
-        pytest.skip("there are none")
     settings = "SELECT current_setting('synchronous_commit'), current_setting('statement_timeout')"
     task.sql = f"INSERT INTO auth_group (name) SELECT concat(s.*) FROM calls, ({settings}) AS s"  # noqa: S608
     call("a")
@@ -128,10 +128,9 @@ def test_in_a_transaction() -> None:
     assert effects.names() == ["a"]
 
 
+@row_locks_only
 def test_leaves_what_is_locked() -> None:
     """A call that somebody else has locked stays, and holds up none of the others."""
-    if not connection.features.has_select_for_update_skip_locked:
-        pytest.skip("one writer at a time: it waits for the other")
     call("a", "b", "c")
     with locking(OutboxCall.objects.get(payload__contains='"b"')):
         drain_all()
@@ -149,10 +148,9 @@ def test_several_drains_at_once(task: OutboxTask) -> None:
     assert not OutboxBatch.objects.exists()
 
 
+@pytest.mark.only_on("postgres", reason="elsewhere the task's function runs")
 def test_commits_late(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A call that was made before those that a drain has settled, and commits after, is found."""
-    if by_function():
-        pytest.skip("there are none")
     call(*map(str, range(12)))
     settle, batches = drain.settle_by_statement, []
 

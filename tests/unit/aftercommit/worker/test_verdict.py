@@ -140,7 +140,7 @@ class TestAsTime:
             (NOW - timedelta(seconds=1), 0.0),
             ("2001-01-01T00:00:00Z", 0.0),
             (NOW + timedelta(days=2), NOW + timedelta(days=2)),
-            ((NOW + timedelta(days=2)).isoformat(), NOW + timedelta(days=2)),
+            pytest.param((NOW + timedelta(days=2)).isoformat(), NOW + timedelta(days=2), id="text"),
         ],
     )
     def test_time(self, when: Any, expected: Any) -> None:
