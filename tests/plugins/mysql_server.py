@@ -1,14 +1,10 @@
-"""A MariaDB or MySQL server of the tests' own: a fresh data folder on the loopback address.
-
-Run as a program, it says whether the tests can be run on one, and if not, why.
-"""
+"""A MariaDB or MySQL server of the tests' own: a fresh data folder on the loopback address."""
 
 import os
 import secrets
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,19 +17,28 @@ SEARCHED = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/u
 """Distributions put a server where only root's PATH leads."""
 
 
+PACKAGES = {
+    "mariadbd": "mariadb-server-core",
+    "mariadb-install-db": "mariadb-server-core",
+    "my_print_defaults": "mariadb-client-core",
+}
+"""Debian's package of each program. The server alone can't make its data: see the last."""
+
+ANOTHER = "or name a server of your own with TEST_MYSQL_URL=mysql://USER:PASSWORD@HOST:PORT/NAME."
+
+
 def find_program(*names: str) -> str:
-    """The first of the programs that is there."""
+    """Return the path of the first of the programs that is installed."""
     for name in names:
         if found := shutil.which(name, path=SEARCHED):
             return found
     raise ServerError(
-        f"{names[0]} was not found. Install MariaDB's server (on Debian, mariadb-server-core), or "
-        "name a server of your own with TEST_MYSQL_URL=mysql://USER:PASSWORD@HOST:PORT/NAME."
+        f"{names[0]} was not found. Install it (on Debian, in {PACKAGES[names[0]]}), {ANOTHER}"
     )
 
 
 def find_server() -> str:
-    """The server's program."""
+    """Return the path of the server's program."""
     return find_program("mariadbd", "mysqld")
 
 
@@ -57,21 +62,12 @@ class MySQLServer(Server):
 
     @property
     def data(self) -> Path:
-        """What it stores."""
+        """The folder of what the server stores."""
         return self.directory / "data"
 
     def prepare(self) -> None:
-        """Makes the data, and the statements that leave no user but one with a password."""
-        made = subprocess.run(
-            tethered(self._command_that_makes_data()),
-            capture_output=True,
-            text=True,
-            cwd=self.directory,
-            env={"PATH": SEARCHED, "LC_ALL": "C"},
-            check=False,
-        )
-        if made.returncode:
-            raise ServerError(f"MySQL's data can't be made:\n{made.stdout}{made.stderr}".strip())
+        """Make the data, and the statements that leave no user but one with a password."""
+        self._run(self._command_that_makes_data())
         first = self.directory / "first.sql"
         first.touch(mode=0o600)
         first.write_text(
@@ -81,17 +77,35 @@ class MySQLServer(Server):
             "DROP USER IF EXISTS root@localhost;\n"
         )
 
+    def _run(self, command: list[str]) -> str:
+        """Return what a program prints. Raise ServerError with it if the program fails."""
+        done = subprocess.run(
+            tethered(command),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            cwd=self.directory,
+            env={"PATH": SEARCHED, "LC_ALL": "C"},
+            check=False,
+        )
+        if done.returncode:
+            raise ServerError(
+                f"{self.program} was found, but {Path(command[0]).name} failed. Mend what it says "
+                f"here, {ANOTHER}\n{done.stdout.strip()}"
+            )
+        return done.stdout
+
     def _command_that_makes_data(self) -> list[str]:
         data = f"--datadir={self.data}"
         if self._is_mariadb():
             install = find_program("mariadb-install-db", "mysql_install_db")
+            find_program("my_print_defaults")  # which the former runs
             return [install, "--no-defaults", data, "--skip-test-db", *self._user()]
         return [self.program, "--no-defaults", "--initialize-insecure", data, *self._user()]
 
     def _is_mariadb(self) -> bool:
-        command = [self.program, "--version"]
-        said = subprocess.run(command, capture_output=True, text=True, check=False)
-        return "MariaDB" in said.stdout
+        return "MariaDB" in self._run([self.program, "--version"])
 
     def _user(self) -> list[str]:
         return [] if os.getuid() else ["--user=root"]
@@ -113,7 +127,7 @@ class MySQLServer(Server):
         return [self.program, "--no-defaults", *self._user(), *options]
 
     def answers(self) -> bool:
-        """Whether it lets the tests' user in, whose password no other server knows."""
+        """Return whether the server lets the tests' user in, whose password no other knows."""
         import pymysql  # as any driver, for those who use it
 
         try:
@@ -123,11 +137,3 @@ class MySQLServer(Server):
         except pymysql.Error:
             return False
         return True
-
-
-if __name__ == "__main__":
-    try:
-        if not os.environ.get("TEST_MYSQL_URL"):
-            find_server()
-    except ServerError as error:
-        sys.exit(f"== No tests on mysql: {error}")

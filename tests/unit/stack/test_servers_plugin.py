@@ -11,7 +11,7 @@ import pytest
 
 from core.stack.redis_server import redis_answers
 from core.stack.servers import ServerError
-from tests.plugins import mysql_server, servers
+from tests.plugins import servers
 
 
 class FakeConfig:
@@ -125,17 +125,6 @@ def test_a_named_mysql_server_is_used_as_it_is(
     with ExitStack() as stack:
         environment = servers.environment(config, stack, "mysql", tmp_path)
     assert environment["DATABASE_URL"] == "mysql://db.example.com/name"
-
-
-def test_fail_without_a_mysql_server(
-    config: pytest.Config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """It says what to install, or which variable names one."""
-    monkeypatch.setenv("TEST_REDIS_URL", "redis://redis.example.com/0")
-    monkeypatch.delenv("TEST_MYSQL_URL", raising=False)
-    monkeypatch.setattr(mysql_server, "SEARCHED", "")
-    with ExitStack() as stack, pytest.raises(ServerError, match=r"Install .*TEST_MYSQL_URL"):
-        servers.environment(config, stack, "mysql", tmp_path)
 
 
 def test_fail_when_a_server_cannot_be_started(
