@@ -15,6 +15,6 @@ class AftercommitConfig(AppConfig):
         from aftercommit import checks  # noqa: F401  # registers itself
         from aftercommit.outbox import checks as outbox_checks  # noqa: F401  # so does this
         from aftercommit.outbox.signatures import extend_signatures
-        from aftercommit.worker import draining, reconnect, sweep  # noqa: F401  # tasks, the worker's signals
+        from aftercommit.worker import connections, sweep, tasks  # noqa: F401  # tasks, the worker's signals
 
         extend_signatures()

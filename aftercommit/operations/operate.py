@@ -15,7 +15,7 @@ from aftercommit.operations.operation import Operation
 from aftercommit.outbox.task import find_task
 from aftercommit.outbox.wake import wake_task
 from aftercommit.signals import calls_discarded, calls_retried
-from aftercommit.worker.registry import is_known_to_the_living
+from aftercommit.worker.announced_tasks import is_announced_by_live_worker
 from aftercommit.worker.settle import delete_rows
 from aftercommit.worker.sweep import due_ages, failing_ages, outbox_aliases
 
@@ -55,7 +55,7 @@ def _database_status(using: str) -> dict[str, Any]:
 def is_unknown(using: str, task: str) -> bool:
     """Return whether nobody has the task of this name, so that its calls wait in vain."""
     _import_tasks()
-    return find_task(task) is None and not is_known_to_the_living(using, task)
+    return find_task(task) is None and not is_announced_by_live_worker(using, task)
 
 
 def held(calls: QuerySet[OutboxCall]) -> QuerySet[OutboxCall]:

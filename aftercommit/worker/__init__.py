@@ -1,6 +1,6 @@
-"""The worker's side of a call: what happens between its wake-up and its end.
+"""Run calls in a worker: everything between a wake-up and a call's end.
 
-``draining`` (the task that a wake-up is) → ``drain`` → ``claim`` → ``run`` → ``settle``. Outside
-effects have a ``lease``. ``sweep`` finds what no wake-up reached, and ``crashes`` what a process
-left behind that died.
+``tasks`` (the task that a wake-up starts) → ``drain`` → ``claim`` → ``runner`` → ``settle``. Calls
+with outside effects have a ``lease``. ``sweep`` finds due calls that no wake-up came for, and
+``crashes`` the calls of a process that died.
 """

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from aftercommit.models import OutboxBatch, OutboxCall
 from aftercommit.outbox.call import Call, new_id
-from aftercommit.worker import known
+from aftercommit.worker import deferred_writes
 from aftercommit.worker.crashes import clear_crash
 from aftercommit.worker.idle import (
     as_milliseconds,
@@ -92,8 +92,10 @@ class Batch:
         if not is_nested(self.using):
             limit_idle(self.using, idle_seconds(self.task))
         # The journal first: while it is locked, nobody takes it for that of a dead process.
-        if not self.forget():
-            known.keep(self)  # others have some of its calls, with the crash that was counted
+        if not self.finish():
+            deferred_writes.defer(
+                self
+            )  # others have some of its calls, with the crash that was counted
         rows = due_calls(self.using, self.task).filter(id__in=self.ids)
         return load_calls(self.using, lock_rows(rows))
 
@@ -107,7 +109,7 @@ class Batch:
             return None
         return [load_call(self.using, *columns) for _, *columns in rows if columns[0] is not None]
 
-    def forget(self) -> bool:
+    def finish(self) -> bool:
         """Delete the journal: the calls are settled, or this process runs them no more.
 
         If a sweep took the process for dead, the crash that it counted is taken back. Return False
@@ -127,7 +129,7 @@ class Unheard:
     journal: int
     asked: float = field(default_factory=time.monotonic)
 
-    def forget(self) -> bool:
+    def finish(self) -> bool:
         """Delete the journal, if there is one.
 
         Return False if there is none yet: the server may be about to write it. Once it is too late
@@ -135,7 +137,7 @@ class Unheard:
         """
         if delete_journal(self.using, self.journal):
             return True
-        is_late = time.monotonic() - self.asked >= known.LATE
+        is_late = time.monotonic() - self.asked >= deferred_writes.IN_FLIGHT_SECONDS
         return is_late and clear_crash(self.using, self.journal)
 
 
@@ -152,7 +154,7 @@ def claim_batch(using: str, task: str, size: int) -> Batch | None:
     connections[using].ensure_connection()  # a server that isn't reached journals nothing
     limit_idle_session(using)
     journal = new_id()
-    with known.kept_if_it_fails(Unheard(using, task, journal)):
+    with deferred_writes.deferred_on_error(Unheard(using, task, journal)):
         if connections[using].vendor == "postgresql":
             return _claim_at_once(using, task, size, journal)
         return _claim(using, task, size, journal)
@@ -184,7 +186,7 @@ def _claim_at_once(using: str, task: str, size: int, journal: int) -> Batch | No
 def journal_batch(using: str, task: str, ids: Sequence[int]) -> Batch:
     """Return a batch of these calls, with its journal written."""
     batch = Batch(using, task, ids, new_id())
-    with known.kept_if_it_fails(batch):
+    with deferred_writes.deferred_on_error(batch):
         return _write_journal(batch)
 
 

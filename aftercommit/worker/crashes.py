@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from aftercommit.conf import conf
 from aftercommit.models import OutboxBatch, OutboxCall
-from aftercommit.worker.lost import end_lost
+from aftercommit.worker.lost_calls import end_lost_calls
 from aftercommit.worker.rows import brief, lock_all, lock_rows
 from aftercommit.worker.settle import bury
 
@@ -62,7 +62,7 @@ def _count(calls: QuerySet[OutboxCall], batch: OutboxBatch) -> int:
         f"Its process died {times} times while it ran, last in {batch.worker}. "
         "Look there for a signal, a time limit or exhausted memory."
     )
-    return end_lost(calls.filter(crashes__gte=times), lambda rows: bury(rows, text), text)
+    return end_lost_calls(calls.filter(crashes__gte=times), lambda rows: bury(rows, text), text)
 
 
 def clear_crash(using: str, journal: int, ids: Sequence[int] | None = None) -> bool:

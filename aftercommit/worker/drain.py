@@ -24,18 +24,18 @@ from aftercommit.outbox.calling import start_links
 from aftercommit.outbox.task import find_task
 from aftercommit.outbox.turns import begin_turn
 from aftercommit.outbox.wake import wake_task
-from aftercommit.worker import known, sweep
+from aftercommit.worker import deferred_writes, sweep
 from aftercommit.worker.claim import Batch, claim_batch, journal_batch
-from aftercommit.worker.errors import is_transient
-from aftercommit.worker.events import send_done
-from aftercommit.worker.failures import tell_expired, tell_failed
+from aftercommit.worker.database_errors import is_transient
+from aftercommit.worker.failures import report_expired, report_failure
 from aftercommit.worker.lease import Ended, Lease, Taken, take_back_attempt
 from aftercommit.worker.loading import rows_of
-from aftercommit.worker.rates import await_turn, is_limited
-from aftercommit.worker.report import Report
-from aftercommit.worker.run import Expired, Runner
+from aftercommit.worker.rate_limits import has_rate_limit, wait_for_rate
+from aftercommit.worker.runner import Expired, Runner
 from aftercommit.worker.settle import settle_done, settle_failed
 from aftercommit.worker.statement import START, Position, settle_by_statement, takes_statements
+from aftercommit.worker.summary import DrainSummary
+from aftercommit.worker.task_events import send_success
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class Drain:
     runner: Runner
     using: str
     seconds: float
-    report: Report = field(default_factory=Report)
+    report: DrainSummary = field(default_factory=DrainSummary)
     started: float = field(default_factory=time.monotonic)
     guarded: bool = field(init=False)
     """Whether each call of a batch has a savepoint, as it has once one failed. Two statements more
@@ -78,10 +78,10 @@ class Drain:
         watched = self.runner.watched or self.runner.traced is not None
         self.guarded = watched or self.runner.limits.soft is not None
 
-    def run(self) -> Report:
+    def run(self) -> DrainSummary:
         """Drain until nothing is due or the time is up."""
         self._reconnect()
-        known.tell_all()
+        deferred_writes.write_deferred()
         begin_turn(self.using, self.task.name)
         step = self._step()
         while step() and not self.is_time_up():
@@ -123,9 +123,9 @@ class Drain:
 
         What commits after the claim sends a wake-up of its own: the turn began before.
         """
-        if not await_turn(self.task):
+        if not wait_for_rate(self.task):
             return False
-        size = 1 if is_limited(self.task) else self.options.batch_size
+        size = 1 if has_rate_limit(self.task) else self.options.batch_size
         batch = self._insist(lambda: claim_batch(self.using, self.task.name, size))
         if batch is None:
             return False
@@ -136,7 +136,7 @@ class Drain:
 
     def run_leased(self) -> bool:
         """Run calls with outside effects, each under its lease; whether there may be others."""
-        if not await_turn(self.task):
+        if not wait_for_rate(self.task):
             return False
         call, more = self._lease()
         while call is not None:
@@ -155,11 +155,11 @@ class Drain:
         try:
             call, more = self._insist(lease.take)
         except BaseException:
-            known.tell(lease)
+            deferred_writes.write_or_defer(lease)
             raise
         if done is not None:
             self.report.settled += 1
-            send_done(self.runner, [done])
+            send_success(self.runner, [done])
         if more and time.monotonic() - self.spread >= SPREAD:
             self.spread = time.monotonic()
             wake_task(self.using, self.task.name)
@@ -174,14 +174,14 @@ class Drain:
 
     def _insist_on_mark(self, ended: Ended) -> None:
         try:
-            self._insist(ended.forget)
+            self._insist(ended.finish)
         except BaseException:
             ended.keep()
             raise
 
     def _is_alone(self, call: Call) -> bool:
         """Return whether the call is marked by itself, and not as the next one is leased."""
-        return bool(call.options.get("link")) or is_limited(self.task)
+        return bool(call.options.get("link")) or has_rate_limit(self.task)
 
     def _mark(
         self,
@@ -190,7 +190,7 @@ class Drain:
         call: Call,
         error: BaseException | None,
     ) -> None:
-        report = Report()
+        report = DrainSummary()
         with transaction.atomic(using=self.using):
             if error is not None:
                 take_back_attempt(call)
@@ -200,7 +200,7 @@ class Drain:
                     keep()
                 self._start_links_outside(call, result)
                 report.settled = 1
-                send_done(self.runner, [call])
+                send_success(self.runner, [call])
         self.report.add(report)
 
     def _start_links_outside(self, call: Call, result: Any) -> None:
@@ -213,15 +213,15 @@ class Drain:
                 raise
             logger.exception("%s[%s]: what is linked to it is not called", call.task, call.id)
 
-    def _fail(self, report: Report, call: Call, error: BaseException) -> None:
+    def _fail(self, report: DrainSummary, call: Call, error: BaseException) -> None:
         """Record a failure with whatever belongs to it, in the transaction that is open."""
         if isinstance(error, Expired):
             report.expired += bool(rows_of(call)._raw_delete(self.using))
-            tell_expired(self.runner, call, error)
+            report_expired(self.runner, call, error)
             return
         status = settle_failed(rows_of(call), call, self.task, error)
         report.count_failed(status, call, error)
-        tell_failed(self.runner, call, error, status)
+        report_failure(self.runner, call, error, status)
 
     def _settle(self, batch: Batch) -> None:
         """Settle the batch together; if that fails, so that each call has its own outcome."""
@@ -233,7 +233,7 @@ class Drain:
             self.tried = {}
         except (Exception, KeyboardInterrupt):
             # No database, or a person: no crash. A call that exits, as one that is killed, is one.
-            known.tell(batch)
+            deferred_writes.write_or_defer(batch)
             raise
 
     def _settle_together(self, batch: Batch) -> None:
@@ -260,14 +260,14 @@ class Drain:
 
     def _run_in_transaction(
         self, batch: Batch, run: Callable[[Sequence[Call]], "Outcome"]
-    ) -> Report:
-        report = Report()
+    ) -> DrainSummary:
+        report = DrainSummary()
         with transaction.atomic(using=self.using):
             calls = batch.lock()
             self.tried = {call.pk: call for call in calls}
             done, failed = run(calls)
             report.settled = settle_done(self.using, done)
-            send_done(self.runner, done)
+            send_success(self.runner, done)
             for call, error in failed:
                 self._fail(report, call, error)
         return report
@@ -328,7 +328,7 @@ class Drain:
                 for call in batch.lock():
                     self._fail(self.report, self.tried.get(call.pk, call), error)
             return
-        known.tell(batch)
+        deferred_writes.write_or_defer(batch)
         for pk in batch.ids:
             self._settle(journal_batch(self.using, self.task.name, [pk]))
             if self.is_time_up():
@@ -345,7 +345,9 @@ Outcome = tuple[Sequence[Call], Sequence[tuple[Call, Exception]]]
 """The calls that are done, and those that failed with their errors."""
 
 
-def drain_task(task: Any, using: str, seconds: float | None = None, message: Any = None) -> Report:
+def drain_task(
+    task: Any, using: str, seconds: float | None = None, message: Any = None
+) -> DrainSummary:
     """Settle the task's due calls in database ``using``, for OUTBOX_DRAIN_SECONDS at most.
 
     ``message`` is the request of the message that asked for it, if one did.
@@ -354,13 +356,13 @@ def drain_task(task: Any, using: str, seconds: float | None = None, message: Any
     return Drain(Runner(task, message), using, seconds).run()
 
 
-def drain_all(using: str | None = None) -> Report:
+def drain_all(using: str | None = None) -> DrainSummary:
     """Settle everything that is due, in this process; of all databases, if none is named.
 
     A task whose calls can't be settled keeps no other from its turn; its error is raised last.
     """
     autodiscover_modules("tasks")
-    total = Report()
+    total = DrainSummary()
     errors: list[Exception] = []
     for alias in [using] if using else sweep.outbox_aliases():
         total.dead += sweep.recover(alias)
@@ -371,7 +373,7 @@ def drain_all(using: str | None = None) -> Report:
     return replace(total, oldest_age=max(ages, default=None))
 
 
-def _drain_alias(using: str, total: Report, errors: list[Exception]) -> None:
+def _drain_alias(using: str, total: DrainSummary, errors: list[Exception]) -> None:
     """Drain in rounds until nothing is due, or calls are tried round after round and none ends."""
     idle = 0
     while idle < IDLE_ROUNDS:
@@ -381,7 +383,7 @@ def _drain_alias(using: str, total: Report, errors: list[Exception]) -> None:
         idle = idle + 1 if total.ended == ended else 0
 
 
-def _drain_due(using: str, total: Report, errors: list[Exception]) -> int:
+def _drain_due(using: str, total: DrainSummary, errors: list[Exception]) -> int:
     """Drain each task that has due calls once; how many calls were tried."""
     before = total.total
     for task in [task for name in sweep.due_ages(using) if (task := find_task(name))]:

@@ -15,25 +15,25 @@ from django.db import transaction
 from aftercommit.models import OutboxCall
 from aftercommit.outbox.call import Call, CallError
 from aftercommit.outbox.request import CallRequest
-from aftercommit.worker import events, results
-from aftercommit.worker.errors import is_transient
-from aftercommit.worker.run import Runner
+from aftercommit.worker import results, task_events
+from aftercommit.worker.database_errors import is_transient
+from aftercommit.worker.runner import Runner
 
 logger = logging.getLogger(__name__)
 
 
-def tell_failed(
+def report_failure(
     runner: Runner, call: Call, error: BaseException, status: OutboxCall.Status
 ) -> None:
     """Tell everybody who watches tasks that the call failed, and is dead or to be retried."""
     try:
         request = _request_of(runner, call)
         retried = status == OutboxCall.Status.PENDING
-        if runner.watched or results.are_kept(runner.task, call):
+        if runner.watched or results.is_result_kept(runner.task, call):
             info = _describe(error)
             with transaction.atomic(using=call.using), runner.current(request):
                 _tell(runner, request, error, info, retried)
-        events.send_failed(runner, call, error, retried)
+        task_events.send_failure(runner, call, error, retried)
     except Exception as problem:
         if is_transient(problem):
             raise  # nothing is recorded either: the batch is tried again
@@ -70,13 +70,13 @@ def _tell(
     if retried:
         reason = error if isinstance(error, Retry) else Retry(exc=error)
         cause = reason.exc or error
-        if results.are_kept(task, request.outbox_calls[0]):
-            results.keep_retry(task, request, cause, info)
+        if results.is_result_kept(task, request.outbox_calls[0]):
+            results.store_retry(task, request, cause, info)
         task.on_retry(cause, *about, info)
         signals.task_retry.send(sender=task, request=request, reason=reason, einfo=info)
     else:
-        if results.are_kept(task, request.outbox_calls[0]):
-            results.keep_error(task, request, error, info)
+        if results.is_result_kept(task, request.outbox_calls[0]):
+            results.store_error(task, request, error, info)
         task.on_failure(error, *about, info)
         signals.task_failure.send(
             sender=task,
@@ -92,13 +92,13 @@ def _tell(
         runner.send(signals.task_postrun, request, retval=error, state=state)
 
 
-def tell_expired(runner: Runner, call: Call, error: BaseException) -> None:
+def report_expired(runner: Runner, call: Call, error: BaseException) -> None:
     """Tell that a call was not run, since it was too late: as Celery does of a message."""
     logger.warning("%s", error, extra={"task": call.task, "call_id": call.id})
     _tell_unrun(runner, call, "expired")
 
 
-def tell_revoked(runner: Runner, call: Call) -> None:
+def report_revoked(runner: Runner, call: Call) -> None:
     """Tell that a call will not be run, since somebody took it back."""
     _tell_unrun(runner, call, "revoked")
 
@@ -107,7 +107,7 @@ def _tell_unrun(runner: Runner, call: Call, reason: str) -> None:
     try:
         request = _request_of(runner, call)
         with transaction.atomic(using=call.using), runner.current(request):
-            results.keep_revoked(runner.task, request, reason)
+            results.store_revoked(runner.task, request, reason)
             signals.task_revoked.send(
                 sender=runner.task,
                 request=request,

@@ -11,7 +11,7 @@ from celery import current_app
 from django.db import connections
 
 from aftercommit.conf import conf
-from aftercommit.worker.limits import hard_limit
+from aftercommit.worker.time_limits import get_hard_limit
 
 MARGIN = 5
 """Seconds that a process which is over its time limit has to be killed."""
@@ -26,7 +26,7 @@ def idle_seconds(name: str) -> float:
     if given.IDLE_LIMIT is not None:
         return given.IDLE_LIMIT
     task = current_app.tasks.get(name)
-    limit = (hard_limit(task) if task else None) or NO_LIMIT
+    limit = (get_hard_limit(task) if task else None) or NO_LIMIT
     return given.DRAIN_SECONDS + limit + MARGIN
 
 

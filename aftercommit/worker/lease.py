@@ -20,12 +20,12 @@ from aftercommit.models import OutboxCall
 from aftercommit.outbox.call import Call
 from aftercommit.outbox.options import Options
 from aftercommit.outbox.task import find_task
-from aftercommit.worker import known
+from aftercommit.worker import deferred_writes
+from aftercommit.worker.announced_tasks import is_announced
 from aftercommit.worker.claim import due_calls
 from aftercommit.worker.idle import limit_idle_session
 from aftercommit.worker.loading import load_call, load_calls, rows_of
-from aftercommit.worker.lost import end_lost
-from aftercommit.worker.registry import is_known_elsewhere
+from aftercommit.worker.lost_calls import end_lost_calls
 from aftercommit.worker.rows import change_free, lock_rows
 
 LOST = (
@@ -93,7 +93,7 @@ class Lease:
             return call, True
         return self._exchange(None)[1]
 
-    def forget(self) -> bool:
+    def finish(self) -> bool:
         """Settle ``done``, which did run, and let go of what was leased unheard, which didn't.
 
         Return False if nothing was leased yet: the server may be about to.
@@ -105,7 +105,7 @@ class Lease:
         released = self._rows().update(
             status=OutboxCall.Status.PENDING, lease=None, available_at=Now()
         )
-        return bool(released) or time.monotonic() - self.asked >= known.LATE
+        return bool(released) or time.monotonic() - self.asked >= deferred_writes.IN_FLIGHT_SECONDS
 
     def _exchange(self, done: Call | None) -> tuple[bool, Taken]:
         """Return whether ``done`` was this process's to settle, and the next call if it was.
@@ -183,7 +183,7 @@ class Ended:
         """Return the name of the call's task."""
         return self.call.task
 
-    def forget(self) -> bool:
+    def finish(self) -> bool:
         """Settle the call as it ended, unless somebody else has begun it since."""
         self.mark(self.call, self.error)
         return True
@@ -194,7 +194,7 @@ class Ended:
         while error is not None:
             traceback.clear_frames(error.__traceback__)
             error = error.__cause__ or error.__context__
-        known.keep(self)
+        deferred_writes.defer(self)
 
 
 def take_back_attempt(call: Call) -> None:
@@ -214,7 +214,7 @@ def expire_leases(using: str) -> int:
     dead = 0
     for name in list(ended.order_by().values_list("task", flat=True).distinct()):
         rows = ended.filter(task=name)
-        if find_task(name) or not is_known_elsewhere(using, name):
+        if find_task(name) or not is_announced(using, name):
             dead += _expire(rows, find_task(name))
     return dead
 
@@ -239,4 +239,4 @@ def _expire(rows: QuerySet[OutboxCall], task: Any) -> int:
 
 
 def _end(rows: QuerySet[OutboxCall], status: OutboxCall.Status) -> int:
-    return end_lost(rows, lambda free: free.update(status=status, error=LOST), LOST, status)
+    return end_lost_calls(rows, lambda free: free.update(status=status, error=LOST), LOST, status)

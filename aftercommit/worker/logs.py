@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aftercommit.outbox.call import Call
-from aftercommit.worker.texts import format_error, one_line, printable
+from aftercommit.worker.error_text import format_error, make_printable, summarize_error
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ def _format_safely(record: logging.LogRecord) -> bool:
 logger.addFilter(_format_safely)
 
 
-def labels(call: Call) -> dict[str, Any]:
+def log_fields(call: Call) -> dict[str, Any]:
     """Return what names the call's attempt in each log record, for logs that keep fields."""
     return {
         "task": call.task,
@@ -33,12 +33,12 @@ def labels(call: Call) -> dict[str, Any]:
 
 def _request_id(call: Call) -> str:
     try:
-        return printable(str(json.loads(call.raw_context)[2]))
+        return make_printable(str(json.loads(call.raw_context)[2]))
     except Exception:  # noqa: BLE001  # what can't be read is known of no request
         return ""
 
 
-def log_failed(
+def log_failure(
     call: Call,
     limit: Any,
     error: BaseException,
@@ -46,12 +46,12 @@ def log_failed(
     fate: str,
 ) -> None:
     """Log what became of the call, in one line; at the level of errors with the traceback."""
-    log(
+    log_safely(
         level,
         "%s[%s] of request %s: attempt %s of %s %s: %s",
         *(call.task, call.id, _request_id(call) or "-"),
-        *(call.attempts + 1, _all_attempts(limit), fate, one_line(error)),
-        extra=labels(call),
+        *(call.attempts + 1, _all_attempts(limit), fate, summarize_error(error)),
+        extra=log_fields(call),
         exc_info=error if level >= logging.ERROR else None,
     )
 
@@ -60,7 +60,7 @@ def _all_attempts(limit: Any) -> str:
     return str(limit + 1) if isinstance(limit, int) else "any"
 
 
-def log(
+def log_safely(
     level: int,
     message: str,
     *args: Any,
@@ -71,4 +71,4 @@ def log(
     try:
         logger.log(level, message, *args, extra=extra, exc_info=exc_info)
     except Exception as failure:  # noqa: BLE001  # such as a record factory with names of ours
-        logger.log(level, f"{message} (logged in short: %s)", *args, one_line(failure))
+        logger.log(level, f"{message} (logged in short: %s)", *args, summarize_error(failure))

@@ -20,7 +20,7 @@ def outbox_aliases() -> list[str]:
     return [alias for alias in connections if getattr(connections[alias], "has_outbox", False)]
 
 
-class Periodic(threading.Thread):
+class PeriodicThread(threading.Thread):
     """Does its steps in each database, then again each OUTBOX_SWEEP_INTERVAL seconds.
 
     It goes on until it is stopped. ``last`` is done once then.

@@ -15,15 +15,15 @@ from django.db import transaction
 
 from aftercommit.outbox.call import Call
 from aftercommit.outbox.request import CallRequest
-from aftercommit.worker.errors import is_transient
-from aftercommit.worker.texts import clean
+from aftercommit.worker.database_errors import is_transient
+from aftercommit.worker.error_text import make_storable
 
 logger = logging.getLogger(__name__)
 
 LOST = "%s[%s]: its result is lost"
 
 
-def are_kept(task: Any, call: Call) -> bool:
+def is_result_kept(task: Any, call: Call) -> bool:
     """Return whether the call's result is kept: as the call says, or else its task.
 
     What a batch returns is no single call's result.
@@ -34,48 +34,48 @@ def are_kept(task: Any, call: Call) -> bool:
     return not ignored and not isinstance(task.backend, DisabledBackend)
 
 
-def keep(task: Any, request: CallRequest, result: Any) -> None:
+def store_result(task: Any, request: CallRequest, result: Any) -> None:
     """Keep what the function returned."""
     _write(task, request, partial(task.backend.mark_as_done, request.id, result, request))
 
 
-def keep_outside(task: Any, request: CallRequest, result: Any) -> None:
+def store_outside_result(task: Any, request: CallRequest, result: Any) -> None:
     """Keep the result of an effect outside the database, in the transaction that marks its call.
 
     Raises only if the database is away: nothing else is worth that the effect is had again.
     """
     try:
         with transaction.atomic(using=request.outbox_calls[0].using):
-            keep(task, request, result)
+            store_result(task, request, result)
     except Exception as error:
         if is_transient(error):
             raise
         logger.exception(LOST, task.name, request.id)
 
 
-def keep_error(task: Any, request: CallRequest, error: Any, info: ExceptionInfo) -> None:
+def store_error(task: Any, request: CallRequest, error: Any, info: ExceptionInfo) -> None:
     """Keep the error of a call that is a dead letter."""
     store = partial(
         task.backend.mark_as_failure,
         request.id,
         error,
-        clean(info.traceback or ""),
+        make_storable(info.traceback or ""),
         request=request,
         call_errbacks=False,
     )
     _write(task, request, store)
 
 
-def keep_retry(task: Any, request: CallRequest, error: Any, info: ExceptionInfo) -> None:
+def store_retry(task: Any, request: CallRequest, error: Any, info: ExceptionInfo) -> None:
     """Keep the error of a call that is to be retried."""
-    text = clean(info.traceback or "")
+    text = make_storable(info.traceback or "")
     store = partial(task.backend.mark_as_retry, request.id, error, text, request=request)
     _write(task, request, store)
 
 
-def keep_revoked(task: Any, request: CallRequest, reason: str) -> None:
+def store_revoked(task: Any, request: CallRequest, reason: str) -> None:
     """Keep that the call was not run, and never will be."""
-    if are_kept(task, request.outbox_calls[0]):
+    if is_result_kept(task, request.outbox_calls[0]):
         store = partial(task.backend.mark_as_revoked, request.id, reason, request=request)
         _write(task, request, store)
 

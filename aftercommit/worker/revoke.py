@@ -12,10 +12,10 @@ from django.db import DEFAULT_DB_ALIAS, transaction
 
 from aftercommit.models import OutboxCall
 from aftercommit.outbox.task import find_task
-from aftercommit.worker.failures import tell_revoked
+from aftercommit.worker.failures import report_revoked
 from aftercommit.worker.loading import load_calls
 from aftercommit.worker.rows import lock_rows
-from aftercommit.worker.run import Runner
+from aftercommit.worker.runner import Runner
 from aftercommit.worker.settle import delete_rows
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ def revoke_calls(ids: Iterable[str | int], using: str = DEFAULT_DB_ALIAS) -> int
         delete_rows(OutboxCall, using, [call.pk for call in calls])
         for call in calls:
             if task := find_task(call.task):
-                tell_revoked(Runner(task), call)
+                report_revoked(Runner(task), call)
     for call in calls:
         logger.info("%s[%s]: revoked", call.task, call.id)
     return len(calls)

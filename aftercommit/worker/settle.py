@@ -15,17 +15,17 @@ from django.db.models.functions import Coalesce, Now
 from aftercommit.models import OutboxBatch, OutboxCall
 from aftercommit.outbox.call import Call, SignatureError
 from aftercommit.outbox.options import Options
-from aftercommit.worker.errors import is_transient
-from aftercommit.worker.logs import labels, log, log_failed
-from aftercommit.worker.registry import Misfit, judge_misfit
-from aftercommit.worker.texts import clean, format_error, one_line
-from aftercommit.worker.verdict import (
+from aftercommit.worker.database_errors import is_transient
+from aftercommit.worker.error_text import format_error, make_storable, summarize_error
+from aftercommit.worker.logs import log_failure, log_fields, log_safely
+from aftercommit.worker.misfits import Misfit, judge_misfit
+from aftercommit.worker.retry_policy import (
     Verdict,
     default_delay,
     is_expected,
     judge,
     judge_by_default,
-    next_time,
+    next_attempt_time,
 )
 
 Value = TypeVar("Value")
@@ -85,7 +85,7 @@ def settle_failed(
     level, fate = (outcome.level, outcome.fate) if recorded else (logging.WARNING, TAKEN)
 
     def tell() -> None:
-        log_failed(call, options.max_retries, error, level, fate)
+        log_failure(call, options.max_retries, error, level, fate)
 
     # A failure whose transaction rolls back has not been recorded, and will be told of again.
     connections[rows.db].on_commit(tell, robust=True)
@@ -95,7 +95,11 @@ def settle_failed(
 def bury(rows: QuerySet[OutboxCall], error: str, **values: Any) -> int:
     """Make the rows dead letters with this error. Return how many rows there were."""
     return rows.update(
-        status=OutboxCall.Status.DEAD, error=clean(error), lease=None, failing_since=None, **values
+        status=OutboxCall.Status.DEAD,
+        error=make_storable(error),
+        lease=None,
+        failing_since=None,
+        **values,
     )
 
 
@@ -118,9 +122,11 @@ class Guard:
         """Log and note what could not be done. Raises the failure if a database is out of order."""
         if is_transient(failure):
             raise failure
-        self.notes.append(f"This failure could not {what}: {one_line(failure)}")
+        self.notes.append(f"This failure could not {what}: {summarize_error(failure)}")
         named = (self.call.task, self.call.id, self.notes[-1])
-        log(logging.ERROR, "%s[%s]: %s", *named, extra=labels(self.call), exc_info=failure)
+        log_safely(
+            logging.ERROR, "%s[%s]: %s", *named, extra=log_fields(self.call), exc_info=failure
+        )
 
 
 @dataclass(frozen=True)
@@ -182,7 +188,7 @@ def _decide(
 ) -> Outcome:
     by_default = judge_by_default(call, options)
     verdict = guard.ask("be judged", lambda: judge(call, options, error), by_default)
-    text = guard.ask("be described", lambda: format_error(error), one_line(error))
+    text = guard.ask("be described", lambda: format_error(error), summarize_error(error))
     when: datetime | float = 0.0
     misfit: Misfit | None = None
     if isinstance(error, SignatureError):
@@ -191,7 +197,7 @@ def _decide(
         text, when = misfit.text, misfit.seconds or 0.0
         verdict = Verdict.DEAD if misfit.seconds is None else Verdict.PUT_OFF
     elif verdict is not Verdict.DEAD:
-        later = lambda: next_time(call, options, error, verdict)  # noqa: E731
+        later = lambda: next_attempt_time(call, options, error, verdict)  # noqa: E731
         when = guard.ask("be put off as its task says", later, default_delay(call))
     expected = guard.ask("be looked for in throws", lambda: is_expected(options, error), False)
     payload = guard.ask("be given other arguments", lambda: _new_payload(error), None)
@@ -206,7 +212,7 @@ def _new_payload(error: BaseException) -> str | None:
 
 def _reduce(outcome: Outcome, call: Call, error: BaseException, guard: Guard) -> Outcome:
     """Return the outcome with a text that any database can hold, and nothing of the task's."""
-    text = "\n".join([one_line(error), *guard.notes])
+    text = "\n".join([summarize_error(error), *guard.notes])
     in_ascii = text.encode("ascii", "backslashreplace").decode()
     return Outcome(outcome.verdict, default_delay(call), in_ascii, outcome.expected)
 

@@ -13,14 +13,14 @@ from aftercommit.conf import conf
 from aftercommit.models import OutboxCall
 from aftercommit.outbox.task import find_task
 from aftercommit.outbox.wake import send_wake_up
+from aftercommit.worker.announced_tasks import is_announced, list_own_tasks
 from aftercommit.worker.claim import due_calls
 from aftercommit.worker.crashes import recover_crashed
 from aftercommit.worker.heartbeat import Heartbeat, forget_workers
 from aftercommit.worker.lease import expire_leases
-from aftercommit.worker.lost import end_lost
-from aftercommit.worker.periodic import Periodic
+from aftercommit.worker.lost_calls import end_lost_calls
+from aftercommit.worker.periodic import PeriodicThread
 from aftercommit.worker.periodic import outbox_aliases as outbox_aliases  # where others look for it
-from aftercommit.worker.registry import is_known_elsewhere, known_tasks
 from aftercommit.worker.revoke import revoke_as_told
 from aftercommit.worker.rows import change_free
 from aftercommit.worker.settle import bury
@@ -92,7 +92,7 @@ def recover(using: str) -> int:
 def bury_unknown(using: str) -> int:
     """Make dead letters of the calls that have waited too long for a worker with their task."""
     names = [name for name in due_ages(using) if find_task(name) is None]
-    lost = [name for name in names if not is_known_elsewhere(using, name)]
+    lost = [name for name in names if not is_announced(using, name)]
     return sum(_bury_unknown(using, name) for name in lost)
 
 
@@ -104,7 +104,7 @@ def _bury_unknown(using: str, name: str) -> int:
         "removed, bring it back under this name and retry the call, or discard it."
     )
     return change_free(
-        late.order_by(), lambda free: end_lost(free, lambda rows: bury(rows, error), error)
+        late.order_by(), lambda free: end_lost_calls(free, lambda rows: bury(rows, error), error)
     )
 
 
@@ -123,12 +123,12 @@ class Sweeper:
     """
 
     def __init__(self, worker: str = "") -> None:
-        heart = Heartbeat(worker, known_tasks) if worker else None
+        heart = Heartbeat(worker, list_own_tasks) if worker else None
         beats, ends = ([heart.beat], [heart.end]) if heart else ([], [])
         self._unreached: set[str] = set()
         self._threads = (
-            Periodic("outbox-sweep", [*beats, self._sweep, revoke_as_told], ends),
-            Periodic("outbox-recover", [self._recover]),
+            PeriodicThread("outbox-sweep", [*beats, self._sweep, revoke_as_told], ends),
+            PeriodicThread("outbox-recover", [self._recover]),
         )
 
     def start(self) -> None:

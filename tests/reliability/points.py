@@ -30,15 +30,15 @@ POINTS = {
     "wake-up sent": (AFTER, "aftercommit.outbox.wake.send_wake_up"),
     "at exit": (BEFORE, "aftercommit.outbox.wake.Waker.flush"),
     # A worker, likewise.
-    "woken": (BEFORE, "aftercommit.worker.draining.drain_task"),
+    "woken": (BEFORE, "aftercommit.worker.tasks.drain_task"),
     "claimed": (AFTER, "aftercommit.worker.drain.claim_batch"),
     "leased": (AFTER, "aftercommit.worker.lease.Lease.take"),
     "in the effect": (BEFORE, "tests.reliability.tasks.half_done"),
     "effect had": (BEFORE, "aftercommit.worker.drain.settle_done"),
-    "sent": (AFTER, "aftercommit.worker.run.Runner.run"),
+    "sent": (AFTER, "aftercommit.worker.runner.Runner.run"),
     "settled": (AFTER, "aftercommit.worker.drain.settle_done"),
     "settled by statement": (AFTER, "aftercommit.worker.drain.settle_by_statement"),
-    "drained": (AFTER, "aftercommit.worker.draining.drain_task"),
+    "drained": (AFTER, "aftercommit.worker.tasks.drain_task"),
     "sweeping": (BEFORE, "aftercommit.worker.sweep.recover"),
     "swept": (BEFORE, "aftercommit.worker.sweep.send_wake_up"),
 }

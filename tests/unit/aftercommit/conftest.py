@@ -5,17 +5,17 @@ from collections.abc import Iterator
 import pytest
 from celery import current_app
 
-from aftercommit.worker import known
+from aftercommit.worker import deferred_writes
 from tests.unit.aftercommit import effects
 
 
 @pytest.fixture(autouse=True)
-def _nothing_known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Each test starts as a process that has nothing to tell the database, and ends as one."""
-    facts = known.Known()
-    monkeypatch.setattr(known, "_known", facts)
+def _nothing_deferred(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Each test starts as a process that has nothing left to write, and ends as one."""
+    deferred = deferred_writes.DeferredWrites()
+    monkeypatch.setattr(deferred_writes, "_deferred", deferred)
     yield
-    facts.facts.clear()
+    deferred.writes.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from aftercommit.models import OutboxCall
-from aftercommit.worker.report import Report
+from aftercommit.worker.summary import DrainSummary
 from content.models import Article, Comment
 from notifications import tasks
 from notifications.models import Delivery, Follow
@@ -29,7 +29,7 @@ from tests.mailbox import MailServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-Drain = Callable[[], Report]
+Drain = Callable[[], DrainSummary]
 Status = Delivery.Status
 
 

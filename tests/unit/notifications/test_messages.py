@@ -6,7 +6,7 @@ from email.message import EmailMessage
 import pytest
 from django.test import override_settings
 
-from aftercommit.worker.report import Report
+from aftercommit.worker.summary import DrainSummary
 from content.models import Article
 from notifications.models import Delivery, Follow
 from tests.factories import ArticleFactory, CategoryFactory, CommentFactory, UserFactory
@@ -14,7 +14,7 @@ from tests.mailbox import MailServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-Drain = Callable[[], Report]
+Drain = Callable[[], DrainSummary]
 
 TITLE = 'Tom & "Jerry" <b>\r\nBcc: all@example.com'
 

@@ -13,8 +13,8 @@ from django.urls import reverse
 
 from aftercommit.models import OutboxCall
 from aftercommit.operations.operate import discard_calls
-from aftercommit.worker.report import Report
 from aftercommit.worker.revoke import revoke_calls
+from aftercommit.worker.summary import DrainSummary
 from audit.models import AuditLog
 from notifications import sending
 from notifications.models import Delivery
@@ -27,7 +27,7 @@ from tests.unit.notifications.made import make_delivery
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-Drain = Callable[[], Report]
+Drain = Callable[[], DrainSummary]
 Status = Delivery.Status
 
 LIST = reverse("admin:notifications_delivery_changelist")

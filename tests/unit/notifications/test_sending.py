@@ -9,7 +9,7 @@ import pytest
 from django.test import override_settings
 
 from aftercommit.models import OutboxCall
-from aftercommit.worker.report import Report
+from aftercommit.worker.summary import DrainSummary
 from content.models import Article, Comment
 from notifications import sending
 from notifications.models import Delivery, Follow
@@ -20,7 +20,7 @@ from tests.mailbox import HANG_UP, MailServer, mail_goes_to
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-Drain = Callable[[], Report]
+Drain = Callable[[], DrainSummary]
 Status = Delivery.Status
 
 

@@ -128,7 +128,7 @@ class TestRecoverCrashed:
         while batch := claim_batch("default", TASK, 10):
             batches.append(list(batch.ids))
             OutboxCall.objects.filter(pk__in=batch.ids).delete()
-            batch.forget()
+            batch.finish()
         assert batches == [[pk] for pk in stored]
 
     def test_killer_is_a_dead_letter(self, settings: Any) -> None:

@@ -9,7 +9,7 @@ from django.db.models import F
 
 from aftercommit.models import OutboxBatch, OutboxCall
 from aftercommit.operations.operate import retry_calls
-from aftercommit.worker import claim, known
+from aftercommit.worker import claim, deferred_writes
 from aftercommit.worker.claim import Batch, Unheard, claim_batch
 from aftercommit.worker.crashes import clear_crash, recover_crashed
 from aftercommit.worker.drain import drain_all
@@ -109,9 +109,9 @@ class TestLocked:
         batch = claimed()
         recover_crashed("default")
         with locking(a):
-            assert not batch.forget()
+            assert not batch.finish()
             assert crashes() == [1, 0]
-        assert batch.forget()
+        assert batch.finish()
         assert crashes() == [0, 0]
 
     def test_taken_back_in_the_background(self) -> None:
@@ -135,9 +135,9 @@ class TestTakenBack:
         batch = claimed()
         recover_crashed("default")
         assert sorted(crashes()) == [1, 2]
-        batch.forget()
+        batch.finish()
         assert crashes() == [1, 1]
-        batch.forget()
+        batch.finish()
         assert crashes() == [1, 1]
 
     def test_dead_by_then(self, settings: Any) -> None:
@@ -146,7 +146,7 @@ class TestTakenBack:
         enqueue("a")
         batch = claimed()
         assert recover_crashed("default") == 1
-        batch.forget()
+        batch.finish()
         row = OutboxCall.objects.get()
         assert (row.status, row.crashes, row.error) == (PENDING, 0, "")
 
@@ -157,7 +157,7 @@ class TestTakenBack:
         batch = claimed()
         recover_crashed("default")
         retry_calls(OutboxCall.objects.all())
-        assert batch.forget()
+        assert batch.finish()
         assert crashes()[0] == 0
 
 
@@ -166,8 +166,8 @@ class TestAnswerLost:
 
     @pytest.fixture(autouse=True)
     def _no_thread(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What is known is told by the next drain."""
-        monkeypatch.setattr(known.Known, "_start", lambda self: None)
+        """The next drain writes what was deferred."""
+        monkeypatch.setattr(deferred_writes.DeferredWrites, "_start", lambda self: None)
 
     def lose_answer(self, when: str = "after") -> None:
         """Claim what is due, and lose the answer, before or after the server carries it out."""
@@ -191,12 +191,12 @@ class TestAnswerLost:
         for _ in range(times):
             self.lose_answer()
             assert OutboxBatch.objects.exists()
-            known.tell_all()
+            deferred_writes.write_deferred()
             age_journals()
             recover_crashed("default")
         assert crashes() == [0]
         assert not OutboxBatch.objects.exists()
-        assert known._known.facts == []
+        assert deferred_writes._deferred.writes == []
 
     def test_next_drain(self) -> None:
         """So does the next drain of any task in the process."""
@@ -212,24 +212,24 @@ class TestAnswerLost:
         age_journals()
         recover_crashed("default")
         assert crashes() == [1, 1]
-        known.tell_all()  # the claim may still be under way
+        deferred_writes.write_deferred()  # the claim may still be under way
         assert crashes() == [1, 1]
-        monkeypatch.setattr(known, "LATE", 0)
-        known.tell_all()
+        monkeypatch.setattr(deferred_writes, "IN_FLIGHT_SECONDS", 0)
+        deferred_writes.write_deferred()
         assert crashes() == [0, 0]
-        assert known._known.facts == []
+        assert deferred_writes._deferred.writes == []
 
     def test_arrives_late(self) -> None:
         """A claim that the server carries out after it was asked for its journal is found later."""
         enqueue("a")
         self.lose_answer(when="before")
-        known.tell_all()
-        (fact,) = known._known.facts
-        assert isinstance(fact, Unheard)
-        OutboxBatch.objects.create(pk=fact.journal, task=TASK, calls=[], worker="late")
-        known.tell_all()
+        deferred_writes.write_deferred()
+        (write,) = deferred_writes._deferred.writes
+        assert isinstance(write, Unheard)
+        OutboxBatch.objects.create(pk=write.journal, task=TASK, calls=[], worker="late")
+        deferred_writes.write_deferred()
         assert not OutboxBatch.objects.exists()
-        assert known._known.facts == []
+        assert deferred_writes._deferred.writes == []
 
     def test_no_server(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A server that isn't reached has journaled nothing: there is nothing to tell."""
@@ -242,7 +242,7 @@ class TestAnswerLost:
             patch.setattr(type(connections["default"]), "ensure_connection", fail)
             with pytest.raises(OperationalError):
                 claim_batch("default", TASK, 10)
-        assert known._known.facts == []
+        assert deferred_writes._deferred.writes == []
 
 
 class TestNothingLeft:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from aftercommit.worker import limits
+from aftercommit.worker import time_limits
 from aftercommit.worker.claim import claim_batch
 from aftercommit.worker.drain import drain_all
 from aftercommit.worker.idle import NO_LIMIT, idle_seconds, limit_idle
@@ -44,7 +44,7 @@ class TestSeconds:
         settings.OUTBOX_DRAIN_SECONDS = 7
         monkeypatch.setattr(effects.make_group, "time_limit", own, raising=False)
         conf = SimpleNamespace(task_time_limit=general)
-        monkeypatch.setattr(limits, "current_app", SimpleNamespace(conf=conf))
+        monkeypatch.setattr(time_limits, "current_app", SimpleNamespace(conf=conf))
         assert limit + 7 < idle_seconds(TASK) <= limit + 20
 
     def test_setting(self, settings: Any) -> None:
@@ -78,7 +78,7 @@ class TestPostgreSQL:
         effects.make_group.delay_on_commit("a")
         batch = claim_batch("default", TASK, 10)
         assert batch
-        batch.forget()
+        batch.finish()
         with transaction.atomic():
             batch.lock()
             assert setting(self.NAME) == "123s"

@@ -16,11 +16,11 @@ from django.test.utils import CaptureQueriesContext
 from aftercommit.models import OutboxCall
 from aftercommit.outbox.call import Call
 from aftercommit.outbox.task import find_task
-from aftercommit.worker import drain, known
+from aftercommit.worker import deferred_writes, drain
 from aftercommit.worker.drain import TRIES, drain_all, drain_task
 from aftercommit.worker.lease import Lease, expire_leases
 from aftercommit.worker.loading import rows_of
-from aftercommit.worker.report import Report
+from aftercommit.worker.summary import DrainSummary
 from core.stack.waiting import wait_until
 from tests.connections import locking
 from tests.unit.aftercommit import effects
@@ -42,7 +42,7 @@ def call_each() -> None:
             effects.send_outside.delay_on_commit(name)
 
 
-def drain_for(seconds: float) -> Report:
+def drain_for(seconds: float) -> DrainSummary:
     """One drain of the task."""
     task = find_task(effects.send_outside.name)
     assert task
@@ -295,18 +295,18 @@ class TestAnswerLost:
         self, monkeypatch: pytest.MonkeyPatch, lose_answers: Callable[..., None]
     ) -> None:
         """If that can't be written either, the process's next drain does."""
-        forget = Lease.forget
+        finish = Lease.finish
 
         def fail(self: Lease) -> None:
             raise OperationalError("the connection is closed")
 
-        monkeypatch.setattr(Lease, "forget", fail)
+        monkeypatch.setattr(Lease, "finish", fail)
         lose_answers(*range(2, 2 + TRIES))
         call_each()
         with pytest.raises(OperationalError):
             drain_for(60)
         assert left() == {"b": RUNNING, "c": PENDING}
-        monkeypatch.setattr(Lease, "forget", forget)
+        monkeypatch.setattr(Lease, "finish", finish)
         OutboxCall.objects.filter(status=RUNNING).update(status=UNCERTAIN)  # its lease is over
         drain_all()
         assert sorted(effects.received) == NAMES
@@ -325,7 +325,7 @@ class TestAnswerLost:
                 connection.close()
                 with pytest.raises(OperationalError):
                     drain_for(60)
-        assert known._known.facts == []
+        assert deferred_writes._deferred.writes == []
         assert drain_for(60).settled == 3
 
     def test_interrupted(self, lose_answers: Callable[..., None]) -> None:

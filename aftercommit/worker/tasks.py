@@ -10,7 +10,7 @@ from aftercommit.outbox.task import OutboxTask, find_task
 from aftercommit.outbox.turns import is_overtaken
 from aftercommit.outbox.wake import DRAIN
 from aftercommit.worker.drain import drain_task
-from aftercommit.worker.report import Report
+from aftercommit.worker.summary import DrainSummary
 
 
 # Acknowledged before it runs, whatever the project's CELERY_TASK_ACKS_LATE says: a wake-up that is
@@ -18,7 +18,7 @@ from aftercommit.worker.report import Report
 @shared_task(bind=True, base=Task, name=DRAIN, acks_late=False, ignore_result=True, max_retries=0)
 def drain(self: Any, task: str, using: str) -> dict[str, Any]:
     """Settle what is due of the task in database ``using``; return what was done, for the log."""
-    found, report = find_task(task), Report()
+    found, report = find_task(task), DrainSummary()
     if found is not None and not is_overtaken(using, task, self.request.headers or {}):
         report = drain_task(found, using, message=self.request)
     return {"task": task, **report.as_result()}

@@ -13,7 +13,14 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from aftercommit.outbox.call import Call, CallError, SignatureError
 from aftercommit.outbox.options import Options
-from aftercommit.worker.verdict import CENTURY, SOON, Verdict, as_time, judge, next_time
+from aftercommit.worker.retry_policy import (
+    MAX_DELAY,
+    MIN_DELAY,
+    Verdict,
+    judge,
+    next_attempt_time,
+    parse_time,
+)
 from tests.unit.aftercommit.faults import of_postgresql
 
 Retry: Any = exceptions.Retry  # its stub has fewer types than authors give
@@ -114,7 +121,7 @@ class TestJudge:
 NOW = timezone.now()
 
 
-class TestAsTime:
+class TestParseTime:
     """``as_time()``."""
 
     @pytest.mark.parametrize(
@@ -128,13 +135,13 @@ class TestAsTime:
             ("2.5", 2.5),
             (-1, 0.0),
             (timedelta(days=-1), 0.0),
-            (1e12, CENTURY),
-            (10**400, CENTURY),
-            (float("inf"), CENTURY),
+            (1e12, MAX_DELAY),
+            (10**400, MAX_DELAY),
+            (float("inf"), MAX_DELAY),
             (float("-inf"), 0.0),
-            (timedelta.max, CENTURY),
-            (datetime.max, CENTURY),
-            (datetime.max.replace(tzinfo=UTC), CENTURY),
+            (timedelta.max, MAX_DELAY),
+            (datetime.max, MAX_DELAY),
+            (datetime.max.replace(tzinfo=UTC), MAX_DELAY),
             (datetime.min, 0.0),
             (datetime.min.replace(tzinfo=UTC), 0.0),
             (NOW - timedelta(seconds=1), 0.0),
@@ -145,7 +152,7 @@ class TestAsTime:
     )
     def test_time(self, when: Any, expected: Any) -> None:
         """Whatever stands for a time is one that Python and every database can hold."""
-        assert as_time(when) == expected
+        assert parse_time(when) == expected
 
     @pytest.mark.parametrize("name", ["America/New_York", "Pacific/Kiritimati"])
     def test_naive(self, settings: Any, name: str) -> None:
@@ -155,7 +162,7 @@ class TestAsTime:
         naive = datetime(NOW.year + 1, 1, 1)
         expected = naive.replace(tzinfo=timezone.get_default_timezone())
         try:
-            assert as_time(naive) == as_time(naive.isoformat()) == expected
+            assert parse_time(naive) == parse_time(naive.isoformat()) == expected
         finally:
             timezone.get_default_timezone.cache_clear()
 
@@ -163,7 +170,7 @@ class TestAsTime:
     def test_fail_no_time(self, when: Any) -> None:
         """What stands for none is refused with a sentence."""
         with pytest.raises((TypeError, ValueError), match="Expected a number of seconds"):
-            as_time(when)
+            parse_time(when)
 
 
 class TestNextTime:
@@ -178,7 +185,7 @@ class TestNextTime:
             ({"retry_backoff": 5}, 1, 10.0),
             ({"retry_backoff": "5"}, 1, 10.0),  # Celery takes it too
             ({"retry_backoff": 1e300}, 1, 600.0),
-            ({"retry_backoff": 1e300, "retry_backoff_max": 10**300}, 1, CENTURY),
+            ({"retry_backoff": 1e300, "retry_backoff_max": 10**300}, 1, MAX_DELAY),
             ({"retry_backoff_max": 2.5}, 5, 2.0),
             ({"retry_backoff_max": "30"}, 9, 30.0),
             ({"retry_backoff_max": -1}, 5, 0.0),
@@ -189,23 +196,25 @@ class TestNextTime:
     def test_backoff(self, options: Any, attempts: int, expected: float) -> None:
         """The delay is Celery's backoff, or the task's own delay if it has none."""
         named = make_options(retry_jitter=False, **options)
-        assert next_time(make_call(attempts), named, ValueError(), RETRY) == expected
+        assert next_attempt_time(make_call(attempts), named, ValueError(), RETRY) == expected
 
     def test_jitter(self) -> None:
         """With jitter it is at most that."""
         named = make_options(retry_backoff_max=2.5)
-        found = {next_time(make_call(9), named, ValueError(), RETRY) for _ in range(100)}
+        found = {next_attempt_time(make_call(9), named, ValueError(), RETRY) for _ in range(100)}
         assert found == {0.0, 1.0, 2.0}
 
     def test_retry(self) -> None:
         """``self.retry()`` says when or, saying nothing, means the task's default_retry_delay."""
         named = make_options(default_retry_delay=7)
-        assert next_time(make_call(), named, Retry(when=timedelta(minutes=2)), RETRY) == 120.0
-        assert next_time(make_call(), named, Retry(when=0), RETRY) == 0.0
-        assert next_time(make_call(), named, Retry(), RETRY) == 7.0
+        assert (
+            next_attempt_time(make_call(), named, Retry(when=timedelta(minutes=2)), RETRY) == 120.0
+        )
+        assert next_attempt_time(make_call(), named, Retry(when=0), RETRY) == 0.0
+        assert next_attempt_time(make_call(), named, Retry(), RETRY) == 7.0
 
     def test_not_counted(self) -> None:
         """An attempt that isn't counted is not followed by another at once, for ever."""
         named = make_options(retry_backoff=False, default_retry_delay=0)
-        assert next_time(make_call(), named, DEADLOCK, PUT_OFF) == SOON
-        assert next_time(make_call(), named, ValueError(), RETRY) == 0.0
+        assert next_attempt_time(make_call(), named, DEADLOCK, PUT_OFF) == MIN_DELAY
+        assert next_attempt_time(make_call(), named, ValueError(), RETRY) == 0.0

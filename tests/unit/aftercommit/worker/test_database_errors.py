@@ -8,7 +8,7 @@ from celery import exceptions
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection
 from kombu.exceptions import OperationalError as BrokerError
 
-from aftercommit.worker.errors import CAUSES, is_blameless, is_transient
+from aftercommit.worker.database_errors import MAX_CAUSES, is_blameless, is_transient
 from tests.unit.aftercommit.faults import of_mysql, of_postgresql, of_sqlite, wrapped
 
 Retry: Any = exceptions.Retry  # its stub has fewer types than authors give
@@ -134,7 +134,7 @@ def test_causes_without_an_end() -> None:
     """Causes that are each other's are looked at only so often."""
     one, other = ValueError(), ValueError()
     one.__cause__, other.__cause__ = other, one
-    assert CAUSES < 100
+    assert MAX_CAUSES < 100
     assert fault_of(one) == CALLS_FAULT
 
 

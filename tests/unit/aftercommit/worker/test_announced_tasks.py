@@ -1,6 +1,5 @@
-"""Which tasks the workers have that share a database, and who decides of a call by that."""
+"""The tasks of workers that share a database, and the calls of a task that only some have."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -10,18 +9,13 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from aftercommit.models import OutboxCall, OutboxWorker
-from aftercommit.outbox.call import Call, SignatureError
-from aftercommit.outbox.task import find_task
-from aftercommit.worker.claim import claim_batch
+from aftercommit.worker.announced_tasks import (
+    announced_signatures,
+    is_announced,
+    list_own_tasks,
+)
 from aftercommit.worker.heartbeat import Heartbeat
 from aftercommit.worker.lease import Lease, expire_leases
-from aftercommit.worker.registry import (
-    Misfit,
-    is_known_elsewhere,
-    judge_misfit,
-    known_tasks,
-    signatures,
-)
 from aftercommit.worker.sweep import bury_unknown
 from tests.connections import locking
 from tests.unit.aftercommit import effects
@@ -75,7 +69,7 @@ class TestUnknownTask:
         """It waits for a worker that has the task, or had it within the grace."""
         enqueue_unknown()
         announce("other@web", **worker)
-        assert is_known_elsewhere("default", GONE)
+        assert is_announced("default", GONE)
         assert bury_unknown("default") == 0
         assert OutboxCall.objects.get().status == PENDING
 
@@ -130,7 +124,7 @@ class TestAnnounced:
 
     def test_tasks(self) -> None:
         """The tasks of its code, with what each takes; a batch task takes calls."""
-        tasks = known_tasks()
+        tasks = list_own_tasks()
         assert tasks[effects.make_group.name] == "(name)"
         assert tasks[effects.make_group_bound.name] == "(name)"
         assert tasks[effects.take_values.name] == "(**values)"
@@ -152,14 +146,14 @@ class TestAnnounced:
 
     def test_defined_later(self) -> None:
         """A task that is defined while the worker runs is announced."""
-        known_tasks()
+        list_own_tasks()
 
         @shared_task(name="tests.late")
         def late(name: str, *, date: str = "today") -> None:
             """Nothing."""
 
         try:
-            assert known_tasks()[late.name] == "(name, *, date='today')"
+            assert list_own_tasks()[late.name] == "(name, *, date='today')"
         finally:
             current_app.tasks.unregister("tests.late")
 
@@ -170,69 +164,4 @@ class TestAnnounced:
         announce("killed@web", {GONE: "(killed)"}, seconds=GRACE / 2)
         announce("stopped@web", {GONE: "(stopped)"}, is_ended=True)
         announce("other@web", {"tests.other": "(other)"})
-        assert signatures("default", GONE) == ["(any)", "(name)", "(name, date)"]
-
-
-class TestMisfit:
-    """A call whose arguments this code's function doesn't take."""
-
-    error = SignatureError("make_group: missing a required argument: 'date'")
-
-    @pytest.fixture
-    def call(self) -> Iterator[Call]:
-        """One, locked by its drain."""
-        effects.make_group.delay_on_commit("a")
-        batch = claim_batch("default", effects.make_group.name, 10)
-        assert batch
-        with transaction.atomic():
-            yield batch.lock()[0]
-
-    def ask(self, call: Call) -> Misfit:
-        """Return what is decided."""
-        return judge_misfit("default", call, find_task(call.task), self.error)
-
-    def age(self, seconds: float) -> None:
-        """Have it wait since so many seconds."""
-        OutboxCall.objects.update(misfit_since=Now() - timedelta(seconds=seconds))
-
-    def test_waits(self, call: Call) -> None:
-        """It is put off for the grace, which begins when it is first found not to fit."""
-        OutboxCall.objects.update(created_at=Now() - timedelta(seconds=10 * GRACE))
-        waits = self.ask(call)
-        assert waits.seconds
-        assert waits.seconds < 2
-        assert "waits for a worker whose code takes its arguments" in waits.text
-        self.age(GRACE - 60)
-        later = self.ask(call).seconds
-        assert later
-        assert GRACE / 20 < later < GRACE / 5
-
-    def test_dead(self, call: Call) -> None:
-        """Then it is a dead letter, which says what was given, and what each version takes."""
-        announce("new@web", {call.task: "(name, date)"})
-        self.ask(call)
-        self.age(GRACE + 60)
-        dead = self.ask(call)
-        text = dead.text
-        assert dead.seconds is None
-        assert "missing a required argument: 'date'" in text
-        assert '[["a"], {}]' in text
-        assert f"What {call.task} takes here: (name)" in text
-        assert "in the workers that live: (name, date)" in text
-
-    def test_retried(self, call: Call) -> None:
-        """One that is retried after that waits anew."""
-        self.ask(call)
-        self.age(GRACE + 60)
-        assert self.ask(call).seconds is None
-        assert self.ask(call).seconds
-
-    def test_no_grace(self, call: Call, settings: Any) -> None:
-        """Without a grace it is dead at once."""
-        settings.OUTBOX_UNKNOWN_TASK_GRACE = 0
-        assert self.ask(call).seconds is None
-
-    def test_settled_meanwhile(self, call: Call) -> None:
-        """A call that is gone is no dead letter."""
-        OutboxCall.objects.all().delete()
-        assert self.ask(call).seconds
+        assert announced_signatures("default", GONE) == ["(any)", "(name)", "(name, date)"]

@@ -11,16 +11,16 @@ from django.utils import timezone
 
 from aftercommit.outbox.call import Call, CallError, SignatureError
 from aftercommit.outbox.options import DEFAULTS, Options
-from aftercommit.worker.errors import is_blameless, is_transient
+from aftercommit.worker.database_errors import is_blameless, is_transient
 
-CENTURY = timedelta(days=36_525).total_seconds()
+MAX_DELAY = timedelta(days=36_525).total_seconds()
 """No call is put off for longer: every database, Python and each time zone can hold that time."""
 
-SOON = 1.0
+MIN_DELAY = 1.0
 """Seconds until a call is tried again whose attempt wasn't counted. Without any a drain would try
 it for as long as it may run."""
 
-DOUBLINGS = 64
+MAX_DOUBLINGS = 64
 """How often the backoff doubles at most: a call without a limit can have thousands of attempts."""
 
 
@@ -82,10 +82,10 @@ def judge_by_default(call: Call, options: Options) -> Verdict:
 
 def default_delay(call: Call) -> datetime | float:
     """Return the seconds until the next attempt when the task's own options can't say it."""
-    return float(min(DEFAULTS["retry_backoff_max"], 2 ** min(call.attempts, DOUBLINGS)))
+    return float(min(DEFAULTS["retry_backoff_max"], 2 ** min(call.attempts, MAX_DOUBLINGS)))
 
 
-def next_time(
+def next_attempt_time(
     call: Call, options: Options, error: BaseException, verdict: Verdict
 ) -> datetime | float:
     """Return the time of the next attempt, or the seconds until then.
@@ -93,24 +93,24 @@ def next_time(
     Raises TypeError or ValueError if the task or its ``self.retry()`` says no time.
     """
     if isinstance(error, Retry) and error.when is not None:
-        return as_time(error.when)
+        return parse_time(error.when)
     by_task = isinstance(error, Retry) or not options.retry_backoff
-    when = as_time(options.default_retry_delay if by_task else _backoff(call, options))
+    when = parse_time(options.default_retry_delay if by_task else _backoff(call, options))
     if isinstance(when, datetime) or verdict is not Verdict.PUT_OFF:
         return when
-    return max(when, SOON)
+    return max(when, MIN_DELAY)
 
 
 def _backoff(call: Call, options: Options) -> float:
     return get_exponential_backoff_interval(
         factor=int(max(1.0, float(options.retry_backoff))),
-        retries=min(call.attempts, DOUBLINGS),
+        retries=min(call.attempts, MAX_DOUBLINGS),
         maximum=int(options.retry_backoff_max),
         full_jitter=options.retry_jitter,
     )
 
 
-def as_time(when: Any) -> datetime | float:
+def parse_time(when: Any) -> datetime | float:
     """Return when as a time to come or as seconds from now, 0 if it is over, a century at most.
 
     ``when`` is a number of seconds, a timedelta, a datetime or a text of ISO 8601. One without a
@@ -121,10 +121,10 @@ def as_time(when: Any) -> datetime | float:
     if isinstance(when, datetime):
         return _clamp_time(when)
     try:
-        seconds = when.total_seconds() if isinstance(when, timedelta) else min(when, CENTURY)
+        seconds = when.total_seconds() if isinstance(when, timedelta) else min(when, MAX_DELAY)
         if math.isnan(seconds):
             raise ValueError
-        return float(min(max(seconds, 0), CENTURY))
+        return float(min(max(seconds, 0), MAX_DELAY))
     except (TypeError, ValueError) as error:
         raise type(error)(
             f"The time of the next attempt is {when!r}. Expected a number of seconds, a timedelta, "
@@ -145,7 +145,7 @@ def _clamp_time(when: datetime) -> datetime | float:
     if when.year < now.year - 1:
         return 0.0
     if when.year > now.year + 100:
-        return CENTURY
+        return MAX_DELAY
     zone = timezone.get_default_timezone()
     aware = when if timezone.is_aware(when) else timezone.make_aware(when, zone)
     # A time that is over would keep the call at the head of its task's queue.

@@ -34,10 +34,10 @@ class Limits:
     def of(cls, task: Any) -> "Limits":
         """Return the limits of a task's calls: its own, or the worker's for all tasks."""
         soft = task.soft_time_limit or _defaults.soft or current_app.conf.task_soft_time_limit
-        return cls(soft, hard_limit(task))
+        return cls(soft, get_hard_limit(task))
 
 
-def hard_limit(task: Any) -> float | None:
+def get_hard_limit(task: Any) -> float | None:
     """Return after how many seconds the process of a task's call is killed; None for never."""
     limit: float | None = task.time_limit or _defaults.hard or current_app.conf.task_time_limit
     return limit
@@ -64,7 +64,7 @@ _watch = Watch()
 
 
 @contextmanager
-def limited(limits: Limits, name: str) -> Iterator[None]:
+def limit_time(limits: Limits, name: str) -> Iterator[None]:
     """Raise SoftTimeLimitExceeded in a block that takes too long, or kill the process.
 
     ``name`` is for the log. Does nothing where no time limit can be held (see the module's text).

@@ -17,8 +17,8 @@ from django.db import transaction
 from aftercommit.conf import conf
 from aftercommit.outbox import wake
 from aftercommit.outbox.call import Call
-from aftercommit.worker.run import Runner
-from aftercommit.worker.texts import format_error, one_line
+from aftercommit.worker.error_text import format_error, summarize_error
+from aftercommit.worker.runner import Runner
 
 Event = tuple[str, dict[str, Any]]
 """The type of a Celery event, and its fields."""
@@ -34,18 +34,18 @@ def worker_init_enable_events(sender: Any, **kwargs: Any) -> None:
     _enabled = bool(getattr(sender, "task_events", False))
 
 
-def send_failed(runner: Runner, call: Call, error: BaseException, retried: bool) -> None:
+def send_failure(runner: Runner, call: Call, error: BaseException, retried: bool) -> None:
     """Show the call as one that failed, or as one that is retried."""
     if _enabled and conf().EVENTS != "none":
         about = {
-            "exception": one_line(error),
+            "exception": summarize_error(error),
             "traceback": format_error(error),
         }
         end = ("task-retried" if retried else "task-failed", {"uuid": call.id, **about})
         _send_on_commit(runner, call.using, [*_begin(call), end])
 
 
-def send_done(runner: Runner, calls: Sequence[Call]) -> None:
+def send_success(runner: Runner, calls: Sequence[Call]) -> None:
     """Show the calls as ones that succeeded, if successes are shown."""
     if _enabled and calls and conf().EVENTS == "all":
         events = [

@@ -1,4 +1,4 @@
-"""What a process knows of its calls while the database is away."""
+"""Writes that a process keeps while the database is away."""
 
 import gc
 import logging
@@ -14,9 +14,9 @@ from django.db.models.functions import Now
 
 from aftercommit.models import OutboxCall
 from aftercommit.outbox.task import find_task
-from aftercommit.worker import known, lease
+from aftercommit.worker import deferred_writes, lease
+from aftercommit.worker.deferred_writes import DeferredWrites
 from aftercommit.worker.drain import drain_all, drain_task
-from aftercommit.worker.known import Known
 from aftercommit.worker.lease import Ended, Lease, expire_leases
 from core.stack.waiting import wait_until
 from tests.unit.aftercommit import effects
@@ -28,8 +28,8 @@ PENDING, RUNNING, UNCERTAIN, DEAD = OutboxCall.Status
 
 @pytest.fixture
 def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is told in the background."""
-    monkeypatch.setattr(Known, "_start", lambda self: None)
+    """Nothing is written in the background."""
+    monkeypatch.setattr(DeferredWrites, "_start", lambda self: None)
 
 
 class Away:
@@ -97,7 +97,7 @@ class TestEndOfARun:
         if is_over:
             end_lease()
             assert OutboxCall.objects.get().status == UNCERTAIN
-        assert known.tell_all()
+        assert deferred_writes.write_deferred()
         row = OutboxCall.objects.get()
         assert (row.status, row.attempts) == (PENDING, 1)
         assert "no mail server" in row.error
@@ -111,7 +111,7 @@ class TestEndOfARun:
         away.is_away = False
         if is_over:
             end_lease()
-        assert known.tell_all()
+        assert deferred_writes.write_deferred()
         assert not OutboxCall.objects.exists()
         assert effects.received == ["a"]
 
@@ -135,7 +135,7 @@ class TestEndOfARun:
         away.is_away = False
         end_lease()
         assert OutboxCall.objects.get().attempts == 1
-        known.tell_all()
+        deferred_writes.write_deferred()
         row = OutboxCall.objects.get()
         assert (row.status, row.attempts) == (PENDING, 1)
         assert "no mail server" in row.error
@@ -149,7 +149,7 @@ class TestEndOfARun:
         away.is_away = False
         end_lease()
         assert OutboxCall.objects.get().status == DEAD
-        known.tell_all()
+        deferred_writes.write_deferred()
         assert not OutboxCall.objects.exists()
 
     def test_begun_by_another(self, away: Away) -> None:
@@ -160,22 +160,22 @@ class TestEndOfARun:
         away.is_away = False
         end_lease()
         Lease("default", effects.send_again.name, 60).take()
-        assert known.tell_all()
+        assert deferred_writes.write_deferred()
         assert OutboxCall.objects.get().status == RUNNING
 
     def test_still_away(self, away: Away) -> None:
-        """It is told once the database is there, however often it was not."""
+        """The end of a run is written once the database is there, however often it was not."""
         effects.act("a", away.leave)
         effects.send_outside.delay_on_commit("a")
         run(effects.send_outside, seconds=0)
         for _ in range(3):
-            assert not known.tell_all()
+            assert not deferred_writes.write_deferred()
         away.is_away = False
-        assert known.tell_all()
+        assert deferred_writes.write_deferred()
         assert not OutboxCall.objects.exists()
 
     def test_next_drain(self, away: Away) -> None:
-        """The next drain tells it, whatever task it is of."""
+        """The next drain of any task writes the end of a run."""
         effects.act("a", away.leave)
         effects.send_outside.delay_on_commit("a")
         run(effects.send_outside, seconds=0)
@@ -188,38 +188,38 @@ class TestEndOfARun:
 
 
 class TestBackground:
-    """The thread that tells what is kept."""
+    """The thread that tries what is kept."""
 
     def test_once_the_database_is_back(self, away: Away) -> None:
-        """It tells it without any drain, and ends when nothing is left."""
+        """It writes the end of a run without any drain, and ends when nothing is left."""
         effects.act("a", away.leave)
         effects.send_outside.delay_on_commit("a")
         run(effects.send_outside, seconds=0)
         assert OutboxCall.objects.get().status == RUNNING
         away.is_away = False
         wait_until(lambda: not OutboxCall.objects.exists(), 20, "the call to be settled")
-        wait_until(lambda: known._known._thread is None, 20, "the thread to end")
+        wait_until(lambda: deferred_writes._deferred._thread is None, 20, "the thread to end")
 
     def test_uses_no_connection_in_between(self) -> None:
         """It closes its connection after each try."""
-        told = threading.Event()
+        written = threading.Event()
         seen: list[Any] = []
 
-        class Fact(Something):
-            def forget(self) -> bool:
+        class Connecting(FakeWrite):
+            def finish(self) -> bool:
                 connections["default"].ensure_connection()
                 seen.append(connections["default"])
-                told.set()
+                written.set()
                 return True
 
-        known.keep(Fact())
-        assert told.wait(10)
-        wait_until(lambda: known._known._thread is None, 20, "the thread to end")
+        deferred_writes.defer(Connecting())
+        assert written.wait(10)
+        wait_until(lambda: deferred_writes._deferred._thread is None, 20, "the thread to end")
         assert seen[0].connection is None
 
 
-class Something:
-    """A fact; ``error`` is what telling it raises, until it is None."""
+class FakeWrite:
+    """A write that raises ``error``, unless it is None."""
 
     using, task = "default", "a task"
 
@@ -227,7 +227,7 @@ class Something:
         self.using, self.error = using, error
         self.tried = 0
 
-    def forget(self) -> bool:
+    def finish(self) -> bool:
         """Count the tries."""
         self.tried += 1
         if self.error:
@@ -241,47 +241,47 @@ class TestKept:
 
     @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
     def test_one_database_is_away(self, error: type[Exception]) -> None:
-        """A database that is away is tried once, and another is told all the same."""
-        gone = [Something("gone", error("no server")) for _ in range(2)]
-        here = Something()
-        for fact in (*gone, here):
-            known.tell(fact)
-        tried = [fact.tried for fact in gone]
-        known.tell_all()
-        assert [fact.tried for fact in gone] == [tried[0] + 1, tried[1]]
-        assert known._known.facts == gone
+        """A database that is away is tried once, and another is written to all the same."""
+        gone = [FakeWrite("gone", error("no server")) for _ in range(2)]
+        here = FakeWrite()
+        for write in (*gone, here):
+            deferred_writes.write_or_defer(write)
+        tried = [write.tried for write in gone]
+        deferred_writes.write_deferred()
+        assert [write.tried for write in gone] == [tried[0] + 1, tried[1]]
+        assert deferred_writes._deferred.writes == gone
 
     def test_bounded(self, monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
-        """No more than LIMIT are kept; the log names what is given up."""
-        monkeypatch.setattr(known, "LIMIT", 2)
-        facts = [Something(error=OperationalError("no server")) for _ in range(3)]
-        for fact in facts:
-            known.keep(fact)
-        assert known._known.facts == facts[1:]
+        """No more than MAX_WRITES are kept; the log names what is given up."""
+        monkeypatch.setattr(deferred_writes, "MAX_WRITES", 2)
+        writes = [FakeWrite(error=OperationalError("no server")) for _ in range(3)]
+        for write in writes:
+            deferred_writes.defer(write)
+        assert deferred_writes._deferred.writes == writes[1:]
         (record,) = caplog.records
         assert record.levelno == logging.ERROR
-        assert "What is known of a run of a task can't be told" in record.getMessage()
+        assert "How a run of a task ended can't be written" in record.getMessage()
 
     @pytest.mark.parametrize("error", [ValueError("a bug"), DataError("too long")])
     def test_no_outage(self, caplog: Any, error: Exception) -> None:
-        """What can never be told is logged with its traceback, and keeps no other from being."""
-        other = Something()
-        known.keep(Something(error=error))
-        known.keep(other)
-        assert known.tell_all()
+        """A write that can never succeed is logged with its traceback, and holds up no other."""
+        other = FakeWrite()
+        deferred_writes.defer(FakeWrite(error=error))
+        deferred_writes.defer(other)
+        assert deferred_writes.write_deferred()
         assert other.tried == 1
         (record,) = caplog.records
         assert record.levelno == logging.ERROR
         assert record.exc_info
 
     def test_at_the_end(self, caplog: Any) -> None:
-        """A process that ends tells what it can, and logs what it can't."""
-        here, gone = Something(), Something("gone", OperationalError("no server"))
-        known.keep(here)
-        known.keep(gone)
-        known.tell_at_the_end()
+        """A process that ends writes what it can, and logs what it can't."""
+        here, gone = FakeWrite(), FakeWrite("gone", OperationalError("no server"))
+        deferred_writes.defer(here)
+        deferred_writes.defer(gone)
+        deferred_writes.write_at_exit()
         assert here.tried == 1
-        assert known._known.facts == [gone]
+        assert deferred_writes._deferred.writes == [gone]
         (record,) = caplog.records
         assert record.levelno == logging.ERROR
         assert "its process ends" in record.getMessage()
@@ -307,7 +307,7 @@ class TestKept:
             Ended(call, error, lambda *_: None).keep()
         gc.collect()
         assert seen[0]() is None
-        (fact,) = known._known.facts
-        assert isinstance(fact, Ended)
-        assert fact.error
-        assert fact.error.__traceback__
+        (write,) = deferred_writes._deferred.writes
+        assert isinstance(write, Ended)
+        assert write.error
+        assert write.error.__traceback__

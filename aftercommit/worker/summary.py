@@ -1,42 +1,42 @@
-"""What a drain did: its task's result."""
+"""Count what a drain did. The summary is the result of the drain's task."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from aftercommit.models import OutboxCall
 from aftercommit.outbox.call import Call
-from aftercommit.worker.texts import one_line
+from aftercommit.worker.error_text import summarize_error
 
-SHOWN = 20
-"""How many failures a report names."""
+MAX_FAILURES = 20
+"""How many failures a summary names."""
 
 
 @dataclass
-class Report:
-    """How many calls a drain settled, put off and buried, and what it left."""
+class DrainSummary:
+    """The numbers of calls that a drain settled, retried and buried, and what it left."""
 
     settled: int = 0
     retried: int = 0
     dead: int = 0
     expired: int = 0
     failures: list[str] = field(default_factory=list)
-    """A line for each call that failed, up to ``SHOWN``."""
+    """A line for each call that failed, up to ``MAX_FAILURES``."""
 
     oldest_age: float | None = None
-    """Seconds since the oldest call that is still due became so; None if there is none."""
+    """Seconds since the oldest call that is still due became due. None if no call is due."""
 
-    def add(self, other: "Report") -> None:
-        """Count the other report's calls too."""
+    def add(self, other: "DrainSummary") -> None:
+        """Add the other summary's numbers and failures."""
         self.settled += other.settled
         self.retried += other.retried
         self.dead += other.dead
         self.expired += other.expired
-        self.failures += other.failures[: SHOWN - len(self.failures)]
+        self.failures += other.failures[: MAX_FAILURES - len(self.failures)]
 
     def count_failed(self, status: OutboxCall.Status, call: Call, error: BaseException) -> None:
         """Count a call that failed with this error and was given this status."""
-        if len(self.failures) < SHOWN:
-            self.failures.append(f"{call.task}[{call}] {status}: {one_line(error)}")
+        if len(self.failures) < MAX_FAILURES:
+            self.failures.append(f"{call.task}[{call}] {status}: {summarize_error(error)}")
         if status == OutboxCall.Status.DEAD:
             self.dead += 1
         else:
@@ -53,8 +53,8 @@ class Report:
         return self.ended + self.retried
 
     def as_result(self) -> dict[str, Any]:
-        """Return what there is to tell, as a Celery task's result.
+        """Return the numbers that are not 0, as a Celery task's result.
 
-        The failures are left out: each has a line of its own in the log.
+        The failures are left out, because the log has a line for each.
         """
         return {name: value for name, value in asdict(self).items() if value and name != "failures"}

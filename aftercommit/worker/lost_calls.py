@@ -14,15 +14,15 @@ from django.db.models import QuerySet
 from aftercommit.models import OutboxCall
 from aftercommit.outbox.call import Call
 from aftercommit.outbox.task import find_task
-from aftercommit.worker.failures import tell_failed
+from aftercommit.worker.failures import report_failure
 from aftercommit.worker.loading import load_calls
-from aftercommit.worker.logs import labels, log
-from aftercommit.worker.run import Runner
+from aftercommit.worker.logs import log_fields, log_safely
+from aftercommit.worker.runner import Runner
 
 Status = OutboxCall.Status
 
 
-def end_lost(
+def end_lost_calls(
     rows: QuerySet[OutboxCall],
     change: Callable[[QuerySet[OutboxCall]], int],
     text: str,
@@ -46,10 +46,10 @@ def _tell(
         connections[using].on_commit(partial(_log, call, error, status), robust=True)
         # Of an uncertain call nobody knows whether it failed.
         if status == Status.DEAD and call.task in runners:
-            tell_failed(runners[call.task], call, error, status)
+            report_failure(runners[call.task], call, error, status)
 
 
 def _log(call: Call, error: WorkerLostError, status: OutboxCall.Status) -> None:
     fate = "it is a dead letter now" if status == Status.DEAD else "it is uncertain"
     named = (call.task, call.id, fate, error)
-    log(logging.ERROR, "%s[%s]: %s: %s", *named, extra=labels(call))
+    log_safely(logging.ERROR, "%s[%s]: %s: %s", *named, extra=log_fields(call))

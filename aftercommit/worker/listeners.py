@@ -19,17 +19,17 @@ SIGNALS = (
 HOOKS = ("before_start", "on_success", "on_failure", "on_retry", "after_return")
 
 
-def is_watched(task: Any) -> bool:
+def has_listeners(task: Any) -> bool:
     """Return whether anybody is told of the task's calls."""
-    return any(map(_has_receivers, SIGNALS)) or has_hooks(task)
+    return any(map(_has_receivers, SIGNALS)) or has_own_hooks(task)
 
 
-def has_hooks(task: Any) -> bool:
+def has_own_hooks(task: Any) -> bool:
     """Return whether the task's class has hooks of its own."""
     return any(trace.task_has_custom(task, name) for name in HOOKS)
 
 
-def is_instrumented() -> bool:
+def is_tracer_wrapped() -> bool:
     """Return whether a library has wrapped Celery's tracer, as error trackers do."""
     build: Any = trace.build_tracer
     return not isinstance(build, FunctionType) or build.__code__.co_filename != trace.__file__

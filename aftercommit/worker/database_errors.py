@@ -13,7 +13,7 @@ from celery.exceptions import TaskPredicate
 from django.db import InterfaceError, OperationalError
 from kombu.exceptions import OperationalError as BrokerError
 
-CAUSES = 10
+MAX_CAUSES = 10
 """How many causes of an error are looked at. A library's error can have Django's as its cause,
 which has the driver's."""
 
@@ -45,7 +45,7 @@ class Codes:
         return sqlstate is not None and sqlstate.startswith(self.sqlstates)
 
 
-BLAMELESS = Codes(
+CONFLICT_OR_FULL = Codes(
     (
         *("40000", "40001", "40003", "40P01", "55P03"),  # a conflict over a row or its lock
         *("53000", "53100", "53200", "53300"),  # too few resources; not 53400, a limit of one's own
@@ -70,7 +70,7 @@ BLAMELESS = Codes(
 
 # What a call took too long for would take too long again: statement_timeout (57014),
 # idle_in_transaction_session_timeout (25P03) and transaction_timeout (25P04) are attempts.
-LOST = Codes(
+CONNECTION_LOST = Codes(
     ("08", "57P"),  # no connection; the server stops, starts or ends the session
     frozenset(
         {
@@ -96,7 +96,8 @@ def is_transient(error: BaseException) -> bool:
     The same statements may succeed at once, on a new connection.
     """
     return any(
-        BLAMELESS.has(each) or LOST.has(each) or _is_without_a_code(each) for each in _causes(error)
+        CONFLICT_OR_FULL.has(each) or CONNECTION_LOST.has(each) or _is_without_a_code(each)
+        for each in _causes(error)
     )
 
 
@@ -106,13 +107,15 @@ def is_blameless(error: BaseException) -> bool:
     It is a broker that can't be reached, a conflict over a lock, a full disk. A lost connection is
     not blameless: the call itself can have ended it, at every attempt.
     """
-    return any(isinstance(each, BrokerError) or BLAMELESS.has(each) for each in _causes(error))
+    return any(
+        isinstance(each, BrokerError) or CONFLICT_OR_FULL.has(each) for each in _causes(error)
+    )
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """Yield the error and what it was explicitly raised from; nothing of what Celery is asked."""
     each: Any = error
-    for _ in range(CAUSES):
+    for _ in range(MAX_CAUSES):
         if not isinstance(each, BaseException) or isinstance(each, TaskPredicate):
             return
         yield each

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 
-from aftercommit.worker import limits
-from aftercommit.worker.limits import Limits, Watch, limited, worker_init_take_limits
+from aftercommit.worker import time_limits
+from aftercommit.worker.time_limits import Limits, Watch, limit_time, worker_init_take_limits
 from tests.unit.aftercommit import effects
 
 NONE = Limits(None, None)
@@ -20,9 +20,9 @@ NONE = Limits(None, None)
 def killed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Hold limits in this process; a process that would be killed is noted by its call's name."""
     watch, names = Watch(enabled=True), []
-    monkeypatch.setattr(limits, "_watch", watch)
-    monkeypatch.setattr(limits, "_kill", lambda: names.append(watch.name))
-    before = signal.signal(signal.SIGALRM, limits._on_alarm)
+    monkeypatch.setattr(time_limits, "_watch", watch)
+    monkeypatch.setattr(time_limits, "_kill", lambda: names.append(watch.name))
+    before = signal.signal(signal.SIGALRM, time_limits._on_alarm)
     yield names
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
@@ -35,14 +35,14 @@ def wait_for_ever() -> None:
 
 def test_soft(killed: list[str]) -> None:
     """A call over its soft limit is told by an exception, once."""
-    with pytest.raises(SoftTimeLimitExceeded), limited(Limits(0.05, None), "slow"):
+    with pytest.raises(SoftTimeLimitExceeded), limit_time(Limits(0.05, None), "slow"):
         wait_for_ever()
     assert killed == []
 
 
 def test_hard(killed: list[str]) -> None:
     """The process of a call over its hard limit is killed, though it was told before."""
-    with limited(Limits(0.05, 0.1), "stubborn"):
+    with limit_time(Limits(0.05, 0.1), "stubborn"):
         with pytest.raises(SoftTimeLimitExceeded):
             wait_for_ever()
         while not killed:
@@ -52,19 +52,19 @@ def test_hard(killed: list[str]) -> None:
 
 def test_each_its_own(killed: list[str]) -> None:
     """A timer that an earlier call has left sets off nothing in a later one that is in time."""
-    with limited(Limits(0.1, 0.1), "quick"):
+    with limit_time(Limits(0.1, 0.1), "quick"):
         pass
     deadline = threading.Event()
-    with limited(Limits(30, 30), "later"):
+    with limit_time(Limits(30, 30), "later"):
         deadline.wait(0.2)
     assert killed == []
-    with pytest.raises(SoftTimeLimitExceeded), limited(Limits(0.05, None), "slow"):
+    with pytest.raises(SoftTimeLimitExceeded), limit_time(Limits(0.05, None), "slow"):
         wait_for_ever()
 
 
 def test_after_the_call(killed: list[str]) -> None:
     """A timer that goes off between two calls sets off nothing."""
-    with limited(Limits(0.05, 0.05), "quick"):
+    with limit_time(Limits(0.05, 0.05), "quick"):
         pass
     threading.Event().wait(0.1)
     assert killed == []
@@ -72,7 +72,7 @@ def test_after_the_call(killed: list[str]) -> None:
 
 def test_not_held() -> None:
     """Outside a pool's process nothing is limited."""
-    with limited(Limits(1e-6, 1e-6), "any"):
+    with limit_time(Limits(1e-6, 1e-6), "any"):
         threading.Event().wait(0.01)
 
 
@@ -89,9 +89,9 @@ def test_whose(own: Any, worker: Any, general: Any, expected: Limits, monkeypatc
     """The task's own limits go first, then the worker's command line, then the setting."""
     monkeypatch.setattr(effects.make_group, "soft_time_limit", own[0])
     monkeypatch.setattr(effects.make_group, "time_limit", own[1])
-    monkeypatch.setattr(limits, "_defaults", Limits(*worker))
+    monkeypatch.setattr(time_limits, "_defaults", Limits(*worker))
     conf = SimpleNamespace(task_soft_time_limit=general[0], task_time_limit=general[1])
-    monkeypatch.setattr(limits, "current_app", SimpleNamespace(conf=conf))
+    monkeypatch.setattr(time_limits, "current_app", SimpleNamespace(conf=conf))
     assert Limits.of(effects.make_group) == expected
 
 
@@ -107,7 +107,7 @@ def test_pool(
     pool: Any, warns: bool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker whose pool can hold no limit says so when it starts."""
-    monkeypatch.setattr(limits, "_defaults", NONE)
+    monkeypatch.setattr(time_limits, "_defaults", NONE)
     worker_init_take_limits(SimpleNamespace(pool_cls=pool, soft_time_limit=1, time_limit=2))
-    assert limits._defaults == Limits(1, 2)
+    assert time_limits._defaults == Limits(1, 2)
     assert ("No time limit is held for calls in this worker" in caplog.text) is warns

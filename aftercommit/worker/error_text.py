@@ -15,7 +15,7 @@ LINE_CHARACTERS = 500
 def format_error(error: BaseException) -> str:
     """Return the error's traceback as any database can store it; of a long one, both ends."""
     entries = traceback.format_exception(error)
-    return clean(shorten("".join(shorten(each, ENTRY_CHARACTERS) for each in entries)))
+    return make_storable(shorten("".join(shorten(each, ENTRY_CHARACTERS) for each in entries)))
 
 
 def shorten(text: str, characters: int = TEXT_CHARACTERS) -> str:
@@ -27,22 +27,22 @@ def shorten(text: str, characters: int = TEXT_CHARACTERS) -> str:
     return f"{text[:end]}\n[{left_out} characters left out]\n{text[-end:]}"
 
 
-def clean(text: str) -> str:
+def make_storable(text: str) -> str:
     """Return the text without what PostgreSQL can't store: NUL, and half of a surrogate pair."""
     return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
 
 
-def one_line(error: BaseException) -> str:
+def summarize_error(error: BaseException) -> str:
     """Return the error's class and text in one printable line; never raise."""
     name = type(error).__name__
     try:
         text = shorten(str(error), LINE_CHARACTERS)
     except Exception as failure:  # noqa: BLE001  # a stranger's __str__ can raise anything
         text = f"its text can't be made, for {type(failure).__name__}"
-    return printable(f"{name}: {text}" if text else name)
+    return make_printable(f"{name}: {text}" if text else name)
 
 
-def printable(text: str) -> str:
+def make_printable(text: str) -> str:
     """Return the text as one line, in which whatever can't be shown is written as in Python."""
     line = " ".join(text.split())
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)

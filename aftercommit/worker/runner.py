@@ -28,9 +28,9 @@ from aftercommit.outbox.carriers import carriers
 from aftercommit.outbox.options import Options, the_task
 from aftercommit.outbox.request import CallRequest, adopt
 from aftercommit.worker import results
-from aftercommit.worker.hooks import has_hooks, is_instrumented, is_watched
-from aftercommit.worker.limits import Limits, limited
+from aftercommit.worker.listeners import has_listeners, has_own_hooks, is_tracer_wrapped
 from aftercommit.worker.loading import rows_of
+from aftercommit.worker.time_limits import Limits, limit_time
 
 logger = logging.getLogger(__name__)
 
@@ -77,10 +77,10 @@ class Runner:
             adopt(task)
         self.options = Options.of(task)
         self.limits = Limits.of(task)
-        self.watched = is_watched(task)
+        self.watched = has_listeners(task)
         """Whether somebody is told of each call."""
         # By Celery's tracer an outside effect would be had again if a hook fails after it.
-        by_tracer = is_instrumented() and (self.options.atomic or not has_hooks(task))
+        by_tracer = is_tracer_wrapped() and (self.options.atomic or not has_own_hooks(task))
         self.traced: Any = self._build_tracer() if by_tracer else None
         self._function = task if _wraps_calls(task) else task.run
         self.hostname: str = getattr(message, "hostname", None) or f"outbox@{HOST}"
@@ -140,7 +140,7 @@ class Runner:
             raise Expired(f"{call.task}[{call}]: not run, since it expired (expires={expires})")
 
     def _run(self, request: CallRequest) -> Any:
-        with limited(self.limits, f"{self.task.name}[{request.id}]"):
+        with limit_time(self.limits, f"{self.task.name}[{request.id}]"):
             result, state = self._trace(request)
         if isinstance(result, UNRUN):
             raise TypeError(
@@ -151,15 +151,15 @@ class Runner:
         if state != states.SUCCESS:
             # A call that is ignored calls nobody. One that is replaced has passed its links on.
             call.options = {**call.options, "link": ()}
-        elif results.are_kept(self.task, call):
+        elif results.is_result_kept(self.task, call):
             self._keep(request, result)
         return result
 
     def _keep(self, request: CallRequest, result: Any) -> None:
         if self.options.atomic:
-            results.keep(self.task, request, result)
+            results.store_result(self.task, request, result)
         else:
-            self._unkept = partial(results.keep_outside, self.task, request, result)
+            self._unkept = partial(results.store_outside_result, self.task, request, result)
 
     def take_unkept(self) -> Callable[[], None] | None:
         """Return what keeps the last outside call's result; None if no result is to be kept.

@@ -1,0 +1,91 @@
+"""Calls whose arguments this code's function doesn't take."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.db.models.functions import Now
+
+from aftercommit.models import OutboxCall, OutboxWorker
+from aftercommit.outbox.call import Call, SignatureError
+from aftercommit.outbox.task import find_task
+from aftercommit.worker.claim import claim_batch
+from aftercommit.worker.misfits import Misfit, judge_misfit
+from tests.unit.aftercommit import effects
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+GRACE = 3600
+
+
+@pytest.fixture(autouse=True)
+def _grace(settings: Any) -> None:
+    settings.OUTBOX_UNKNOWN_TASK_GRACE = GRACE
+
+
+class TestMisfit:
+    """A call whose arguments this code's function doesn't take."""
+
+    error = SignatureError("make_group: missing a required argument: 'date'")
+
+    @pytest.fixture
+    def call(self) -> Iterator[Call]:
+        """One, locked by its drain."""
+        effects.make_group.delay_on_commit("a")
+        batch = claim_batch("default", effects.make_group.name, 10)
+        assert batch
+        with transaction.atomic():
+            yield batch.lock()[0]
+
+    def ask(self, call: Call) -> Misfit:
+        """Return what is decided."""
+        return judge_misfit("default", call, find_task(call.task), self.error)
+
+    def age(self, seconds: float) -> None:
+        """Have it wait since so many seconds."""
+        OutboxCall.objects.update(misfit_since=Now() - timedelta(seconds=seconds))
+
+    def test_waits(self, call: Call) -> None:
+        """It is put off for the grace, which begins when it is first found not to fit."""
+        OutboxCall.objects.update(created_at=Now() - timedelta(seconds=10 * GRACE))
+        waits = self.ask(call)
+        assert waits.seconds
+        assert waits.seconds < 2
+        assert "waits for a worker whose code takes its arguments" in waits.text
+        self.age(GRACE - 60)
+        later = self.ask(call).seconds
+        assert later
+        assert GRACE / 20 < later < GRACE / 5
+
+    def test_dead(self, call: Call) -> None:
+        """Then it is a dead letter, which says what was given, and what each version takes."""
+        tasks = {call.task: "(name, date)"}
+        OutboxWorker.objects.create(name="new@web", host="web", pid=1, seen_at=Now(), tasks=tasks)
+        self.ask(call)
+        self.age(GRACE + 60)
+        dead = self.ask(call)
+        text = dead.text
+        assert dead.seconds is None
+        assert "missing a required argument: 'date'" in text
+        assert '[["a"], {}]' in text
+        assert f"What {call.task} takes here: (name)" in text
+        assert "in the workers that live: (name, date)" in text
+
+    def test_retried(self, call: Call) -> None:
+        """One that is retried after that waits anew."""
+        self.ask(call)
+        self.age(GRACE + 60)
+        assert self.ask(call).seconds is None
+        assert self.ask(call).seconds
+
+    def test_no_grace(self, call: Call, settings: Any) -> None:
+        """Without a grace it is dead at once."""
+        settings.OUTBOX_UNKNOWN_TASK_GRACE = 0
+        assert self.ask(call).seconds is None
+
+    def test_settled_meanwhile(self, call: Call) -> None:
+        """A call that is gone is no dead letter."""
+        OutboxCall.objects.all().delete()
+        assert self.ask(call).seconds
