@@ -18,6 +18,9 @@ BIN := $(VENV)/bin
 # The peers, whose packages nothing else is to see.
 BENCH_VENV := $(patsubst .venv%,.venv-bench%,$(VENV))
 
+# What builds the wheel, alone.
+WHEEL_VENV := $(patsubst .venv%,.venv-wheel%,$(VENV))
+
 # What is run on MySQL too, where there is a server: all but the faults of other servers and systems.
 MYSQL_TESTS := tests/unit tests/integration $(addprefix tests/reliability/test_,\
     stateful.py duplicates.py idle_worker.py late_commits.py poison.py worker_faults.py)
@@ -31,7 +34,7 @@ define set_up
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo chaos bench bench-quick test check fmt clean
+.PHONY: help run demo chaos bench bench-quick test check fmt wheel clean
 
 help:
 	@echo 'make run     set everything up and run the system here; Ctrl-C stops it, var/ keeps the data'
@@ -46,6 +49,7 @@ help:
 	@echo '             (PYTEST_ARGS="-k name" for some of them)'
 	@echo 'make check   lint, format, types, import directions, migrations, compose file, Dockerfile'
 	@echo 'make fmt     format the code'
+	@echo 'make wheel   build the library, as a wheel and as an sdist, in dist/'
 	@echo 'make clean   remove what was built; keeps var/'
 	@echo
 	@echo "PYTHON=PATH  with another Python (3.11 or newer), DJANGO='>=6.1,<6.2' with another Django:"
@@ -106,6 +110,11 @@ fmt:
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+wheel:
+	$(call set_up,wheel,$(WHEEL_VENV))
+	@rm -rf dist
+	@$(WHEEL_VENV)/bin/python -m build --no-isolation
+
 clean:
-	rm -rf .venv* staticfiles .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv* dist staticfiles .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""Registers the system checks and the worker's sweep."""
+"""Register the system checks, the defaults for Celery and the worker's sweep."""
 
 from django.apps import AppConfig
 
@@ -11,10 +11,12 @@ class AftercommitConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the checks, the library's tasks and what belongs to a worker's life."""
+        """Register the checks, the defaults, the library's tasks and what a worker begins with."""
         from aftercommit import checks  # noqa: F401  # registers itself
+        from aftercommit.defaults import install_defaults
         from aftercommit.outbox import checks as outbox_checks  # noqa: F401  # so does this
         from aftercommit.outbox.signatures import extend_signatures
         from aftercommit.worker import connections, sweep, tasks  # noqa: F401  # tasks, the worker's signals
 
+        install_defaults()
         extend_signatures()

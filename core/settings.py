@@ -51,18 +51,6 @@ def env_number(name: str, default: float) -> float:
     return number
 
 
-# A server whose host vanished answers nothing, not even that. Without these a process waits for it
-# for minutes, and a site with all its threads. With these each waits for 6 to 11 seconds. They are
-# libpq's, and worth having in any project: https://www.postgresql.org/docs/current/libpq-connect.html
-VANISHED_HOST = {
-    "keepalives": 1,
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 6000,
-}
-
-
 def database() -> dict[str, Any]:
     """Return the database that ``DATABASE_URL`` names, on the backend with the commit hook.
 
@@ -99,12 +87,10 @@ def database() -> dict[str, Any]:
         # A file also in tests, which start processes that are to see the same database.
         config["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
     else:
-        config.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
         config["CONN_MAX_AGE"] = 600
         config["CONN_HEALTH_CHECKS"] = True
-    if config["ENGINE"] == "aftercommit.db.postgresql":
-        config["OPTIONS"] = VANISHED_HOST | config["OPTIONS"]
     if config["ENGINE"] == "aftercommit.db.mysql":
+        config.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
         config["TEST"] = {"CHARSET": "utf8mb4"}  # some servers' own can't store every character
     return config
 
@@ -270,17 +256,7 @@ CELERY_TASK_TIME_LIMIT = env_number("TASK_TIME_LIMIT", 180)
 CELERY_WORKER_SEND_TASK_EVENTS = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True  # Celery's default-to-be
-# A broker that turns read-only (a failover) answers with an error. A worker ends at one unless:
-CELERY_BROKER_CHANNEL_ERROR_RETRY = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "socket_connect_timeout": 2,
-    "socket_timeout": 5,
-    # A connection that died without a word is noticed after one to two of these, not 25 s.
-    "health_check_interval": 5,
-}
 CELERY_DB_REUSE_MAX = 1000
 
 # --- The outbox -----------------------------------------------------------------------------

@@ -22,6 +22,7 @@ LEVELS = {
     "stack": ("stack", "dev", "bench"),
     "dev": ("dev",),
     "bench": ("bench",),
+    "wheel": ("wheel",),
 }
 """The requirement files, each with those that hold all that it does."""
 PINNED_DJANGO = ">=5.2,<5.3"
@@ -101,15 +102,21 @@ def install(venv: Path, level: str, django: str) -> None:
     if any(is_installed(venv, each, django) for each in LEVELS[level]):
         return
     stamp = venv / f"installed-{level}"
-    chosen = ["-r", str(HERE / "django.txt")] if django == PINNED_DJANGO else [f"Django{django}"]
     options = ["--quiet", "--disable-pip-version-check", "--no-input", "--root-user-action=ignore"]
-    packages = ["-r", str(HERE / f"{level}.txt"), *chosen]
+    packages = ["-r", str(HERE / f"{level}.txt"), *chosen_django(level, django)]
     python = str(venv / "bin" / "python")
     run_step(
         f"Installing the packages of {level}.txt",
         [python, "-m", "pip", "install", *options, *packages],
     )
     stamp.write_text(digest(level, django))
+
+
+def chosen_django(level: str, django: str) -> list[str]:
+    """Return pip's arguments for Django. What builds the wheel needs none."""
+    if level == "wheel":
+        return []
+    return ["-r", str(HERE / "django.txt")] if django == PINNED_DJANGO else [f"Django{django}"]
 
 
 def main() -> None:

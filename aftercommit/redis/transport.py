@@ -1,27 +1,41 @@
-"""Celery's Redis transport with clients that are kept; ``celery_app.py`` puts it in its place."""
+"""Celery's Redis transports with clients that are kept, and with time limits for each connection.
 
+``defaults.py`` puts them in the place of kombu's.
+"""
+
+from collections.abc import Mapping
 from typing import Any
 
 from kombu.transport import redis
 
+OPTIONS: Mapping[str, float] = {
+    # Without limits, a publish to a server that doesn't answer waits for minutes.
+    "socket_connect_timeout": 2,
+    "socket_timeout": 5,
+    # A connection that died without a word is noticed after one to two of these, not 25 s.
+    "health_check_interval": 5,
+}
+"""The defaults of ``broker_transport_options``. Those that the project sets hold before them."""
 
-class Channel(redis.Channel):
-    """kombu's makes a client of redis-py for each command, which costs as much as the command.
 
-    One does, as long as its connection pool is the channel's: it holds no connection itself.
+class KeptClient:
+    """Keep a channel's client of redis-py.
+
+    kombu creates one for each command, which costs as much as the command. A client holds no
+    connection itself, so that it can be kept as long as its connection pool is the channel's.
     """
 
     _kept: Any = None
 
-    def _create_client(self, asynchronous: bool = False) -> Any:
-        if asynchronous:  # one that blocks, for long, and is kept already
+    def _create_client(self: Any, asynchronous: bool = False) -> Any:
+        if asynchronous:  # this one blocks, for long, and is kept by kombu
             return super()._create_client(asynchronous)  # type: ignore[misc]  # not in its stubs
         try:
             pool = self.pool
         except AttributeError:
-            # The connection has been closed and doesn't know its address any more; messages that
-            # weren't acknowledged are to be given back. kombu expects a connection's errors then,
-            # and this one ended the worker.
+            # The connection was closed and has forgotten its address, while messages that weren't
+            # acknowledged are given back. kombu expects a connection's error here. The
+            # AttributeError would end the worker.
             if self._kept is None:
                 raise
             return self._kept
@@ -30,7 +44,33 @@ class Channel(redis.Channel):
         return self._kept
 
 
-class Transport(redis.Transport):
+class DefaultOptions:
+    """Complete the transport options of a connection.
+
+    They are completed in the connection: kombu reads most of them for each channel, and the
+    interval of its health checks for the worker's event loop.
+    """
+
+    def __init__(self, client: Any, **kwargs: Any) -> None:
+        client.transport_options = {**OPTIONS, **client.transport_options}
+        super().__init__(client, **kwargs)  # type: ignore[call-arg]  # kombu's transport
+
+
+class Channel(KeptClient, redis.Channel):
+    """kombu's channel, in less time."""
+
+
+class Transport(DefaultOptions, redis.Transport):
     """kombu's Redis transport, in less time."""
 
     Channel = Channel
+
+
+class SentinelChannel(KeptClient, redis.SentinelChannel):
+    """kombu's channel to the server that is the primary, in less time."""
+
+
+class SentinelTransport(DefaultOptions, redis.SentinelTransport):
+    """kombu's transport by way of Redis Sentinel, in less time."""
+
+    Channel = SentinelChannel

@@ -7,6 +7,7 @@ from django.db.backends.postgresql.psycopg_any import is_psycopg3
 from django.utils.functional import cached_property
 
 from aftercommit.db.hook import OutboxMixin
+from aftercommit.db.postgresql.vanished import complete
 
 if is_psycopg3:
     from aftercommit.db.postgresql.cursor import Cursor
@@ -21,8 +22,11 @@ class DatabaseWrapper(OutboxMixin, base.DatabaseWrapper):
         ops_class = DatabaseOperations
 
     def get_connection_params(self) -> dict[str, Any]:
-        """Return Django's parameters, with the cursor that joins BEGIN to the first statement."""
-        params = super().get_connection_params()
+        """Return Django's parameters and ours: the cursor that joins BEGIN to the first statement.
+
+        With them go the limits after which a connection gives up a host that vanished.
+        """
+        params = complete(super().get_connection_params())
         return params | {"cursor_factory": Cursor} if self.joins_begin else params
 
     @cached_property
