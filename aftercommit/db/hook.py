@@ -13,6 +13,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from aftercommit.db.callbacks import SureCallback
 from aftercommit.db.options import take_join_begin
+from aftercommit.db.vendors import make_outbox_ops
 from aftercommit.outbox.call import Call
 from aftercommit.outbox.store import pending_calls, store_calls
 from aftercommit.outbox.wake import wake_tasks
@@ -40,6 +41,7 @@ class OutboxMixin(BaseDatabaseWrapper):
         super().__init__(*args, **kwargs)
         self._savepoints: list[tuple[str, int]] = []
         self._kept: tuple[Any, Any] = (None, None)
+        self.outbox_ops = make_outbox_ops(self)
 
     def get_connection_params(self) -> dict[str, Any]:
         """Return Django's parameters; ``join_begin`` of OPTIONS is for the hook alone."""
@@ -112,7 +114,7 @@ class OutboxMixin(BaseDatabaseWrapper):
         self.in_atomic_block = True
         try:
             try:
-                store_calls(self._cursor_of_calls(), calls, ending)
+                store_calls(self.outbox_ops, self._cursor_of_calls(), calls, ending)
             finally:
                 self.in_atomic_block = False
         except BaseException:

@@ -15,33 +15,18 @@ from django.apps.registry import Apps
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-DEAD_ROWS = 1000
-"""More than a claim notices. Autovacuum looks once a minute (``autovacuum_naptime``)."""
-
-FORWARDS = {
-    "postgresql": "ALTER TABLE aftercommit_outboxcall SET "
-    f"(autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = {DEAD_ROWS})",
-    "mysql": "ALTER TABLE aftercommit_outboxcall DROP INDEX outbox_pending, "
-    "DROP INDEX outbox_other, ADD INDEX outbox_pending (status, task, available_at, id)",
-}
-BACKWARDS = {
-    "postgresql": "ALTER TABLE aftercommit_outboxcall RESET "
-    "(autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold)",
-    "mysql": "ALTER TABLE aftercommit_outboxcall DROP INDEX outbox_pending, "
-    "ADD INDEX outbox_pending (task, available_at, id), "
-    "ADD INDEX outbox_other (status, available_at)",
-}
+from aftercommit.db.vendors import outbox_ops
 
 
 def set_up(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Run the statement for this database, if it has one."""
-    if statement := FORWARDS.get(schema_editor.connection.vendor):
+    if statement := outbox_ops(schema_editor.connection).table_setup:
         schema_editor.execute(statement)
 
 
 def undo(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Leave the table as the models say."""
-    if statement := BACKWARDS.get(schema_editor.connection.vendor):
+    if statement := outbox_ops(schema_editor.connection).table_setup_undone:
         schema_editor.execute(statement)
 
 

@@ -16,7 +16,7 @@ from aftercommit.outbox.task import find_task
 from aftercommit.outbox.wake import wake_task
 from aftercommit.signals import calls_discarded, calls_retried
 from aftercommit.worker.announced_tasks import is_announced_by_live_worker
-from aftercommit.worker.settle import delete_rows
+from aftercommit.worker.rows import delete_rows
 from aftercommit.worker.sweep import due_ages, failing_ages, outbox_aliases
 
 Status = OutboxCall.Status

@@ -2,6 +2,7 @@
 
 from django.db import connections
 
+from aftercommit.db.vendors import outbox_ops
 from aftercommit.outbox.call import Call
 from aftercommit.outbox.store import store_calls
 from aftercommit.outbox.wake import wake_tasks
@@ -20,6 +21,7 @@ class PendingCall(Call):
     def __call__(self) -> None:
         """Store the call, unless that is done, and have its task woken."""
         if not self.stored:
-            with connections[self.using].cursor() as cursor:
-                store_calls(cursor, [self])
+            connection = connections[self.using]
+            with connection.cursor() as cursor:
+                store_calls(outbox_ops(connection), cursor, [self])
             wake_tasks([self])

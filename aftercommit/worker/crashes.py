@@ -8,6 +8,7 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from aftercommit.conf import conf
+from aftercommit.db.vendors import outbox_ops
 from aftercommit.models import OutboxBatch, OutboxCall
 from aftercommit.worker.lost_calls import end_lost_calls
 from aftercommit.worker.rows import brief, lock_all, lock_rows
@@ -32,9 +33,7 @@ def recover_crashed(using: str) -> int:
 def _grace(using: str) -> float:
     # Between the journal's commit and its lock a drain that lives looks like a dead one.
     grace = conf().CRASH_GRACE
-    if grace is not None:
-        return grace
-    return 2 if connections[using].features.has_select_for_update_skip_locked else 90
+    return outbox_ops(connections[using]).crash_grace if grace is None else grace
 
 
 def _count_crash(using: str, batch: OutboxBatch) -> int:

@@ -19,6 +19,7 @@ from django.db import (
 from django.utils.module_loading import autodiscover_modules
 
 from aftercommit.conf import conf
+from aftercommit.db.answers import Position
 from aftercommit.outbox.call import Call, CallError
 from aftercommit.outbox.calling import start_links
 from aftercommit.outbox.task import find_task
@@ -33,7 +34,7 @@ from aftercommit.worker.loading import rows_of
 from aftercommit.worker.rate_limits import has_rate_limit, wait_for_rate
 from aftercommit.worker.runner import Expired, Runner
 from aftercommit.worker.settle import settle_done, settle_failed
-from aftercommit.worker.statement import START, Position, settle_by_statement, takes_statements
+from aftercommit.worker.statement import settle_by_statement, takes_statements
 from aftercommit.worker.summary import DrainSummary
 from aftercommit.worker.task_events import send_success
 
@@ -67,7 +68,7 @@ class Drain:
     cost most calls as much as what they do."""
     spread: float = field(init=False, default=-math.inf)
     """When it last woke others to run what is due beside the call that it leased."""
-    reached: Position = field(init=False, default=START)
+    reached: Position | None = field(init=False, default=None)
     """After which call the task's statement looks for the next."""
     tried: dict[int, Call] = field(init=False, default_factory=dict)
     """The calls of the batch that runs, with what became of their last run."""

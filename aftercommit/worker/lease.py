@@ -8,25 +8,26 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import connections, transaction
+from django.db import connections
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
+from aftercommit.db.answers import COLUMNS, Row
+from aftercommit.db.operations import OutboxOperations
+from aftercommit.db.vendors import outbox_ops
 from aftercommit.models import OutboxCall
 from aftercommit.outbox.call import Call
 from aftercommit.outbox.options import Options
 from aftercommit.outbox.task import find_task
 from aftercommit.worker import deferred_writes
 from aftercommit.worker.announced_tasks import is_announced
-from aftercommit.worker.claim import due_calls
 from aftercommit.worker.idle import limit_idle_session
-from aftercommit.worker.loading import load_call, load_calls, rows_of
+from aftercommit.worker.loading import load_call, rows_of
 from aftercommit.worker.lost_calls import end_lost_calls
-from aftercommit.worker.rows import change_free, lock_rows
+from aftercommit.worker.rows import change_free
 
 LOST = (
     "Its lease ended and nobody marked it: the process that ran it was lost, "
@@ -36,26 +37,6 @@ LOST = (
 
 Taken = tuple[Call | None, bool]
 """The call that was leased, if any was due, and whether more are."""
-
-# The same as the ORM does below, in one round trip. Its COMMIT waits for the disk: a lease that a
-# crash of the server undid would let a call run twice.
-EXCHANGE = """
-    WITH done AS (
-        DELETE FROM aftercommit_outboxcall WHERE id = %(done)s AND lease = %(ended)s RETURNING id
-    ), due AS (
-        SELECT id, available_at FROM aftercommit_outboxcall
-        WHERE task = %(task)s AND status = 'pending' AND available_at <= statement_timestamp()
-            AND (%(done)s IS NULL OR EXISTS (SELECT FROM done))
-        ORDER BY available_at, id LIMIT 2 FOR UPDATE SKIP LOCKED
-    ), leased AS (
-        UPDATE aftercommit_outboxcall SET status = 'running', lease = %(lease)s,
-            available_at = statement_timestamp() + %(seconds)s * interval '1 second'
-        WHERE id = (SELECT id FROM due ORDER BY available_at, id LIMIT 1)
-        RETURNING id, task, payload, context, attempts, crashes, created_at
-    )
-    SELECT (SELECT count(*) FROM done), (SELECT count(*) FROM due), leased.*
-    FROM (SELECT) AS one LEFT JOIN leased ON true
-"""
 
 
 @dataclass
@@ -114,48 +95,26 @@ class Lease:
         nothing beside the one that is sent in its place. Only the first of a drain may: it has no
         ``done``, and what it leased unheard then waits for the end of the lease.
         """
-        if connections[self.using].vendor == "postgresql":
-            return self._exchange_at_once(done)
-        with transaction.atomic(using=self.using):
-            if done is not None and not rows_of(done)._raw_delete(self.using):
-                return False, (None, False)
-            calls = load_calls(self.using, lock_rows(due_calls(self.using, self.task))[:2])
-            for call in calls[:1]:
-                self._begin(OutboxCall.objects.using(self.using).filter(pk=call.pk))
-                call.lease = self.id
-        return True, (calls[0] if calls else None, len(calls) > 1)
-
-    def _exchange_at_once(self, done: Call | None) -> tuple[bool, Taken]:
-        parameters = {
-            "done": done.pk if done else None,
-            "ended": done.lease if done else None,
-            "task": self.task,
-            "lease": self.id,
-            "seconds": self.seconds,
-        }
-        with connections[self.using].cursor() as cursor:
-            cursor.execute(EXCHANGE, parameters)
-            settled, due, *columns = cursor.fetchone()
-        if not due:
-            return bool(settled), (None, False)
-        call = load_call(self.using, *columns)
-        call.lease = self.id
-        return bool(settled), (call, due > 1)
+        ended = (done.pk, done.lease) if done else None
+        result = self._ops.exchange_lease(self.task, self.id, self.seconds, ended)
+        call = self._load(result.row) if result.row else None
+        return result.settled, (call, result.more)
 
     def _find(self) -> Call | None:
         """Return the call that has this lease, which begins anew."""
-        if not self._begin(self._rows()):
+        if not self._ops.begin_lease(self._rows(), self.id, self.seconds):
             return None
-        call, *_ = load_calls(self.using, self._rows())
+        (row,) = self._rows().values_list(*COLUMNS)
+        return self._load(row)
+
+    @property
+    def _ops(self) -> OutboxOperations:
+        return outbox_ops(connections[self.using])
+
+    def _load(self, row: Row) -> Call:
+        call = load_call(self.using, *row)
         call.lease = self.id
         return call
-
-    def _begin(self, rows: QuerySet[OutboxCall]) -> int:
-        return rows.update(
-            status=OutboxCall.Status.RUNNING,
-            lease=self.id,
-            available_at=Now() + timedelta(seconds=self.seconds),
-        )
 
     def _rows(self) -> QuerySet[OutboxCall]:
         """Return the rows with this lease, by an index: running, or uncertain if it is over."""

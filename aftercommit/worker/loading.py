@@ -4,18 +4,18 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from aftercommit.db.answers import COLUMNS
 from aftercommit.models import OutboxCall
 from aftercommit.outbox.call import Call
 
 
 def load_calls(using: str, rows: QuerySet[OutboxCall]) -> list[Call]:
     """Return the rows as calls. Their arguments are not decoded yet."""
-    columns = ("id", "task", "payload", "context", "attempts", "crashes", "created_at")
-    return [load_call(using, *values) for values in rows.values_list(*columns)]
+    return [load_call(using, *values) for values in rows.values_list(*COLUMNS)]
 
 
 def load_call(using: str, pk: int, task: str, payload: str, context: str, *rest: Any) -> Call:
-    """Return the row with these columns, those of ``load_calls``, as a call."""
+    """Return the row with these values of ``COLUMNS`` as a call."""
     call = Call(task, payload, context, using=using)
     call.pk, call.stored = pk, True
     call.attempts, call.crashes, call.created_at = rest

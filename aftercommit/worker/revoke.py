@@ -14,9 +14,8 @@ from aftercommit.models import OutboxCall
 from aftercommit.outbox.task import find_task
 from aftercommit.worker.failures import report_revoked
 from aftercommit.worker.loading import load_calls
-from aftercommit.worker.rows import lock_rows
+from aftercommit.worker.rows import delete_rows, lock_rows
 from aftercommit.worker.runner import Runner
-from aftercommit.worker.settle import delete_rows
 
 logger = logging.getLogger(__name__)
 

@@ -1,13 +1,15 @@
 """Changing rows that nobody else has locked. Whoever changes only those waits for nobody."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from django.db import connections, transaction
 from django.db.models import QuerySet
 
-from aftercommit.worker.idle import is_nested, limit_idle
+from aftercommit.db.vendors import outbox_ops
+from aftercommit.models import OutboxBatch, OutboxCall
+from aftercommit.worker.idle import is_nested
 
 CHUNK = 500
 """How many rows one transaction changes."""
@@ -28,30 +30,11 @@ def lock_rows(rows: QuerySet[Any]) -> QuerySet[Any]:
 @contextmanager
 def brief(using: str) -> Iterator[None]:
     """Open a transaction that must not last, for what is done beside the calls."""
-    with _short_wait(using), transaction.atomic(using=using):
+    ops = outbox_ops(connections[using])
+    with ops.short_wait(WAIT), transaction.atomic(using=using):
         if not is_nested(using):
-            limit_idle(using, IDLE_SECONDS)
+            ops.limit_idle(IDLE_SECONDS)
         yield
-
-
-@contextmanager
-def _short_wait(using: str) -> Iterator[None]:
-    """On SQLite, wait WAIT seconds at most for the turn to write: nobody may fork meanwhile."""
-    connection: Any = connections[using]
-    if connection.vendor != "sqlite" or connection.in_atomic_block:
-        yield
-        return
-    usual = connection.settings_dict["OPTIONS"].get("timeout", 5)
-    _wait_for_turn(connection, min(WAIT, usual))
-    try:
-        yield
-    finally:
-        _wait_for_turn(connection, usual)
-
-
-def _wait_for_turn(connection: Any, seconds: float) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
 
 
 def change_free(rows: QuerySet[Any], change: Callable[[QuerySet[Any]], int]) -> int:
@@ -76,3 +59,9 @@ def lock_all(rows: QuerySet[Any]) -> tuple[list[int], bool]:
     there = set(rows.order_by().values_list("pk", flat=True))
     free = list(lock_rows(rows.order_by()).values_list("pk", flat=True)) if there else []
     return free, there <= set(free)
+
+
+def delete_rows(model: type[OutboxCall | OutboxBatch], using: str, ids: Sequence[int]) -> None:
+    """Delete the rows with these ids, and wait for a lock on no other."""
+    if ids:
+        outbox_ops(connections[using]).delete_rows(model, ids)

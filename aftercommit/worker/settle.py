@@ -1,8 +1,7 @@
 """Settling: a call's end. Done, to be retried, or a dead letter."""
 
-import json
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -12,7 +11,7 @@ from django.db import connections, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce, Now
 
-from aftercommit.models import OutboxBatch, OutboxCall
+from aftercommit.models import OutboxCall
 from aftercommit.outbox.call import Call, SignatureError
 from aftercommit.outbox.options import Options
 from aftercommit.worker.database_errors import is_transient
@@ -27,21 +26,11 @@ from aftercommit.worker.retry_policy import (
     judge_by_default,
     next_attempt_time,
 )
+from aftercommit.worker.rows import delete_rows
 
 Value = TypeVar("Value")
 
 TAKEN = "failed, but another process has taken the call"
-
-# A DELETE of MySQL's waits for each row that it reads, and for an IN it reads the whole of a small
-# table: what other drains have locked, one of which may be waiting for this one.
-DELETE = {
-    "postgresql": "DELETE FROM {table} WHERE id = ANY(%s)",
-    "mysql": """
-        DELETE {table}
-        FROM JSON_TABLE(%s, '$[*]' COLUMNS (id bigint PATH '$')) AS ids
-        STRAIGHT_JOIN {table} FORCE INDEX (PRIMARY) ON {table}.id = ids.id
-    """,
-}
 
 
 def settle_done(using: str, calls: Iterable[Call]) -> int:
@@ -49,19 +38,6 @@ def settle_done(using: str, calls: Iterable[Call]) -> int:
     ids = [call.pk for call in calls]
     delete_rows(OutboxCall, using, ids)
     return len(ids)
-
-
-def delete_rows(model: type[OutboxCall | OutboxBatch], using: str, ids: Sequence[int]) -> None:
-    """Delete the rows with these ids, and wait for a lock on no other."""
-    vendor, table = connections[using].vendor, model._meta.db_table
-    if not ids:
-        return
-    if vendor == "sqlite":
-        model._base_manager.using(using).filter(pk__in=ids)._raw_delete(using)
-        return
-    with connections[using].cursor() as cursor:  # a parameter each costs more than the rows do
-        parameter = json.dumps(ids) if vendor == "mysql" else list(ids)
-        cursor.execute(DELETE[vendor].format(table=table), [parameter])
 
 
 def settle_failed(

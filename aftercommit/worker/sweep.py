@@ -10,6 +10,7 @@ from django.db.models import DurationField, ExpressionWrapper, F, Min
 from django.db.models.functions import Now
 
 from aftercommit.conf import conf
+from aftercommit.db.vendors import outbox_ops
 from aftercommit.models import OutboxCall
 from aftercommit.outbox.task import find_task
 from aftercommit.outbox.wake import send_wake_up
@@ -25,24 +26,6 @@ from aftercommit.worker.revoke import revoke_as_told
 from aftercommit.worker.rows import change_free
 from aftercommit.worker.settle import bury
 
-# One index probe a task, where SELECT DISTINCT would read the whole backlog.
-PENDING_TASKS = """
-    WITH RECURSIVE tasks (task) AS (
-        SELECT min(task) FROM aftercommit_outboxcall WHERE status = 'pending'
-        UNION ALL
-        SELECT (
-            SELECT min(task) FROM aftercommit_outboxcall
-            WHERE status = 'pending' AND aftercommit_outboxcall.task > tasks.task
-        ) FROM tasks WHERE tasks.task IS NOT NULL
-    )
-    SELECT task FROM tasks WHERE task IS NOT NULL
-"""
-
-# MySQL probes its index for this one, and would read the whole backlog for that.
-PENDING_TASKS_ON_MYSQL = (
-    "SELECT DISTINCT task, status FROM aftercommit_outboxcall WHERE status = 'pending'"
-)
-
 STOP_SECONDS = 5
 """How long a worker that stops waits for its last heartbeat to be written."""
 
@@ -51,10 +34,7 @@ AGE = ExpressionWrapper(Now() - F("available_at"), output_field=DurationField())
 
 def due_ages(using: str) -> dict[str, float]:
     """Return for each task that has due calls how many seconds ago the oldest became due."""
-    with connections[using].cursor() as cursor:
-        is_mysql = connections[using].vendor == "mysql"
-        cursor.execute(PENDING_TASKS_ON_MYSQL if is_mysql else PENDING_TASKS)
-        names = [name for name, *_ in cursor.fetchall()]
+    names = outbox_ops(connections[using]).pending_tasks()
     ages = {name: oldest_age(using, name) for name in names}
     return {name: age for name, age in ages.items() if age is not None}
 

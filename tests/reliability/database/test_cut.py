@@ -144,7 +144,7 @@ class TestCut:
         self, monkeypatch: pytest.MonkeyPatch, cut: Callable[[], None]
     ) -> None:
         """A mail that was leased when the connection broke is sent, once, and so are the others."""
-        exchange = Lease._exchange_at_once
+        exchange = Lease._exchange
         effects.act("a", lambda name: lost.append(True))
         lost: list[bool] = []
 
@@ -156,7 +156,7 @@ class TestCut:
                 run(connection, "SELECT 1")
             return answer
 
-        monkeypatch.setattr(Lease, "_exchange_at_once", exchange_and_cut)
+        monkeypatch.setattr(Lease, "_exchange", exchange_and_cut)
         for name in NAMES:
             effects.send_outside.delay_on_commit(name)
         assert drain_all().settled == 3

@@ -17,8 +17,8 @@ from aftercommit.operations import operation as operation_module
 from aftercommit.operations.health_checks import Findings
 from aftercommit.operations.operate import discard_calls, is_unknown, outbox_status, retry_calls
 from aftercommit.signals import calls_discarded, calls_retried
-from aftercommit.worker.claim import lock_rows
 from aftercommit.worker.drain import drain_all
+from aftercommit.worker.rows import lock_rows
 from tests.connections import locking
 from tests.unit.aftercommit import effects
 from tests.unit.aftercommit.calls import MAKE_GROUP, Status, calls, make_call

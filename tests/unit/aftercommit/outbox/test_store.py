@@ -113,9 +113,9 @@ class TestCursor:
         """The cursor of each commit."""
         found: list[Any] = []
 
-        def store_and_note(cursor: Any, *args: Any) -> None:
+        def store_and_note(ops: Any, cursor: Any, *args: Any) -> None:
             found.append(cursor)
-            store.store_calls(cursor, *args)
+            store.store_calls(ops, cursor, *args)
 
         monkeypatch.setattr(hook, "store_calls", store_and_note)
         return found

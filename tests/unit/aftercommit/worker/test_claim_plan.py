@@ -7,9 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from aftercommit.worker.claim import CLAIM
-from aftercommit.worker.lease import EXCHANGE
-from aftercommit.worker.statement import SETTLE, START
+from aftercommit.db.postgresql.statements import CLAIM, EXCHANGE, SETTLE, START
 from aftercommit.worker.sweep import failing_ages
 
 pytestmark = [

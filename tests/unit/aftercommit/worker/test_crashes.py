@@ -9,7 +9,7 @@ from django.db.models import F
 
 from aftercommit.models import OutboxBatch, OutboxCall
 from aftercommit.operations.operate import retry_calls
-from aftercommit.worker import claim, deferred_writes
+from aftercommit.worker import deferred_writes
 from aftercommit.worker.claim import Batch, Unheard, claim_batch
 from aftercommit.worker.crashes import clear_crash, recover_crashed
 from aftercommit.worker.drain import drain_all
@@ -171,8 +171,7 @@ class TestAnswerLost:
 
     def lose_answer(self, when: str = "after") -> None:
         """Claim what is due, and lose the answer, before or after the server carries it out."""
-        name = "_claim_at_once" if connection.vendor == "postgresql" else "_claim"
-        real = getattr(claim, name)
+        real = connection.outbox_ops.claim
 
         def claim_and_lose(*args: Any) -> Any:
             if when == "after":
@@ -180,7 +179,7 @@ class TestAnswerLost:
             raise OperationalError("server closed the connection unexpectedly")
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(claim, name, claim_and_lose)
+            patch.setattr(connection.outbox_ops, "claim", claim_and_lose)
             with pytest.raises(OperationalError):
                 claim_batch("default", TASK, 10)
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
+from aftercommit.db.vendors import outbox_ops
 from aftercommit.worker import time_limits
 from aftercommit.worker.claim import claim_batch
 from aftercommit.worker.drain import drain_all
-from aftercommit.worker.idle import NO_LIMIT, idle_seconds, limit_idle
+from aftercommit.worker.idle import NO_LIMIT, idle_seconds
 from aftercommit.worker.lease import Lease
 from aftercommit.worker.rows import brief
 from tests.unit.aftercommit import effects
@@ -105,7 +106,7 @@ class TestPostgreSQL:
     def test_as_long_as_it_goes(self) -> None:
         """A limit beyond what the server takes is the server's longest."""
         with transaction.atomic():
-            limit_idle("default", 1e9)
+            outbox_ops(connection).limit_idle(1e9)
             assert setting(self.NAME) != "0"
 
 
