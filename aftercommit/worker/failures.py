@@ -17,9 +17,24 @@ from aftercommit.outbox.call import Call, CallError
 from aftercommit.outbox.request import CallRequest
 from aftercommit.worker import results, task_events
 from aftercommit.worker.database_errors import is_transient
-from aftercommit.worker.runner import Runner
+from aftercommit.worker.loading import rows_of
+from aftercommit.worker.runner import Expired, Runner
+from aftercommit.worker.settle import settle_failed
+from aftercommit.worker.summary import DrainSummary
 
 logger = logging.getLogger(__name__)
+
+
+def settle_failure(runner: Runner, summary: DrainSummary, call: Call, error: BaseException) -> None:
+    """Record a failure, count it and report it, all in the transaction that is open."""
+    rows = rows_of(call)
+    if isinstance(error, Expired):
+        summary.expired += bool(rows._raw_delete(call.using))
+        report_expired(runner, call, error)
+        return
+    status = settle_failed(rows, call, runner.task, error)
+    summary.count_failed(status, call, error)
+    report_failure(runner, call, error, status)
 
 
 def report_failure(

@@ -1,46 +1,107 @@
-"""Rate limits of calls. Celery's hold back messages, and one message drains many calls.
+"""Hold calls to their task's rate limit. Celery holds back messages, and one message drains many.
 
-As Celery's, a limit is for each worker: its processes share the time of the next call, in memory
-that they inherit. Outside a worker there is none.
+As in Celery, a limit is for each worker: its processes share the rates and the time of each task's
+next call, in memory that they inherit. Outside a worker there is no limit.
 """
 
 import multiprocessing
 import time
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
 
 from celery import current_app
 from celery.signals import worker_init
 from celery.utils.time import rate
 
 MAX_WAIT = 1.0
-"""Seconds that a drain waits for its turn. It makes room for other tasks where it is longer."""
+"""Seconds that a drain waits at most for its turn. If that is further away, the drain ends, so that
+other tasks are drained."""
 
-_next: dict[str, Any] = {}
-"""For each task with a rate limit, the time of its next call, shared by a worker's processes."""
+LOCK_SECONDS = 1.0
+"""Seconds after which a process that holds the lock must have been killed. It is held for a few
+microseconds."""
+
+
+class Turn(NamedTuple):
+    """When a call may begin, and when the call after it may, by this machine's clock."""
+
+    begin: float
+    end: float
+
+
+class SharedRate:
+    """A task's rate limit and the time of its next call, shared by a worker's processes."""
+
+    def __init__(self, context: Any, lock: Any) -> None:
+        self._lock = lock
+        self._per_second = context.RawValue("d", 0.0)
+        self._next = context.RawValue("d", 0.0)
+
+    @property
+    def per_second(self) -> float:
+        """Return how many calls may begin in a second; 0 for any number."""
+        return self._per_second.value  # type: ignore[no-any-return]  # ctypes has no types
+
+    def limit_to(self, per_second: float) -> None:
+        """Set how many calls may begin in a second, for all processes."""
+        if per_second != self.per_second:
+            with self._locked():
+                self._per_second.value = per_second
+                self._next.value = 0.0  # The old rate's next turn may be an hour away.
+
+    def take_turn(self) -> Turn | None:
+        """Take the next turn. Return None if it is too far away."""
+        with self._locked():
+            now, per_second = time.monotonic(), self.per_second
+            begin: float = max(now, self._next.value)
+            if begin - now > MAX_WAIT:
+                return None
+            end = begin + 1 / per_second if per_second else begin
+            self._next.value = end
+        return Turn(begin, end)
+
+    def return_turn(self, turn: Turn) -> None:
+        """Give a turn back that no call used, unless another turn was taken since."""
+        with self._locked():
+            if self._next.value == turn.end:
+                self._next.value = turn.begin
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        # If the lock's owner was killed, go on without it, and release it for the others.
+        self._lock.acquire(timeout=LOCK_SECONDS)
+        try:
+            yield
+        finally:
+            with suppress(ValueError):  # The owner was only slow, and has released it.
+                self._lock.release()
+
+
+_shared: dict[str, SharedRate] = {}
+"""The rate of each task, in a worker that has rate limits."""
 
 
 @worker_init.connect
-def worker_init_share_rates(**kwargs: Any) -> None:
-    """Make the shared times before the pool's processes are forked."""
+def worker_init_share_rates(sender: Any = None, **kwargs: Any) -> None:
+    """Share the rates of all tasks before the pool's processes are forked."""
+    if getattr(sender, "disable_rate_limits", False):
+        return
     context = multiprocessing.get_context("fork")
-    for name, task in current_app.tasks.items():
-        if calls_per_second(task):
-            _next[name] = context.Value("d", 0.0)
+    lock = context.Lock()
+    _shared.update({name: SharedRate(context, lock) for name in current_app.tasks})
+    follow_rate_limits()
 
 
-def wait_for_rate(task: Any) -> bool:
-    """Wait until the task's next call may begin; return whether it may, soon enough."""
-    shared, limit = _next.get(task.name), calls_per_second(task)
-    if shared is None or not limit:
-        return True
-    with shared.get_lock():
-        now = time.monotonic()
-        begin = max(now, shared.value)
-        if begin - now > MAX_WAIT:
-            return False
-        shared.value = begin + 1 / limit
-    time.sleep(begin - now)
-    return True
+def follow_rate_limits(using: str = "") -> None:
+    """Share the rates that the worker's tasks have now.
+
+    Celery's remote control sets them in the worker's main process alone. A sweep calls this for
+    each database, so that the pool's processes follow within OUTBOX_SWEEP_INTERVAL seconds.
+    """
+    for name, shared in _shared.items():
+        if task := current_app.tasks.get(name):
+            shared.limit_to(calls_per_second(task))
 
 
 def calls_per_second(task: Any) -> float:
@@ -49,6 +110,30 @@ def calls_per_second(task: Any) -> float:
     return limit
 
 
-def has_rate_limit(task: Any) -> bool:
-    """Return whether the task's calls go one by one, by the clock."""
-    return task.name in _next
+class RateLimit:
+    """The rate limit of one task, for one drain."""
+
+    def __init__(self, task: Any) -> None:
+        self._shared = _shared.get(task.name)
+        self._turn: Turn | None = None
+
+    @property
+    def is_limited(self) -> bool:
+        """Return whether the task's calls begin one by one, by the clock."""
+        return self._shared is not None and self._shared.per_second > 0
+
+    def wait_for_turn(self) -> bool:
+        """Wait until the next call may begin. Return False, at once, if that is too far away."""
+        self._turn = None
+        if self._shared is None or not self._shared.per_second:
+            return True
+        self._turn = self._shared.take_turn()
+        if self._turn is None:
+            return False
+        time.sleep(max(self._turn.begin - time.monotonic(), 0))
+        return True
+
+    def return_turn(self) -> None:
+        """Give the turn back, because no call was due."""
+        if self._shared is not None and self._turn is not None:
+            self._shared.return_turn(self._turn)

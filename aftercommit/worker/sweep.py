@@ -22,6 +22,7 @@ from aftercommit.worker.lease import expire_leases
 from aftercommit.worker.lost_calls import end_lost_calls
 from aftercommit.worker.periodic import PeriodicThread
 from aftercommit.worker.periodic import outbox_aliases as outbox_aliases  # where others look for it
+from aftercommit.worker.rate_limits import follow_rate_limits
 from aftercommit.worker.revoke import revoke_as_told
 from aftercommit.worker.rows import change_free
 from aftercommit.worker.settle import bury
@@ -107,7 +108,9 @@ class Sweeper:
         beats, ends = ([heart.beat], [heart.end]) if heart else ([], [])
         self._unreached: set[str] = set()
         self._threads = (
-            PeriodicThread("outbox-sweep", [*beats, self._sweep, revoke_as_told], ends),
+            PeriodicThread(
+                "outbox-sweep", [*beats, self._sweep, revoke_as_told, follow_rate_limits], ends
+            ),
             PeriodicThread("outbox-recover", [self._recover]),
         )
 

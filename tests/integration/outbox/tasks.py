@@ -90,3 +90,9 @@ def go_slowly(path: str) -> None:
     """A line with the time."""
     with Path(path).open("a") as file:
         file.write(f"{time.time()}\n")
+
+
+@shared_task(rate_limit="1/h")
+def make_group_hourly(name: str) -> None:
+    """A row, once an hour."""
+    Group.objects.create(name=name)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import current_app
 from django.contrib.auth.models import Group
 from django.db import transaction
 
@@ -79,3 +80,16 @@ def test_rate_limit(start_worker: StartWorker, tmp_path: Path) -> None:
     assert len(times) == 6
     # Without a limit all are done at once. A process writes its time a little after its turn.
     assert times[-1] - times[0] > 2
+
+
+def test_rate_limit_by_remote_control(start_worker: StartWorker) -> None:
+    """A worker's processes follow the limit that Celery's remote control sets."""
+    start_worker()
+    with transaction.atomic():
+        tasks.make_group_hourly.delay_on_commit(name="at once")
+        tasks.make_group_hourly.delay_on_commit(name="in an hour")
+    wait_until(lambda: names() == ["at once"], TIMEOUT, "the first call")
+    (answer,) = current_app.control.rate_limit(tasks.make_group_hourly.name, "10/s", reply=True)
+    assert "new rate limit set successfully" in str(answer)
+    wait_empty()
+    assert names() == ["at once", "in an hour"]

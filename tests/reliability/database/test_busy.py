@@ -10,8 +10,9 @@ from django.db.models import F
 
 from aftercommit.models import OutboxBatch, OutboxCall
 from aftercommit.worker.claim import claim_batch
+from aftercommit.worker.connections import TRIES
 from aftercommit.worker.crashes import recover_crashed
-from aftercommit.worker.drain import TRIES, drain_all, drain_task
+from aftercommit.worker.drain import drain_all, drain_task
 from tests.reliability.database.calls import (
     NAMES,
     TASKS,
@@ -91,7 +92,7 @@ class TestBusy:
     ) -> None:
         """One that can't go on after the claim is no attempt and, once it can, no crash."""
         call_each(kind)
-        around(monkeypatch, "aftercommit.worker.drain.claim_batch", "after", once(busy))()
+        around(monkeypatch, "aftercommit.worker.atomic_calls.claim_batch", "after", once(busy))()
         drain_once(kind)
         self.release(other)
         rows = OutboxCall.objects.values_list("attempts", "crashes")

@@ -35,9 +35,9 @@ class TestCut:
         return cut
 
     STEPS = {
-        "after the claim": ("after", "aftercommit.worker.drain.claim_batch"),
+        "after the claim": ("after", "aftercommit.worker.atomic_calls.claim_batch"),
         "in the effect": None,
-        "before the settlement": ("before", "aftercommit.worker.drain.settle_done"),
+        "before the settlement": ("before", "aftercommit.worker.atomic_calls.settle_done"),
         "at COMMIT": ("before", "django.db.backends.base.base.debug_transaction"),
     }
 
@@ -66,7 +66,7 @@ class TestCut:
         self, monkeypatch: pytest.MonkeyPatch, cut: Callable[[], None], kind: str
     ) -> None:
         """A drain that can't claim leaves all to the next one."""
-        around(monkeypatch, "aftercommit.worker.drain.claim_batch", "before", once(cut))()
+        around(monkeypatch, "aftercommit.worker.atomic_calls.claim_batch", "before", once(cut))()
         call_each(kind)
         with suppress(OperationalError):
             drain_all()
@@ -125,7 +125,7 @@ class TestCut:
         if step == "in the effect":
             effects.act("a", lambda name: cut())
         else:
-            arm = around(monkeypatch, "aftercommit.worker.drain.Lease", "before", once(cut))
+            arm = around(monkeypatch, "aftercommit.worker.outside_calls.Lease", "before", once(cut))
             effects.act("a", lambda name: arm())
         effects.send_outside.delay_on_commit("a")
         report = drain_all()

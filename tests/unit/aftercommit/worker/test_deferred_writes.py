@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from aftercommit.models import OutboxCall
 from aftercommit.outbox.task import find_task
-from aftercommit.worker import deferred_writes, lease
+from aftercommit.worker import deferred_writes, lease, outside_calls
 from aftercommit.worker.deferred_writes import DeferredWrites
 from aftercommit.worker.drain import drain_all, drain_task
 from aftercommit.worker.lease import Ended, Lease, expire_leases
@@ -38,8 +38,9 @@ class Away:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.is_away = False
         for name in ("rows_of", "take_back_attempt"):
-            patch.setattr(lease, name, self._failing(getattr(lease, name)))
-            patch.setattr(f"aftercommit.worker.drain.{name}", self._failing(getattr(lease, name)))
+            failing = self._failing(getattr(lease, name))
+            patch.setattr(lease, name, failing)
+            patch.setattr(outside_calls, name, failing)
 
     def _failing(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any) -> Any:

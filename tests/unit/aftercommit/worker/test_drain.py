@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from aftercommit.models import OutboxBatch, OutboxCall
 from aftercommit.outbox.task import find_task
-from aftercommit.worker import drain
+from aftercommit.worker import failures
 from aftercommit.worker.claim import Batch
 from aftercommit.worker.crashes import recover_crashed
 from aftercommit.worker.drain import drain_all, drain_task
@@ -317,7 +317,7 @@ class TestTransient:
 
     def test_database_gone(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """If nothing can be written the call is left as it was, and other tasks have a turn."""
-        settle = drain.settle_failed
+        settle = failures.settle_failed
 
         def fail_to_settle(*args: Any) -> Any:
             raise OperationalError("the connection is closed")
@@ -325,13 +325,13 @@ class TestTransient:
         effects.act("bad", lambda name: fail(name))
         effects.make_group.delay_on_commit("bad")
         effects.make_groups.delay_on_commit(name="other")
-        monkeypatch.setattr(drain, "settle_failed", fail_to_settle)
+        monkeypatch.setattr(failures, "settle_failed", fail_to_settle)
         with pytest.raises(OperationalError):
             drain_all()
         row = OutboxCall.objects.get()
         assert (row.status, row.attempts, row.crashes) == (OutboxCall.Status.PENDING, 0, 0)
         assert effects.names() == ["other"]
-        monkeypatch.setattr(drain, "settle_failed", settle)
+        monkeypatch.setattr(failures, "settle_failed", settle)
 
     def test_miscounted_crash(self, settings: Any) -> None:
         """A process that was taken for dead while it only waited takes the crash back."""

@@ -16,8 +16,9 @@ from django.test.utils import CaptureQueriesContext
 from aftercommit.models import OutboxCall
 from aftercommit.outbox.call import Call
 from aftercommit.outbox.task import find_task
-from aftercommit.worker import deferred_writes, drain
-from aftercommit.worker.drain import TRIES, drain_all, drain_task
+from aftercommit.worker import deferred_writes, drain_state, outside_calls
+from aftercommit.worker.connections import TRIES
+from aftercommit.worker.drain import drain_all, drain_task
 from aftercommit.worker.lease import Lease, expire_leases
 from aftercommit.worker.loading import rows_of
 from aftercommit.worker.summary import DrainSummary
@@ -168,8 +169,8 @@ class TestOneAfterAnother:
     ) -> None:
         """Others are woken while there is more than this process has at hand, but not at each."""
         at = []
-        monkeypatch.setattr(drain, "SPREAD", seconds)
-        monkeypatch.setattr(drain, "wake_task", lambda *_: at.append(len(effects.received)))
+        monkeypatch.setattr(outside_calls, "WAKE_INTERVAL", seconds)
+        monkeypatch.setattr(drain_state, "wake_task", lambda *_: at.append(len(effects.received)))
         call_each()
         drain_for(60)
         assert at == times

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from aftercommit.context import Context, use
 from aftercommit.models import OutboxBatch, OutboxCall
 from aftercommit.outbox.task import OutboxTask, find_task
-from aftercommit.worker import drain, statement
+from aftercommit.worker import statement, statement_calls
 from aftercommit.worker.drain import drain_all, drain_task
 from tests.connections import at_once, locking
 from tests.unit.aftercommit import effects
@@ -152,7 +152,7 @@ def test_several_drains_at_once(task: OutboxTask) -> None:
 def test_commits_late(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A call that was made before those that a drain has settled, and commits after, is found."""
     call(*map(str, range(12)))
-    settle, batches = drain.settle_by_statement, []
+    settle, batches = statement_calls.settle_by_statement, []
 
     def then_commit(*args: Any) -> Any:
         batches.append(args)
@@ -164,7 +164,7 @@ def test_commits_late(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
             )
         return settled
 
-    monkeypatch.setattr(drain, "settle_by_statement", then_commit)
+    monkeypatch.setattr(statement_calls, "settle_by_statement", then_commit)
     assert drain_task(task, "default").settled == 12
     assert len(batches) == 3
     assert drain_task(task, "default").settled == 1

@@ -1,0 +1,35 @@
+"""Hold what the parts of one drain share: its task, its database, its time and its summary."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from aftercommit.outbox.options import Options
+from aftercommit.outbox.wake import wake_task
+from aftercommit.worker.runner import Runner
+from aftercommit.worker.summary import DrainSummary
+
+
+@dataclass
+class DrainState:
+    """One drain of one task in one database, and what it did so far."""
+
+    runner: Runner
+    using: str
+    seconds: float
+    """How long the drain may go on. A call that has begun is always finished."""
+
+    summary: DrainSummary = field(default_factory=DrainSummary)
+    started: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.task: Any = self.runner.task
+        self.options: Options = self.runner.options
+
+    def is_time_up(self) -> bool:
+        """Return whether it is the turn of other tasks."""
+        return time.monotonic() - self.started >= self.seconds
+
+    def wake_others(self) -> None:
+        """Have other workers take a share of the task's due calls."""
+        wake_task(self.using, self.task.name)
