@@ -89,7 +89,8 @@ def test_rate_limit_by_remote_control(start_worker: StartWorker) -> None:
         tasks.make_group_hourly.delay_on_commit(name="at once")
         tasks.make_group_hourly.delay_on_commit(name="in an hour")
     wait_until(lambda: names() == ["at once"], TIMEOUT, "the first call")
-    (answer,) = current_app.control.rate_limit(tasks.make_group_hourly.name, "10/s", reply=True)
+    control: Any = current_app.control
+    (answer,) = control.rate_limit(tasks.make_group_hourly.name, "10/s", reply=True)
     assert "new rate limit set successfully" in str(answer)
     wait_empty()
     assert names() == ["at once", "in an hour"]

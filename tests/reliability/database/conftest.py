@@ -7,7 +7,7 @@ from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tests.unit.aftercommit import effects
-from tests.unit.aftercommit.conftest import _nothing_known  # noqa: F401  # a fixture
+from tests.unit.aftercommit.conftest import _nothing_deferred  # noqa: F401  # a fixture
 
 
 @pytest.fixture(autouse=True)

@@ -56,7 +56,7 @@ def held() -> float:
 class TestTurns:
     """``turns``."""
 
-    def test_nothing_known(self) -> None:
+    def test_nothing_deferred(self) -> None:
         """Of a task that was never woken nothing is known."""
         assert turn() == Turn(0, None, 0)
         assert not turn().is_woken
