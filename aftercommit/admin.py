@@ -9,8 +9,8 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 
 from aftercommit.models import OutboxBatch, OutboxCall, OutboxWorker
-from aftercommit.operations.confirm import OperatedAdmin, ReadOnlyAdmin
-from aftercommit.operations.operate import DISCARD, RETRY
+from aftercommit.operations.calls import DISCARD, RETRY
+from aftercommit.operations.model_admin import OperatedAdmin, ReadOnlyAdmin
 from aftercommit.worker.heartbeat import AGE, stale_seconds
 
 

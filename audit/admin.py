@@ -11,7 +11,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from aftercommit.operations.confirm import OperatedAdmin
+from aftercommit.operations.model_admin import OperatedAdmin, ReadOnlyAdmin
 
 from .models import AuditLog
 from .registry import audited_models, find_model
@@ -41,7 +41,7 @@ class ModelFilter(admin.SimpleListFilter):
 
 
 @admin.register(AuditLog)
-class AuditLogAdmin(admin.ModelAdmin):
+class AuditLogAdmin(ReadOnlyAdmin):
     """Who changed what, and when."""
 
     list_display = ("timestamp", "action", "model_name", "object_repr", "summary", "user_label")
@@ -61,18 +61,6 @@ class AuditLogAdmin(admin.ModelAdmin):
         "request_id",
         "address",
     )
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody adds an entry by hand."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: AuditLog | None = None) -> bool:
-        """Nobody changes an entry."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: AuditLog | None = None) -> bool:
-        """Nobody deletes an entry."""
-        return False
 
     @admin.display(description="model", ordering="model_label")
     def model_name(self, log: AuditLog) -> str:

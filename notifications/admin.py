@@ -2,10 +2,10 @@
 
 from django.contrib import admin
 
-from aftercommit.operations.confirm import OperatedAdmin
+from aftercommit.operations.model_admin import OperatedAdmin
 
 from .models import Delivery, Follow
-from .operate import CANCEL, MARK_SENT, SEND_AGAIN
+from .operations import CANCEL, MARK_SENT, SEND_AGAIN
 
 
 @admin.register(Follow)

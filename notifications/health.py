@@ -1,4 +1,4 @@
-"""The deliveries' part in the health of a database: mails that failed or are uncertain.
+"""The deliveries' part in the health of a database: mails that failed or are unconfirmed.
 
 A call that sends a mail is settled when the server refuses the mail for good, so that the outbox
 looks well while mails are lost. Each such delivery is counted and noted until a person has sent it
@@ -16,14 +16,14 @@ from django.db.models.functions import Now
 from aftercommit.operations.health_checks import Findings, health_check
 
 from .models import Delivery
-from .operate import HELD
+from .operations import HELD
 
 RECENT = timedelta(days=1)
 
 
 @health_check("deliveries")
 def check_deliveries(using: str) -> Findings | None:
-    """Return how many deliveries failed and are uncertain; None for another database."""
+    """Return how many deliveries failed and are unconfirmed; None for another database."""
     if using != router.db_for_write(Delivery):
         return None
     recent = Count("pk", filter=Q(created_at__gte=Now() - RECENT))
@@ -39,7 +39,7 @@ def check_deliveries(using: str) -> Findings | None:
 
 
 def max_failed() -> float:
-    """Return how many may fail or be uncertain in a day: ``NOTIFICATIONS_MAX_FAILED``."""
+    """Return how many may fail or be unconfirmed in a day: ``NOTIFICATIONS_MAX_FAILED``."""
     limit: float = getattr(settings, "NOTIFICATIONS_MAX_FAILED", 20)
     return limit
 
@@ -55,7 +55,7 @@ def _problems(using: str, recent: int) -> list[str]:
     if recent <= max_failed():
         return []
     return [
-        f"Of the deliveries of the last 24 hours in {using!r}, {recent} failed or are uncertain, "
+        f"Of the deliveries of the last 24 hours in {using!r}, {recent} failed or are unconfirmed, "
         f"over the limit of {max_failed():g}. See what the mail server says: their errors are in "
         "the admin. Once they are sent again, marked as sent or cancelled, they no longer count."
     ]

@@ -75,7 +75,7 @@ class Delivery(models.Model):
         SENDING = "sending", "Sending"
         SENT = "sent", "Sent"
         FAILED = "failed", "Failed"
-        UNCERTAIN = "uncertain", "Uncertain"
+        UNCONFIRMED = "unconfirmed", "Unconfirmed"
         SKIPPED = "skipped", "Skipped"
         CANCELLED = "cancelled", "Cancelled"
 
@@ -98,7 +98,7 @@ class Delivery(models.Model):
         db_index=False,
         related_name="+",
     )
-    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+    status = models.CharField(max_length=12, choices=Status, default=Status.PENDING)
     message_id = models.CharField("Message-ID", max_length=255)
     attempts = models.PositiveIntegerField(default=0)
     error = models.TextField(blank=True)

@@ -16,7 +16,7 @@ from content.models import Article, Comment
 from content.signals import article_published
 
 from . import tasks
-from .operate import settle_unsent
+from .operations import settle_unsent
 
 
 @receiver(article_published)

@@ -5,10 +5,10 @@ Each status is a short write of its own, and no transaction is open while a serv
     pending ── claimed ──> sending ──> sent
        │  <── sure that it didn't go ──┤
        │                               ├──> failed      the server refused it for good
-       └──> skipped: no longer wanted  └──> uncertain   it may have gone, and it may not
+       └──> skipped: no longer wanted  └──> unconfirmed the server didn't say: it may have gone
 
-A person decides what becomes of the failed and the uncertain ones (``operate.py``): pending again,
-sent, or cancelled, as a pending one can be too.
+A person decides what becomes of a failed or an unconfirmed delivery (``operations.py``). It is
+pending again, sent or cancelled. A pending delivery can be cancelled too.
 
 The claim comes after everything that can go wrong without a mail going out (the templates, the
 connection), so that "sending" stands for the few milliseconds of the conversation itself.
@@ -39,8 +39,8 @@ def send(delivery: Delivery) -> None:
     if before not in (Status.PENDING, Status.SENDING):
         return
     reason = reason_to_skip(delivery)
-    if before == Status.SENDING and (reason or not resends_uncertain()):
-        delivery.move(before, to=Status.UNCERTAIN, error=INTERRUPTED)
+    if before == Status.SENDING and (reason or not resends_unconfirmed()):
+        delivery.move(before, to=Status.UNCONFIRMED, error=INTERRUPTED)
     elif reason:
         delivery.move(before, to=Status.SKIPPED, error=reason)
     else:
@@ -59,9 +59,9 @@ def reason_to_skip(delivery: Delivery) -> str:
     return reason_unreachable(delivery.recipient, delivery.address)
 
 
-def resends_uncertain() -> bool:
-    """Whether a mail that may have gone out is sent again: ``NOTIFICATIONS_RESEND_UNCERTAIN``."""
-    return getattr(settings, "NOTIFICATIONS_RESEND_UNCERTAIN", False)
+def resends_unconfirmed() -> bool:
+    """Whether a mail that may have gone out is sent again: ``NOTIFICATIONS_RESEND_UNCONFIRMED``."""
+    return getattr(settings, "NOTIFICATIONS_RESEND_UNCONFIRMED", False)
 
 
 def is_refusal(error: Exception) -> bool:
@@ -104,21 +104,21 @@ def _converse(delivery: Delivery, connection: Any, message: EmailMessage) -> Non
         if _settle_failure(delivery, error, connection):
             return
         raise
-    # Also over "uncertain", which another worker writes when this one took longer than its lease,
+    # Also over "unconfirmed", which another worker writes when this one took longer than its lease,
     # and over what an operator then made of that: the mail has gone out, which nobody knew.
-    before = (Status.SENDING, Status.UNCERTAIN, Status.PENDING, Status.CANCELLED)
+    before = (Status.SENDING, Status.UNCONFIRMED, Status.PENDING, Status.CANCELLED)
     delivery.move(*before, to=Status.SENT, sent_at=timezone.now(), error="")
 
 
 def _settle_failure(delivery: Delivery, error: Exception, connection: Any) -> bool:
     """Record the failure; whether that is the end of it."""
     if is_refusal(error):
-        # Also over "uncertain", as in _converse: now it is known.
-        before = (Status.SENDING, Status.UNCERTAIN)
+        # Also over "unconfirmed", as in _converse: now it is known.
+        before = (Status.SENDING, Status.UNCONFIRMED)
         delivery.move(*before, to=Status.FAILED, error=_text(error))
-    elif _may_have_gone(error, connection) and not resends_uncertain():
+    elif _may_have_gone(error, connection) and not resends_unconfirmed():
         text = f"{BROKEN_OFF} {_text(error)}"
-        delivery.move(Status.SENDING, to=Status.UNCERTAIN, error=text)
+        delivery.move(Status.SENDING, to=Status.UNCONFIRMED, error=text)
     else:
         delivery.move(Status.SENDING, to=Status.PENDING, error=_text(error))
         return False

@@ -14,8 +14,8 @@ from django.db.models import Count
 
 from aftercommit.conf import conf
 from aftercommit.models import OutboxCall
+from aftercommit.operations.calls import HELD
 from aftercommit.operations.health_checks import Checks, Findings, start_checks, wait_for_checks
-from aftercommit.operations.operate import HELD
 from aftercommit.operations.probe import NoAnswer, Probe, start_probe
 from aftercommit.worker.heartbeat import stale_seconds, worker_ages
 from aftercommit.worker.sweep import due_ages, failing_ages, outbox_aliases

@@ -1,4 +1,4 @@
-"""Operations: what a person can have done with rows, once asked whether they mean it."""
+"""Operations: changes that a person can have made to rows, after they confirmed them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,70 +10,80 @@ from django.db.models import QuerySet
 from aftercommit.worker.rows import lock_rows
 
 CHUNK = 500
-"""How many rows one transaction operates on."""
+"""How many rows one transaction changes."""
 
 
-@dataclass(frozen=True)
+def no_warnings(rows: QuerySet[Any]) -> Iterator[str]:
+    """Warn of nothing."""
+    return iter(())
+
+
+@dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One thing to do with rows of a model: its words, its rows and its deed."""
+    """A change of a model's rows: its words, the rows that it accepts, and what it does."""
 
     model: type[models.Model]
     nouns: tuple[str, str]
-    """What a row and what rows are called: ``("call", "calls")``."""
-
-    question: str
-    """What is asked and what a button says, with ``{}`` for the rows: ``"Send {} again"``."""
-
-    done: str
-    """What became of rows, after their number: ``"made due again"``."""
-
-    effect: str
-    """What it does, in a sentence."""
-
-    only: str
-    """Which rows it takes, and why no others, in a sentence."""
+    """What one row and several rows are called: ``("call", "calls")``."""
 
     group_by: tuple[str, ...]
     """The fields by which its rows are counted."""
 
+    question: str
+    """The text of the question and of its button, with ``{}`` for the rows: ``"Send {} again"``."""
+
+    done: str
+    """What was done, as it follows the number of rows: ``"made due again"``."""
+
+    effect: str
+    """A sentence about what it does."""
+
+    restriction: str
+    """A sentence about the rows that it accepts, and why it accepts no others."""
+
     accept: Callable[[QuerySet[Any]], QuerySet[Any]]
-    """Returns those of the rows that it can be done with."""
+    """Return the rows that can be changed, of those that are given."""
 
-    step: Callable[[str, Sequence[Any]], None]
-    """Does it with rows of database ``using`` that are locked, in their transaction."""
+    change: Callable[[str, Sequence[Any]], None]
+    """Change rows of the database ``using``. They are locked, and this is in their transaction."""
 
-    warn: Callable[[QuerySet[Any]], Iterator[str]]
-    """Returns what else a person should know before it is done with these rows, in sentences."""
+    warn: Callable[[QuerySet[Any]], Iterator[str]] = no_warnings
+    """Yield sentences about what else a person should know before these rows are changed."""
 
-    def act(self, using: str, ids: Sequence[Any]) -> int:
-        """Do it with those of the rows that it accepts; return how many they were.
+    def accepted_ids(self, rows: QuerySet[Any], limit: int | None = None) -> list[Any]:
+        """Return the primary keys of the rows that can be changed, ``limit`` at most."""
+        return list(self.accept(rows).order_by("pk").values_list("pk", flat=True)[:limit])
 
-        It leaves a row to whoever has it locked at this moment. Each ``CHUNK`` has a transaction.
+    def run(self, using: str, ids: Sequence[Any]) -> int:
+        """Change the rows that are accepted. Return how many there were.
+
+        A row that somebody else has locked at this moment is left to them. Each ``CHUNK`` of rows
+        has a transaction.
         """
         chunks = [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
-        return sum(self._act_on(using, chunk) for chunk in chunks)
+        return sum(self._run_chunk(using, chunk) for chunk in chunks)
 
-    def _act_on(self, using: str, ids: Sequence[Any]) -> int:
+    def _run_chunk(self, using: str, ids: Sequence[Any]) -> int:
         given = self.model._base_manager.using(using).filter(pk__in=ids)
         with transaction.atomic(using=using):
             rows = list(lock_rows(self.accept(given).order_by("pk")))
             if rows:
-                self.step(using, rows)
+                self.change(using, rows)
         return len(rows)
 
-    def ask(self, count: int) -> str:
+    def question_about(self, count: int) -> str:
         """Return the question about so many rows, without its mark: ``"Send 3 mails again"``."""
         return self.question.format(f"{count:,} {self.nouns[count != 1]}")
 
     @property
     def label(self) -> str:
-        """Return what the button on a row's own page says: ``"Send again"``."""
+        """Return the text of the button on a row's own page: ``"Send again"``."""
         return " ".join(self.question.format("").split())
 
 
-def no_warning(rows: QuerySet[Any]) -> Iterator[str]:
-    """Return nothing."""
-    return iter(())
+def accept_status(*statuses: str) -> Callable[[QuerySet[Any]], QuerySet[Any]]:
+    """Return an ``accept`` for rows that have one of the statuses."""
+    return lambda rows: rows.filter(status__in=statuses)
 
 
 def count_groups(rows: QuerySet[Any], fields: Sequence[str]) -> dict[tuple[Any, ...], int]:

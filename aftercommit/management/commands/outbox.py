@@ -11,19 +11,22 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db.models import QuerySet
 from django.utils.module_loading import autodiscover_modules
 
 from aftercommit.context import Context, use
-from aftercommit.operations.choose import Choice, ChoiceError, describe, parse_age
-from aftercommit.operations.health import DatabaseHealth, check_health
-from aftercommit.operations.health_checks import as_text
-from aftercommit.operations.operate import DISCARD, RETRY, operable_ids, outbox_status
+from aftercommit.models import OutboxCall
+from aftercommit.operations.calls import DISCARD, RETRY
+from aftercommit.operations.health import check_health
 from aftercommit.operations.operation import Operation
+from aftercommit.operations.selection import Selection, SelectionError, parse_age
+from aftercommit.operations.status import outbox_status
+from aftercommit.operations.text import call_lines, health_line, status_lines
 from aftercommit.worker.drain import drain_all
 from aftercommit.worker.sweep import outbox_aliases
 
-CHOICE = [field.name for field in fields(Choice)]
-COLUMNS = ("pending", "running", "uncertain", "dead")
+SELECTING = [field.name for field in fields(Selection)]
+"""The options that select calls."""
 
 
 class Command(BaseCommand):
@@ -32,7 +35,7 @@ class Command(BaseCommand):
     help = "Shows the outbox and its health, settles what is due, retries or discards what failed."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """One subcommand for each thing to do."""
+        """Add a subcommand for each thing to do."""
         commands = parser.add_subparsers(dest="command", required=True)
         status = commands.add_parser("status", help="calls by task and status; the oldest due one")
         status.add_argument("--json", action="store_true", help="as JSON, ages in seconds")
@@ -44,8 +47,8 @@ class Command(BaseCommand):
             ("retry", "make dead and uncertain calls due again", RETRY),
             ("discard", "delete dead and uncertain calls for good", DISCARD),
         ):
-            about = f"{what.capitalize()}. {operation.only}"
-            _add_choice(commands.add_parser(name, help=what, description=about))
+            about = f"{what.capitalize()}. {operation.restriction}"
+            _add_selection(commands.add_parser(name, help=what, description=about))
 
     def handle(self, *args: Any, command: str, **options: Any) -> None:
         """Run the subcommand."""
@@ -53,20 +56,20 @@ class Command(BaseCommand):
         getattr(self, command)(**options)
 
     def status(self, *, json: bool, **options: Any) -> None:
-        """Print how the outbox stands."""
+        """Print the outbox's calls by task and status."""
         status = outbox_status()
-        self.stdout.write(_as_json(status) if json else _as_table(status))
+        self.stdout.write(_as_json(status) if json else "\n".join(status_lines(status)))
 
     def health(self, *, json: bool, **options: Any) -> None:
-        """Print how the databases, tasks and workers stand; fail if there is a problem."""
+        """Print the health of databases, tasks and workers. Fail if there is a problem."""
         health = check_health()
-        lines = [*map(_summary, health.databases), *(f"Note: {note}" for note in health.notes)]
+        lines = [*map(health_line, health.databases), *(f"Note: {note}" for note in health.notes)]
         self.stdout.write(_as_json(health.as_json()) if json else "\n".join(lines))
         if health.problems:
             raise CommandError("\n".join(health.problems))
 
     def drain(self, *, database: str | None, **options: Any) -> None:
-        """Settle everything that is due; fail if a call became a dead letter."""
+        """Settle everything that is due. Fail if a call became a dead letter."""
         report = drain_all(database)
         counts = {"settled": report.settled, "retried": report.retried, "dead": report.dead}
         counts |= {"expired": report.expired} if report.expired else {}
@@ -80,11 +83,11 @@ class Command(BaseCommand):
             )
 
     def retry(self, **options: Any) -> None:
-        """Make the chosen calls due again."""
+        """Make the selected calls due again."""
         self._operate(RETRY, "due again", **options)
 
     def discard(self, **options: Any) -> None:
-        """Delete the chosen calls."""
+        """Delete the selected calls."""
         self._operate(DISCARD, "discarded", **options)
 
     def _operate(
@@ -97,14 +100,10 @@ class Command(BaseCommand):
         yes: bool,
         **options: Any,
     ) -> None:
-        try:
-            choice = Choice(**{name: options[name] for name in CHOICE})
-            calls = choice.calls(database, operation)
-        except ChoiceError as error:
-            raise CommandError(str(error)) from error
-        ids = operable_ids(operation, calls)
+        calls = _select(database, operation, options)
+        ids = operation.accepted_ids(calls)
         if not yes:
-            self.stdout.write("\n".join(describe(calls)) or "No such calls.")
+            self.stdout.write("\n".join(call_lines(calls)) or "No such calls.")
         if dry_run:
             self.stdout.write(f"Nothing was changed: {len(ids)} would be {done}.")
             return
@@ -112,12 +111,12 @@ class Command(BaseCommand):
             self.stdout.write("".join(f"{text}\n" for text in operation.warn(calls)), ending="")
             _confirm(operation.label, len(ids))
         with use(Context(actor=system_user())):
-            count = operation.act(database, ids)
+            count = operation.run(database, ids)
         left = f", {len(ids) - count} settled or taken meanwhile" if count < len(ids) else ""
         self.stdout.write(f"{count} {done}{left}")
 
 
-def _add_choice(parser: ArgumentParser) -> None:
+def _add_selection(parser: ArgumentParser) -> None:
     parser.add_argument("ids", nargs="*", type=int, metavar="ID", help="these calls")
     parser.add_argument("--task", metavar="NAME", help="of this task, also if nobody has it")
     parser.add_argument("--error", metavar="TEXT", help="with this in their error, in any case")
@@ -128,6 +127,13 @@ def _add_choice(parser: ArgumentParser) -> None:
     parser.add_argument("--database", choices=outbox_aliases(), default="default")
     parser.add_argument("--dry-run", action="store_true", help="only show which they are")
     parser.add_argument("--yes", action="store_true", help="don't ask (needed without a terminal)")
+
+
+def _select(using: str, operation: Operation, options: dict[str, Any]) -> QuerySet[OutboxCall]:
+    try:
+        return Selection(**{name: options[name] for name in SELECTING}).calls(using, operation)
+    except SelectionError as error:
+        raise CommandError(str(error)) from error
 
 
 def _age_argument(text: str) -> timedelta:
@@ -151,7 +157,7 @@ def _confirm(verb: str, count: int) -> None:
 
 
 def system_user() -> str:
-    """Who runs this process, for the log: ``name@host``, or what sudo was called as."""
+    """Return the user of this process for the log: ``name@host``, with the caller of sudo."""
     try:
         name = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:  # a container's user need not have a name
@@ -161,49 +167,5 @@ def system_user() -> str:
     return f"{caller} as {user}" if caller else user
 
 
-def _summary(database: DatabaseHealth) -> str:
-    if database.error:
-        return f"{database.alias}: {database.error}"
-    oldest = max(database.ages.values(), default=None)
-    alive = sum(not worker.is_stale for worker in database.workers)
-    held = ", ".join(f"{count} {status}" for status, count in sorted(database.held.items()))
-    calls = f"oldest due call {_age(oldest)}, workers alive {alive}, held {held or 'none'}"
-    return f"{database.alias}: {'; '.join([calls, *_checks(database)])}"
-
-
-def _checks(database: DatabaseHealth) -> list[str]:
-    return [f"{name} {as_text(found.figures)}" for name, found in database.checks.items()]
-
-
 def _as_json(status: dict[str, Any]) -> str:
     return json.dumps(status, indent=2)
-
-
-def _as_table(status: dict[str, Any]) -> str:
-    width = max([4, *(len(name) for row in status.values() for name in row["tasks"])])
-    lines = []
-    for alias, row in status.items():
-        lines.append(f"{alias}: oldest due call {_age(row['oldest_age'])}")
-        lines += _task_lines(row["tasks"], width)
-        lines += [f"  {name}: {as_text(figures)}" for name, figures in row["checks"].items()]
-    return "\n".join(lines)
-
-
-def _task_lines(tasks: dict[str, dict[str, Any]], width: int) -> list[str]:
-    if not tasks:
-        return ["  the outbox is empty"]
-    header = "".join(f"{name:>11}" for name in (*COLUMNS, "oldest due"))
-    title = f"  {'task':<{width}}{header}"
-    return [title, *(_line(name, counts, width) for name, counts in tasks.items())]
-
-
-def _line(name: str, counts: dict[str, Any], width: int) -> str:
-    cells = "".join(f"{counts.get(column, 0):>11}" for column in COLUMNS)
-    unknown = "" if counts["known"] else "  no such task in this code"
-    return f"  {name:<{width}}{cells}{_age(counts['oldest_age']):>11}{unknown}"
-
-
-def _age(seconds: float | None) -> str:
-    if seconds is None:
-        return "-"
-    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -12,9 +12,10 @@ from tests.reliability.chaos.fates import is_own
 from tests.reliability.chaos.ledger import Outcome
 from tests.reliability.chaos.mails import Records, due_keys
 
-SENT, UNCERTAIN = "sent", "uncertain"
+SENT, UNCONFIRMED = "sent", "unconfirmed"
+UNCERTAIN = "uncertain"
 UNFINISHED = ("pending", "sending")
-HELD = ("dead", "uncertain")
+HELD = ("dead", UNCERTAIN)
 """Calls that wait for a person."""
 
 
@@ -118,12 +119,12 @@ def check_publications(records: Records) -> Iterator[Problem]:
 def check_mails(
     deliveries: Sequence[Delivery], accepted: Mapping[str, int], due: Sequence[str]
 ) -> Iterator[Problem]:
-    """Each mail that was due was sent, and none twice but those that are said to be uncertain."""
+    """Each mail that was due was sent, and none twice but those that are unconfirmed."""
     recorded = {each.key: each for each in deliveries}
     for key in due:
         if key not in recorded:
             yield Problem(Kind.LOST, f"mail {key}: it was due, and nothing is recorded")
-        elif recorded[key].status not in (SENT, UNCERTAIN, *UNFINISHED):
+        elif recorded[key].status not in (SENT, UNCONFIRMED, *UNFINISHED):
             yield Problem(Kind.LOST, f"mail {key} was due and is {recorded[key].status}")
     for each in deliveries:
         yield from _check_mail(each, accepted.get(each.message_id, 0))
@@ -140,7 +141,7 @@ def _check_mail(delivery: Delivery, times: int) -> Iterator[Problem]:
         yield Problem(Kind.LOST, name)
     elif delivery.status == SENT and times > 1:
         yield Problem(Kind.DOUBLED, name)
-    elif delivery.status not in (SENT, UNCERTAIN) and times:
+    elif delivery.status not in (SENT, UNCONFIRMED) and times:
         yield Problem(Kind.UNDUE, name)
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from tests.reliability.chaos.checks import UNCERTAIN, Kind, Problem
+from tests.reliability.chaos.checks import UNCONFIRMED, Kind, Problem
 from tests.reliability.chaos.endings import count_endings
 from tests.reliability.chaos.evidence import Evidence
 from tests.reliability.chaos.fault import BROKER, MAIL, WORKER
@@ -64,7 +64,7 @@ def _effects(evidence: Evidence) -> Iterator[str]:
     told = ", ".join(f"{count} {status}" for status, count in sorted(mails.items()))
     yield f"effects checked {changes} audit entries, {len(evidence.counters)} counters, "
     yield f"                {len(evidence.deliveries)} mails ({told or 'none'})"
-    yield f"uncertain mails {mails[UNCERTAIN]}"
+    yield f"unconfirmed     {mails[UNCONFIRMED]} of these mails"
 
 
 def _calls(evidence: Evidence) -> Iterator[str]:

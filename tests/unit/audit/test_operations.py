@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from aftercommit.models import OutboxCall
-from aftercommit.operations.operate import discard_calls, retry_calls
+from aftercommit.operations.calls import discard_calls, retry_calls
 from aftercommit.worker.drain import drain_all
 from audit import receivers
 from audit.models import AuditLog

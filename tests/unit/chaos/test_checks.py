@@ -109,8 +109,8 @@ class TestMails:
             ("sent", 1, []),
             ("sent", 0, [Kind.LOST]),
             ("sent", 2, [Kind.DOUBLED]),
-            ("uncertain", 0, []),
-            ("uncertain", 1, []),
+            ("unconfirmed", 0, []),
+            ("unconfirmed", 1, []),
             ("pending", 0, [Kind.STUCK]),
             ("sending", 1, [Kind.STUCK]),
             ("skipped", 0, [Kind.LOST]),
@@ -119,7 +119,7 @@ class TestMails:
         ],
     )
     def test_due(self, status: str, times: int, expected: list[Kind]) -> None:
-        """One that was due is sent, or said to be uncertain."""
+        """One that was due is sent, or said to be unconfirmed."""
         accepted = Counter({"<id>": times} if times else {})
         assert kinds(check_mails([delivery(status)], accepted, ["key"])) == expected
 

@@ -193,5 +193,5 @@ class TestTruths:
         wrong.append("the mail <1@x> arrived and is not recorded as sent")
 
     def test_mail_that_was_not_sent_is_found(self, system: System, wrong: list[str]) -> None:
-        system.write("INSERT INTO notifications_delivery VALUES (1, '<1@x>', 'eve', 'uncertain')")
-        wrong.append("the mail to eve is uncertain")
+        system.write("INSERT INTO notifications_delivery VALUES (1, '<1@x>', 'eve', 'unconfirmed')")
+        wrong.append("the mail to eve is unconfirmed")

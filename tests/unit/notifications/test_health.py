@@ -1,4 +1,4 @@
-"""Mails that failed or are uncertain, as a monitor and an operator are told of them."""
+"""Mails that failed or are unconfirmed, as a monitor and an operator are told of them."""
 
 from datetime import timedelta
 from typing import Any
@@ -36,30 +36,30 @@ def test_none() -> None:
         make_delivery(number, status=status)
     found = check_health().as_json()
     assert (found["problems"], found["notes"]) == ([], [])
-    assert figures(found["databases"]["default"]) == {"failed": 0, "uncertain": 0}
+    assert figures(found["databases"]["default"]) == {"failed": 0, "unconfirmed": 0}
 
 
 def test_counts(client: Client, capsys: pytest.CaptureFixture[str]) -> None:
-    """Failed and uncertain ones are counted and noted by page and commands, however old.
+    """Failed and unconfirmed ones are counted and noted by page and commands, however old.
 
     They are no problem as long as they are few: dead calls aren't either.
     """
     year_ago = timezone.now() - timedelta(days=365)
     for number in range(3):
         make_delivery(number, status=Status.FAILED, created_at=year_ago)
-        make_delivery(f"uncertain {number}", status=Status.UNCERTAIN)
+        make_delivery(f"unconfirmed {number}", status=Status.UNCONFIRMED)
     response = client.get("/readyz")
     assert response.status_code == 200
-    assert figures(response.json()["databases"]["default"]) == {"failed": 3, "uncertain": 3}
-    failed, uncertain = response.json()["notes"]
+    assert figures(response.json()["databases"]["default"]) == {"failed": 3, "unconfirmed": 3}
+    failed, unconfirmed = response.json()["notes"]
     assert failed.startswith("Deliveries in 'default' that are failed: 3. Look at")
-    assert uncertain.startswith("Deliveries in 'default' that are uncertain: 3. Look at")
+    assert unconfirmed.startswith("Deliveries in 'default' that are unconfirmed: 3. Look at")
     call_command("outbox", "health")
     text = capsys.readouterr().out
-    assert text.splitlines()[0].endswith("held none; deliveries 3 failed, 3 uncertain")
+    assert text.splitlines()[0].endswith("held none; deliveries 3 failed, 3 unconfirmed")
     assert f"Note: {failed}" in text
     call_command("outbox", "status")
-    assert "  deliveries: 3 failed, 3 uncertain\n" in capsys.readouterr().out
+    assert "  deliveries: 3 failed, 3 unconfirmed\n" in capsys.readouterr().out
 
 
 def test_many_in_a_day(client: Client, settings: Any) -> None:
@@ -69,15 +69,15 @@ def test_many_in_a_day(client: Client, settings: Any) -> None:
     for number in range(5):
         make_delivery(f"old {number}", status=Status.FAILED, created_at=two_days_ago)
     make_delivery(1, status=Status.FAILED)
-    make_delivery(2, status=Status.UNCERTAIN)
+    make_delivery(2, status=Status.UNCONFIRMED)
     assert check_health().problems == []
     make_delivery(3, status=Status.FAILED)
     response = client.get("/readyz")
     assert response.status_code == 503
     (problem,) = response.json()["problems"]
     assert problem.startswith(
-        "Of the deliveries of the last 24 hours in 'default', 3 failed or are uncertain, over the "
-        "limit of 2. See what the mail server says"
+        "Of the deliveries of the last 24 hours in 'default', 3 failed or are unconfirmed, over "
+        "the limit of 2. See what the mail server says"
     )
     Delivery.objects.filter(key="3").update(status=Status.CANCELLED)
     assert check_health().problems == []

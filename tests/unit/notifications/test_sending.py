@@ -129,7 +129,7 @@ class TestTransient:
         assert state(delivery) == (Status.SENT, 2, "")
         assert [m["Message-ID"] for m in mail_server.messages] == [delivery.message_id]
 
-    def test_connection_refused_is_never_uncertain(
+    def test_connection_refused_is_never_unconfirmed(
         self, delivery: Delivery, mail_server: MailServer, drain: Drain
     ) -> None:
         """While no server listens the mail stays pending, with the error; then it goes."""
@@ -194,7 +194,7 @@ class TestRefused:
         assert reply.partition(" ")[2] in error
 
 
-class TestUncertain:
+class TestUnconfirmed:
     def test_break_after_the_message_is_not_resent(
         self, delivery: Delivery, mail_server: MailServer, drain: Drain
     ) -> None:
@@ -203,11 +203,11 @@ class TestUncertain:
         drain()
         drain()
         status, attempts, error = state(delivery)
-        assert (status, attempts) == (Status.UNCERTAIN, 1)
+        assert (status, attempts) == (Status.UNCONFIRMED, 1)
         assert error.startswith(sending.BROKEN_OFF)
         assert (mail_server.conversations, waiting()) == (1, 0)
 
-    @override_settings(NOTIFICATIONS_RESEND_UNCERTAIN=True)
+    @override_settings(NOTIFICATIONS_RESEND_UNCONFIRMED=True)
     def test_break_after_the_message_is_resent_if_so_set(
         self, delivery: Delivery, mail_server: MailServer, drain: Drain
     ) -> None:
@@ -218,7 +218,7 @@ class TestUncertain:
         assert state(delivery) == (Status.SENT, 2, "")
         assert [m["Message-ID"] for m in mail_server.messages] == [delivery.message_id]
 
-    def test_backend_that_cannot_tell_is_uncertain(
+    def test_backend_that_cannot_tell_is_unconfirmed(
         self, delivery: Delivery, mail_server: MailServer, drain: Drain
     ) -> None:
         """With a backend that doesn't say how far it came, a break is taken for the worse."""
@@ -226,7 +226,7 @@ class TestUncertain:
         mail_server.answer("MAIL", HANG_UP)
         with patch("tests.mailbox.BACKEND", stock), mail_goes_to(mail_server.port):
             drain()
-        assert state(delivery)[0] == Status.UNCERTAIN
+        assert state(delivery)[0] == Status.UNCONFIRMED
 
     def die_while_sending(self, drain: Drain) -> None:
         """Run the call in a worker that dies after the server accepted the mail."""
@@ -243,17 +243,17 @@ class TestUncertain:
         call = OutboxCall.objects.get()
         OutboxCall.objects.update(available_at=call.available_at - hour)  # the lease ends
 
-    def test_lost_worker_leaves_it_uncertain(
+    def test_lost_worker_leaves_it_unconfirmed(
         self, delivery: Delivery, mail_server: MailServer, drain: Drain
     ) -> None:
         """A worker that died in it may have sent it: it isn't sent again, and says so."""
         self.die_while_sending(drain)
         assert state(delivery)[0] == Status.SENDING
         drain()
-        assert state(delivery) == (Status.UNCERTAIN, 1, sending.INTERRUPTED)
+        assert state(delivery) == (Status.UNCONFIRMED, 1, sending.INTERRUPTED)
         assert (len(mail_server.messages), waiting()) == (1, 0)
 
-    @override_settings(NOTIFICATIONS_RESEND_UNCERTAIN=True)
+    @override_settings(NOTIFICATIONS_RESEND_UNCONFIRMED=True)
     def test_lost_worker_s_mail_is_resent_if_so_set(
         self, delivery: Delivery, mail_server: MailServer, drain: Drain
     ) -> None:
@@ -263,7 +263,7 @@ class TestUncertain:
         assert state(delivery) == (Status.SENT, 2, "")
         assert [m["Message-ID"] for m in mail_server.messages] == [delivery.message_id] * 2
 
-    @override_settings(NOTIFICATIONS_RESEND_UNCERTAIN=True)
+    @override_settings(NOTIFICATIONS_RESEND_UNCONFIRMED=True)
     def test_lost_worker_s_mail_that_is_no_longer_wanted(
         self, delivery: Delivery, mail_server: MailServer, drain: Drain
     ) -> None:
@@ -271,7 +271,7 @@ class TestUncertain:
         self.die_while_sending(drain)
         Article.objects.update(status=Article.Status.ARCHIVED)
         drain()
-        assert state(delivery)[0] == Status.UNCERTAIN
+        assert state(delivery)[0] == Status.UNCONFIRMED
         assert len(mail_server.messages) == 1
 
     def test_worker_lost_before_the_claim_costs_nothing(
@@ -292,7 +292,7 @@ class TestUncertain:
 
         def send_slowly(backend: Any, messages: Any) -> None:
             sending.send(Delivery.objects.get())  # another worker, after the lease
-            assert state(delivery)[0] == Status.UNCERTAIN
+            assert state(delivery)[0] == Status.UNCONFIRMED
             real(backend, messages)
 
         with patch.object(EmailBackend, "send_messages", send_slowly):

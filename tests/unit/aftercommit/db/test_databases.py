@@ -11,7 +11,7 @@ from django.db import connections, transaction
 from pytest_django import DjangoDbBlocker
 
 from aftercommit.models import OutboxCall
-from aftercommit.operations.operate import outbox_status
+from aftercommit.operations.status import outbox_status
 from aftercommit.outbox import neighbours, wake
 from aftercommit.outbox.turns import begin_turn
 from aftercommit.worker import sweep

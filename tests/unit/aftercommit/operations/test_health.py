@@ -24,9 +24,9 @@ from kombu.exceptions import OperationalError as BrokerError
 from aftercommit import views
 from aftercommit.models import OutboxCall, OutboxWorker
 from aftercommit.operations import health, health_checks, probe
+from aftercommit.operations.calls import retry_calls
 from aftercommit.operations.health import DatabaseHealth, Health, check_health
 from aftercommit.operations.health_checks import Findings, health_check
-from aftercommit.operations.operate import retry_calls
 from aftercommit.worker.drain import drain_all
 from tests.unit.aftercommit import effects
 from tests.unit.aftercommit.calls import MAKE_GROUP, Status, make_call

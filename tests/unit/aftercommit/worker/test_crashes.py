@@ -8,7 +8,7 @@ from django.db import OperationalError, connection, connections, transaction
 from django.db.models import F
 
 from aftercommit.models import OutboxBatch, OutboxCall
-from aftercommit.operations.operate import retry_calls
+from aftercommit.operations.calls import retry_calls
 from aftercommit.worker import deferred_writes
 from aftercommit.worker.claim import Batch, Unheard, claim_batch
 from aftercommit.worker.crashes import clear_crash, recover_crashed

@@ -227,7 +227,7 @@ class TestActions:
     @BOTH
     def test_too_many(self, admin: Client, action: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """Refuses more than one request can take, and says what to do."""
-        monkeypatch.setattr("aftercommit.operations.confirm.MOST", 1)
+        monkeypatch.setattr("aftercommit.operations.model_admin.MOST", 1)
         message = said(choose(admin, action, *(make_call(status=Status.DEAD) for _ in range(2))))
         assert message.endswith("Nothing was changed: choose at most 1 at a time, by a filter.")
         assert calls().filter(status=Status.DEAD).count() == 2

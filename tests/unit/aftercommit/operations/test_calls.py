@@ -1,4 +1,4 @@
-"""What an operator sees of the outbox, and does with it."""
+"""The operations on calls: retry, discard, and for which calls."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,10 +12,9 @@ from django.db.models.functions import Now
 from django.dispatch import Signal
 
 from aftercommit.models import OutboxCall, OutboxWorker
-from aftercommit.operations import health_checks, operate
+from aftercommit.operations import calls as operated
 from aftercommit.operations import operation as operation_module
-from aftercommit.operations.health_checks import Findings
-from aftercommit.operations.operate import discard_calls, is_unknown, outbox_status, retry_calls
+from aftercommit.operations.calls import DISCARD, discard_calls, is_unknown, retry_calls
 from aftercommit.signals import calls_discarded, calls_retried
 from aftercommit.worker.drain import drain_all
 from aftercommit.worker.rows import lock_rows
@@ -31,66 +30,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def woken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """The databases and tasks that were woken."""
     targets: list[tuple[str, str]] = []
-    monkeypatch.setattr(operate, "wake_task", lambda using, task: targets.append((using, task)))
+    monkeypatch.setattr(operated, "wake_task", lambda using, task: targets.append((using, task)))
     return targets
-
-
-class TestStatus:
-    """``outbox_status()``."""
-
-    @pytest.fixture(autouse=True)
-    def checks(self, monkeypatch: pytest.MonkeyPatch, settings: Any) -> dict[str, Any]:
-        """The health checks of apps: none but those that the test registers."""
-        settings.OUTBOX_HEALTH_SECONDS = 30
-        registered: dict[str, Any] = {}
-        monkeypatch.setattr(health_checks, "_checks", registered)
-        return registered
-
-    def test_empty(self) -> None:
-        """No tasks, and nothing due."""
-        assert outbox_status() == {
-            "default": {"oldest_age": None, "failing_age": None, "tasks": {}, "checks": {}}
-        }
-
-    def test_counts(self) -> None:
-        """The calls of each task by their status."""
-        make_call()
-        make_call()
-        make_call(status=Status.DEAD)
-        make_call(task="gone.tasks.gone", status=Status.UNCERTAIN)
-        tasks = outbox_status()["default"]["tasks"]
-        assert tasks[MAKE_GROUP].items() >= {"pending": 2, "dead": 1, "known": True}.items()
-        assert tasks["gone.tasks.gone"] == {
-            "uncertain": 1,
-            "known": False,
-            "oldest_age": None,
-            "failing_age": None,
-        }
-
-    def test_oldest_age(self) -> None:
-        """The age of the oldest call that is due, of each task and altogether."""
-        make_call(available_at=Now() - timedelta(seconds=50))
-        make_call(task="gone.tasks.gone", available_at=Now() - timedelta(seconds=500))
-        status = outbox_status()["default"]
-        assert 50 <= status["tasks"][MAKE_GROUP]["oldest_age"] < 60
-        assert 500 <= status["tasks"]["gone.tasks.gone"]["oldest_age"] < 510
-        assert status["oldest_age"] == pytest.approx(500, abs=10)
-
-    def test_checks(self, checks: dict[str, Any]) -> None:
-        """What the apps' health checks count is there too, also that one can't be read."""
-        checks |= {"mails": lambda using: Findings({"failed": 3}), "broken": lambda using: 1 / 0}
-        assert outbox_status()["default"]["checks"] == {
-            "mails": {"failed": 3},
-            "broken": {"error": "ZeroDivisionError"},
-        }
-
-    def test_not_due(self) -> None:
-        """A call that waits for its time, and a dead one, have no age."""
-        make_call(available_at=Now() + timedelta(seconds=50))
-        make_call(status=Status.DEAD, available_at=Now() - timedelta(seconds=50))
-        status = outbox_status()["default"]
-        assert status["oldest_age"] is None
-        assert status["tasks"][MAKE_GROUP]["oldest_age"] is None
 
 
 class TestRetry:
@@ -197,7 +138,7 @@ class TestUnknownTask:
         def import_tasks() -> None:
             current_app.tasks["late.tasks.late"] = effects.make_group
 
-        operate._import_tasks.cache_clear()
+        operated._import_tasks.cache_clear()
         monkeypatch.setattr(current_app.loader, "import_default_modules", import_tasks)
         assert is_unknown("default", "gone.tasks.gone")
         assert not is_unknown("default", "late.tasks.late")
@@ -217,8 +158,8 @@ class TestUnknownTask:
     def test_settled_by_a_new_worker(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """One whose task appears between the question and the deed is left."""
         call = make_call(task="gone.tasks.gone")
-        monkeypatch.setattr(operate, "is_unknown", lambda *_: False)
-        assert operate.DISCARD.act("default", [call.pk]) == 0
+        monkeypatch.setattr(operated, "is_unknown", lambda *_: False)
+        assert DISCARD.run("default", [call.pk]) == 0
         assert calls().get() == call
 
 

@@ -12,13 +12,13 @@ from django.test import Client, override_settings
 from django.urls import reverse
 
 from aftercommit.models import OutboxCall
-from aftercommit.operations.operate import discard_calls
+from aftercommit.operations.calls import discard_calls
 from aftercommit.worker.revoke import revoke_calls
 from aftercommit.worker.summary import DrainSummary
 from audit.models import AuditLog
 from notifications import sending
 from notifications.models import Delivery
-from notifications.operate import CANCEL, MARK_SENT, SEND_AGAIN
+from notifications.operations import CANCEL, MARK_SENT, SEND_AGAIN
 from notifications.smtp import EmailBackend
 from notifications.tasks import send_delivery
 from tests.factories import ArticleFactory, UserFactory
@@ -39,9 +39,9 @@ ACTIONS = {
 }
 EACH = pytest.mark.parametrize("action", ACTIONS)
 TAKES = {
-    "send_again": {Status.FAILED, Status.UNCERTAIN},
-    "mark_sent": {Status.FAILED, Status.UNCERTAIN},
-    "cancel": {Status.FAILED, Status.UNCERTAIN, Status.PENDING},
+    "send_again": {Status.FAILED, Status.UNCONFIRMED},
+    "mark_sent": {Status.FAILED, Status.UNCONFIRMED},
+    "cancel": {Status.FAILED, Status.UNCONFIRMED, Status.PENDING},
 }
 
 
@@ -166,13 +166,13 @@ class TestEach:
     def test_log(self, admin: Client, mara: User, action: str, drain: Drain) -> None:
         """Writes an entry for each: who, from where, from which status to which."""
         failed = make_delivery(1, status=Status.FAILED)
-        uncertain = make_delivery(2, status=Status.UNCERTAIN)
-        operate(admin, action, failed, uncertain)
+        unconfirmed = make_delivery(2, status=Status.UNCONFIRMED)
+        operate(admin, action, failed, unconfirmed)
         first, second = logs(drain)
         after = ACTIONS[action][1].value
         assert (first.action, first.object_id) == ("UPDATE", str(failed.pk))
         assert first.changes == {"status": {"old": "failed", "new": after}}
-        assert second.changes == {"status": {"old": "uncertain", "new": after}}
+        assert second.changes == {"status": {"old": "unconfirmed", "new": after}}
         assert (first.user, first.user_label, first.address) == (mara, "mara", "127.0.0.1")
 
     @EACH
@@ -271,20 +271,20 @@ class TestSendAgain:
         drain()
         assert len(mail_server.messages) == 1
 
-    @pytest.mark.parametrize("status", [Status.FAILED, Status.UNCERTAIN])
+    @pytest.mark.parametrize("status", [Status.FAILED, Status.UNCONFIRMED])
     def test_warning(self, admin: Client, delivery: Delivery, status: Delivery.Status) -> None:
-        """The question says of an uncertain one, and of no other, that it may come twice."""
+        """The question says of an unconfirmed one, and of no other, that it may come twice."""
         Delivery.objects.update(status=status)
-        warns = "Uncertain: 1. Each may have gone out" in text_of(
+        warns = "Unconfirmed: 1. Each may have gone out" in text_of(
             choose(admin, "send_again", delivery)
         )
-        assert warns == (status == Status.UNCERTAIN)
+        assert warns == (status == Status.UNCONFIRMED)
 
     def test_first_worker_still_at_it(
         self, delivery: Delivery, mail_server: MailServer, drain: Drain
     ) -> None:
         """Doesn't go out twice if the worker that was taken for lost gets the server's answer."""
-        take_for_lost_while_sending(delivery, drain, SEND_AGAIN.act)
+        take_for_lost_while_sending(delivery, drain, SEND_AGAIN.run)
         assert status_of(delivery) == Status.SENT
         drain()
         assert len(mail_server.messages) == 1
@@ -307,7 +307,7 @@ class TestMarkSent:
         self, delivery: Delivery, mail_server: MailServer, drain: Drain
     ) -> None:
         """Stays marked."""
-        take_for_lost_while_sending(delivery, drain, MARK_SENT.act)
+        take_for_lost_while_sending(delivery, drain, MARK_SENT.run)
         assert status_of(delivery) == Status.SENT
 
 
@@ -331,11 +331,11 @@ class TestCancel:
         assert status_of(pending) == Status.CANCELLED
 
     def test_warning(self, admin: Client, delivery: Delivery) -> None:
-        """The question says of an uncertain one that it may have gone out."""
+        """The question says of an unconfirmed one that it may have gone out."""
         assert "may have gone out" not in text_of(choose(admin, "cancel", delivery))
-        Delivery.objects.update(status=Status.UNCERTAIN)
+        Delivery.objects.update(status=Status.UNCONFIRMED)
         text = text_of(choose(admin, "cancel", delivery))
-        assert "Uncertain: 1. Each may have gone out already, which nothing undoes." in text
+        assert "Unconfirmed: 1. Each may have gone out already: nothing undoes that." in text
 
     def test_just_before_it_is_sent(
         self, pending: Delivery, mail_server: MailServer, drain: Drain
@@ -344,7 +344,7 @@ class TestCancel:
         real = sending.build_message
 
         def cancel_first(delivery: Delivery) -> Any:
-            assert CANCEL.act("default", [delivery.pk]) == 1
+            assert CANCEL.run("default", [delivery.pk]) == 1
             return real(delivery)
 
         with patch.object(sending, "build_message", cancel_first):
@@ -360,7 +360,7 @@ class TestCancel:
         counts: list[int] = []
 
         def cancel_meanwhile(backend: Any, messages: Any) -> Any:
-            counts.append(CANCEL.act("default", [pending.pk]))
+            counts.append(CANCEL.run("default", [pending.pk]))
             return real(backend, messages)
 
         with patch.object(EmailBackend, "send_messages", cancel_meanwhile):
@@ -372,10 +372,10 @@ class TestCancel:
         self, delivery: Delivery, mail_server: MailServer, drain: Drain
     ) -> None:
         """Is called sent if the worker that was taken for lost has sent it: that is the truth."""
-        take_for_lost_while_sending(delivery, drain, CANCEL.act)
+        take_for_lost_while_sending(delivery, drain, CANCEL.run)
         assert status_of(delivery) == Status.SENT
 
-    @override_settings(NOTIFICATIONS_RESEND_UNCERTAIN=True)
+    @override_settings(NOTIFICATIONS_RESEND_UNCONFIRMED=True)
     def test_for_good(
         self, admin: Client, pending: Delivery, mail_server: MailServer, drain: Drain
     ) -> None:
@@ -396,7 +396,7 @@ class TestCallTaken:
         ("before", "after"),
         [
             (Status.PENDING, Status.CANCELLED),
-            (Status.SENDING, Status.UNCERTAIN),
+            (Status.SENDING, Status.UNCONFIRMED),
             *((status, status) for status in Status if status not in ("pending", "sending")),
         ],
     )
@@ -404,7 +404,7 @@ class TestCallTaken:
     def test_discarded(
         self, delivery: Delivery, before: str, after: str, payload: str, drain: Drain
     ) -> None:
-        """Is cancelled, or uncertain if it was begun, and that is logged."""
+        """Is cancelled, or unconfirmed if it was begun, and that is logged."""
         Delivery.objects.update(status=before)
         call = dead_call(payload % delivery.pk)
         assert discard_calls(OutboxCall.objects.filter(pk=call.pk)) == 1
@@ -475,7 +475,7 @@ def take_for_lost_while_sending(
 
     def act_meanwhile(backend: Any, messages: Any) -> Any:
         if not acted:
-            assert delivery.move(Status.SENDING, to=Status.UNCERTAIN)
+            assert delivery.move(Status.SENDING, to=Status.UNCONFIRMED)
             acted.append(act("default", [delivery.pk]))
         return real(backend, messages)
 

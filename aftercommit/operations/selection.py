@@ -1,7 +1,7 @@
-"""Choosing: which of the calls that an operation accepts an operator means."""
+"""Select the calls that an operator means, by what the options of ``manage.py outbox`` say."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
@@ -11,23 +11,21 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from aftercommit.models import OutboxCall
-from aftercommit.operations.operate import RETRY, held, is_unknown
-from aftercommit.operations.operation import Operation, count_groups
+from aftercommit.operations.calls import HELD, RETRY, is_unknown
+from aftercommit.operations.operation import Operation
 
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 AGE = re.compile(r"(\d{1,12})([smhd]?)", re.ASCII)
 LONGEST = 36_500 * UNITS["d"]
-SHOWN = 5
-"""How many calls a description names one by one."""
 
 
-class ChoiceError(Exception):
-    """What was asked for can't be meant; nothing is chosen."""
+class SelectionError(Exception):
+    """The options select no calls, or not the ones that were named. Nothing is changed."""
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What the calls must have, all of it; or ``everything``."""
+class Selection:
+    """What the selected calls have in common. A call must have all of it."""
 
     ids: Sequence[int] = ()
     task: str | None = None
@@ -36,10 +34,10 @@ class Choice:
     everything: bool = False
 
     def calls(self, using: str, operation: Operation = RETRY) -> QuerySet[OutboxCall]:
-        """Return the calls of the database that are meant; raises ChoiceError.
+        """Return the database's calls that are selected. Raises SelectionError.
 
-        A pending call, which discarding accepts if nobody has its task, must be named by its id or
-        its task: another service on this database, or the next deploy, may be about to run it.
+        A pending call must be named by its id or its task. Discarding accepts it if nobody has its
+        task, but another service on this database, or the next deploy, may be about to run it.
         """
         self._check()
         calls = OutboxCall.objects.using(using).all()
@@ -52,19 +50,21 @@ class Choice:
         if self.ids:
             calls = calls.filter(pk__in=self.ids)
         if not self.ids and self.task is None:
-            return held(calls)
-        return self._named(operation, operation.accept(calls))
+            return calls.filter(status__in=HELD)
+        return self._check_named(operation, operation.accept(calls))
 
-    def _named(self, operation: Operation, chosen: QuerySet[OutboxCall]) -> QuerySet[OutboxCall]:
+    def _check_named(
+        self, operation: Operation, selected: QuerySet[OutboxCall]
+    ) -> QuerySet[OutboxCall]:
         if self.task is not None:
-            _check_task(chosen.db, operation, self.task)
-        if missing := set(self.ids) - set(chosen.values_list("pk", flat=True)):
-            raise ChoiceError(
+            _check_task(selected.db, operation, self.task)
+        if missing := set(self.ids) - set(selected.values_list("pk", flat=True)):
+            raise SelectionError(
                 f"Not to be found, or not to be {operation.done}, or not what the options say: "
-                f"{', '.join(map(str, sorted(missing)))}. Nothing was changed. {operation.only} "
-                "The admin lists them all."
+                f"{', '.join(map(str, sorted(missing)))}. Nothing was changed. "
+                f"{operation.restriction} The admin lists them all."
             )
-        return chosen
+        return selected
 
     def _check(self) -> None:
         options = {
@@ -75,47 +75,36 @@ class Choice:
         }
         given = " and ".join(name for name, value in options.items() if value is not None)
         if self.everything and given:
-            raise ChoiceError(f"Expected --all alone, or without it {given}; got both.")
+            raise SelectionError(f"Expected --all alone, or without it {given}; got both.")
         if not self.everything and not given:
-            raise ChoiceError(
+            raise SelectionError(
                 "Expected to be told which calls, got nothing. Give ID [ID …], --task NAME, "
                 "--error TEXT, --older-than AGE or several of them; or --all."
             )
         if self.error == "":
-            raise ChoiceError("--error is empty, which every error contains. Give a part of it.")
+            raise SelectionError("--error is empty, which every error contains. Give a part of it.")
 
 
 def parse_age(text: str) -> timedelta:
-    """The time that ``90``, ``90s``, ``10m``, ``2h`` or ``3d`` stands for; raises ValueError."""
+    """Return the time that ``90``, ``90s``, ``10m``, ``2h`` or ``3d`` stands for.
+
+    Raises ValueError for any other text.
+    """
     match = AGE.fullmatch(text)
     seconds = int(match[1]) * UNITS[match[2]] if match else LONGEST + 1
-    if seconds > LONGEST:  # a database's clock doesn't go back for ever
+    if seconds > LONGEST:  # a database's clock can't go back for ever
         raise ValueError(f"{text!r} is no age. Expected such as 90s, 10m, 2h or 3d.")
     return timedelta(seconds=seconds)
 
 
-def describe(calls: QuerySet[OutboxCall]) -> Iterator[str]:
-    """Yield lines: how many of each task and status, and the oldest of them."""
-    for (task, status), count in count_groups(calls, ("task", "status")).items():
-        yield f"{count} of {task}, {status}"
-    columns = ("pk", "task", "status", "created_at", "error")
-    oldest = calls.order_by("created_at", "pk").values_list(*columns)[:SHOWN]
-    for pk, task, status, created_at, error in oldest:
-        line = error.strip().rpartition("\n")[2][:100]
-        made = created_at.isoformat(" ", "minutes")
-        yield f"  #{pk} {task}, {status}, made {made}: {line or 'no error'}"
-    if (more := calls.count() - SHOWN) > 0:
-        yield f"  and {more} more"
-
-
 def _check_task(using: str, operation: Operation, task: str) -> None:
-    """Raise ChoiceError if nobody has the task and there is no call of it to operate on."""
+    """Raise SelectionError if nobody has the task and none of its calls can be changed."""
     calls = OutboxCall.objects.using(using)
     if not is_unknown(using, task) or operation.accept(calls.filter(task=task)).exists():
         return
     names = {*current_app.tasks, *calls.order_by().values_list("task", flat=True).distinct()}
     close = get_close_matches(task, sorted(names - {task}))
     hint = f"Did you mean {' or '.join(close)}?" if close else "See 'outbox status'."
-    raise ChoiceError(
+    raise SelectionError(
         f"There is no task {task!r}, and no call of one that can be {operation.done}. {hint}"
     )
