@@ -12,9 +12,9 @@ class AftercommitConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks, the defaults, the library's tasks and what a worker begins with."""
-        from aftercommit import checks  # noqa: F401  # registers itself
+        from aftercommit import advice, checks  # noqa: F401  # they register themselves
         from aftercommit.defaults import install_defaults
-        from aftercommit.outbox import checks as outbox_checks  # noqa: F401  # so does this
+        from aftercommit.outbox import checks as outbox_checks  # noqa: F401  # so do these
         from aftercommit.outbox.signatures import extend_signatures
         from aftercommit.worker import connections, sweep, tasks  # noqa: F401  # tasks, the worker's signals
 

@@ -1,11 +1,14 @@
-"""System checks: each misconfiguration that would break the guarantee, named."""
+"""System checks: name each misconfiguration that would break the guarantee.
+
+``manage.py check --tag aftercommit`` runs the library's checks alone.
+"""
 
 from collections.abc import Iterator
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Model
 
@@ -13,10 +16,12 @@ from aftercommit.conf import conf
 from aftercommit.redis.cache import integer_cache
 from aftercommit.tracking.auditable import AuditableMixin
 
+TAG = "aftercommit"
 
-@register()
+
+@register(TAG)
 def check_hook(**kwargs: Any) -> list[CheckMessage]:
-    """Each database's ENGINE has the commit hook."""
+    """Return a message for each database whose ENGINE has no commit hook."""
     return list(_without_hook())
 
 
@@ -35,9 +40,9 @@ def _without_hook() -> Iterator[CheckMessage]:
         )
 
 
-@register()
+@register(TAG)
 def check_cache(**kwargs: Any) -> list[CheckMessage]:
-    """Return what is wrong with the cache by which the outbox knows which tasks are woken."""
+    """Return a message if the processes don't share a cache that shows which tasks are woken."""
     alias = conf().CACHE
     if alias not in settings.CACHES:
         return [
@@ -47,24 +52,24 @@ def check_cache(**kwargs: Any) -> list[CheckMessage]:
                 id="aftercommit.E003",
             )
         ]
-    backend = str(settings.CACHES[alias]["BACKEND"])
     if integer_cache(alias):
         return []
+    backend = str(settings.CACHES[alias]["BACKEND"])
     return [
-        Warning(
-            f"The cache {alias!r} is {backend!r}: not Django's RedisCache, so that the outbox "
-            "doesn't use it. Other caches are each process's own, or unpickle what they read.",
-            hint="Add an alias with 'BACKEND': 'aftercommit.redis.cache.RedisCache' and the "
-            "address of a Redis to CACHES, and name the alias in OUTBOX_CACHE. Without it, each "
-            "process sends wake-ups of its own, most of them for nothing.",
-            id="aftercommit.W003",
+        Info(
+            f"The cache {alias!r} is {backend!r}. The outbox uses Django's RedisCache alone: "
+            "other caches are each process's own, or unpickle what they read.",
+            hint="With 'BACKEND': 'aftercommit.redis.cache.RedisCache' in an alias of CACHES that "
+            "OUTBOX_CACHE names, all processes share one wake-up for each task. Now each process "
+            "sends its own, most of them for nothing.",
+            id="aftercommit.I003",
         )
     ]
 
 
-@register(Tags.models)
+@register(Tags.models, TAG)
 def check_mixin_order(**kwargs: Any) -> list[CheckMessage]:
-    """AuditableMixin comes before Model, or Model's save() wins."""
+    """Return a message for each model that names AuditableMixin after ``models.Model``."""
     return [
         Error(
             f"{model._meta.label} names AuditableMixin after models.Model, whose save() wins.",

@@ -5,7 +5,7 @@ checked the thread and the atomic block before any of them runs, so that a refus
 rollback sends nothing and forgets nothing. Django's stubs don't have the methods below.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import Error
@@ -36,6 +36,12 @@ class OutboxMixin(BaseDatabaseWrapper):
 
     can_join_begin = False
     """Whether BEGIN can go in the message of a transaction's first statement."""
+
+    begins_as_reader = False
+    """Whether a transaction that reads first can be refused when it turns to writing."""
+
+    default_parameters: Mapping[str, Any] = {}
+    """The parameters of a connection that the library sets where OPTIONS don't name them."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

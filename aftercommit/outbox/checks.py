@@ -1,4 +1,4 @@
-"""System checks of tasks and of the outbox's settings: what would be ignored, or is not durable."""
+"""System checks of tasks and settings: name what is not durable, and what would be ignored."""
 
 import inspect
 from collections.abc import Iterator
@@ -11,28 +11,48 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning, register
 from django.utils.module_loading import autodiscover_modules, import_string
 
+from aftercommit.checks import TAG
 from aftercommit.conf import Conf, conf
 from aftercommit.outbox.calling import check_expires, check_runnable
 from aftercommit.outbox.task import OutboxTask
 
 SHOWN = 10
-"""How many tasks a message names."""
+"""The number of tasks that a message names."""
 
 LIBRARY = ("celery.", "aftercommit.")
-"""How the names of tasks begin that nobody calls durably."""
+"""The beginnings of the names of tasks that nobody calls durably."""
+
+FALLBACK = "default"
+"""The name of the app that Celery makes where the project has made none."""
 
 EVENTS = ("failures", "all", "none")
 
 
-@register()
+@register(TAG)
+def check_app(**kwargs: Any) -> list[CheckMessage]:
+    """Return a message if this process has no Celery app of the project."""
+    if current_app.main != FALLBACK:
+        return []
+    return [
+        Warning(
+            "This process has not made the project's Celery app. Its wake-ups go to a broker on "
+            "this machine, if there is one.",
+            hint="Import the app where Django starts: 'from .celery import app as celery_app' in "
+            "the __init__.py beside your settings.",
+            id="aftercommit.W018",
+        )
+    ]
+
+
+@register(TAG)
 def check_tasks(**kwargs: Any) -> list[CheckMessage]:
-    """Each task's ``delay_on_commit`` is durable, and its options hold for durable calls."""
+    """Return a message for the tasks whose calls are not durable, or whose options don't hold."""
     return [*_not_durable(), *_not_runnable(), *_not_json(), *_not_expiring()]
 
 
-@register()
+@register(TAG)
 def check_settings(**kwargs: Any) -> list[CheckMessage]:
-    """Each setting is one that there is, with a value that it can have."""
+    """Return a message for each setting that doesn't exist, and for each impossible value."""
     return [*_unknown_settings(), *_bad_settings()]
 
 
@@ -44,22 +64,31 @@ def own_tasks() -> list[Any]:
 
 
 def _not_durable() -> Iterator[CheckMessage]:
-    others = [task for task in own_tasks() if not isinstance(task, OutboxTask)]
-    lossy = [task.name for task in others if isinstance(task, DjangoTask)]
-    if lossy:
-        yield Warning(
+    tasks = own_tasks()
+    others = [task for task in tasks if not isinstance(task, OutboxTask)]
+    if lossy := [task.name for task in others if isinstance(task, DjangoTask)]:
+        # A project that makes some tasks durable, one at a time, knows of the others.
+        chosen = len(others) < len(tasks) and not issubclass(_default_class(), OutboxTask)
+        level = Info if chosen else Warning
+        yield level(
             f"delay_on_commit of these tasks is Celery's, which isn't durable: {_names(lossy)}.",
-            hint="Make the app with Celery(…, task_cls='aftercommit.outbox.task:OutboxTask'), give "
-            "the task base=OutboxTask, or call it by "
-            "aftercommit.outbox.calling.call_on_commit(task, …).",
-            id="aftercommit.W010",
+            hint="Make the app with Celery(…, task_cls='aftercommit.OutboxTask'), or give the task "
+            "base=OutboxTask with 'from aftercommit import OutboxTask', or call it by "
+            "aftercommit.call_on_commit(task, …).",
+            id="aftercommit.I010" if chosen else "aftercommit.W010",
         )
     if plain := [task.name for task in others if not isinstance(task, DjangoTask)]:
         yield Info(
             f"These tasks have no delay_on_commit: {_names(plain)}.",
-            hint="Call them durably by aftercommit.outbox.calling.call_on_commit(task, …).",
+            hint="Call them durably by aftercommit.call_on_commit(task, …).",
             id="aftercommit.I011",
         )
+
+
+def _default_class() -> type:
+    """Return the class of the tasks that name no base."""
+    default: type = current_app.Task
+    return default
 
 
 def _not_runnable() -> Iterator[CheckMessage]:

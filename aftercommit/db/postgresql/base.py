@@ -7,7 +7,7 @@ from django.db.backends.postgresql.psycopg_any import is_psycopg3
 from django.utils.functional import cached_property
 
 from aftercommit.db.hook import OutboxMixin
-from aftercommit.db.postgresql.vanished import complete
+from aftercommit.db.postgresql.vanished import PARAMETERS, complete
 
 if is_psycopg3:
     from aftercommit.db.postgresql.cursor import Cursor
@@ -18,6 +18,7 @@ class DatabaseWrapper(OutboxMixin, base.DatabaseWrapper):
     """A PostgreSQL connection that stores its calls before COMMIT."""
 
     can_copy = is_psycopg3
+    default_parameters = PARAMETERS
     if is_psycopg3:
         ops_class = DatabaseOperations
 

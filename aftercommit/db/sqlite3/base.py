@@ -10,6 +10,12 @@ from aftercommit.db.hook import ImplicitCommitMixin
 class DatabaseWrapper(ImplicitCommitMixin, base.DatabaseWrapper):
     """A SQLite connection that stores its calls before COMMIT."""
 
+    @property
+    def begins_as_reader(self) -> bool:  # type: ignore[override]  # a constant elsewhere
+        """True unless OPTIONS have transactions begin as writers, which wait for their turn."""
+        mode = self.settings_dict["OPTIONS"].get("transaction_mode") or "DEFERRED"
+        return str(mode).upper() == "DEFERRED"
+
     def _savepoint(self, sid: str) -> None:
         """Begin a savepoint inside a transaction, also where autocommit is off.
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.core.checks import CheckMessage, Error, Warning, run_checks
+from django.core.checks import CheckMessage, Error, Info, Warning, run_checks
 from django.core.checks.registry import registry
 from django.db import models
 from django.db.utils import ConnectionHandler
@@ -95,11 +95,11 @@ class TestCache:
         ["locmem.LocMemCache", "dummy.DummyCache", "db.DatabaseCache", "filebased.FileBasedCache"],
     )
     def test_fail(self, settings: Settings, backend: str, tmp_path: Path) -> None:
-        """A warning that names one that is each process's own, or that unpickles."""
+        """A hint, no warning, for one that is each process's own, or that unpickles."""
         path = f"django.core.cache.backends.{backend}"
         settings.CACHES = {"default": {"BACKEND": path, "LOCATION": str(tmp_path)}}
         messages = checks.check_cache()
-        assert found(messages) == [(Warning, "aftercommit.W003")]
+        assert found(messages) == [(Info, "aftercommit.I003")]
         assert path in messages[0].msg
 
     def test_own_alias(self, settings: Settings) -> None:
@@ -154,5 +154,6 @@ class TestMixinOrder:
     ],
 )
 def test_registered(check: Any) -> None:
-    """``manage.py check`` runs each of them."""
+    """``manage.py check`` runs each of them, and ``check --tag aftercommit`` does."""
     assert check in registry.get_checks()
+    assert "aftercommit" in check.tags

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from celery import Celery, Task, current_app
 from celery.contrib.django.task import DjangoTask
+from django.core.checks import INFO, WARNING
 
+from aftercommit.outbox import checks
 from aftercommit.outbox.checks import check_settings, check_tasks
 
 
@@ -51,6 +53,23 @@ class TestTasks:
         assert "other.lossy" in message.msg
         assert "call_on_commit" in str(message.hint)
 
+    def test_one_at_a_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where the project makes some tasks durable itself, the others are a hint."""
+        monkeypatch.setattr(checks, "_default_class", lambda: DjangoTask)
+        task("other.lossy", base=DjangoTask)
+        (message,) = check_tasks()
+        assert (message.level, message.id) == (INFO, "aftercommit.I010")
+        assert "from aftercommit import OutboxTask" in str(message.hint)
+
+    def test_third_line_forgotten(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where no task is durable it is a warning: the class is missing."""
+        monkeypatch.setattr(checks, "_default_class", lambda: DjangoTask)
+        lossy = task("other.lossy", base=DjangoTask)
+        monkeypatch.setattr(checks, "own_tasks", lambda: [lossy])
+        (message,) = check_tasks()
+        assert (message.level, message.id) == (WARNING, "aftercommit.W010")
+        assert "task_cls='aftercommit.OutboxTask'" in str(message.hint)
+
     def test_plain(self) -> None:
         """One without any ``delay_on_commit`` is named too."""
         task("other.plain", base=Task)
@@ -76,6 +95,22 @@ class TestTasks:
         task("other.pickled", serializer="pickle")
         task("other.expiring", expires="soon")
         assert ids(check_tasks()) == ["aftercommit.W013", "aftercommit.E014"]
+
+
+class TestApp:
+    """``check_app``."""
+
+    def test_project(self) -> None:
+        """The project's app is there."""
+        assert checks.check_app() == []
+
+    def test_fail(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A process that never imported the project's app is told where to import it."""
+        fallback = Celery("default", set_as_current=False, fixups=[])
+        monkeypatch.setattr(checks, "current_app", fallback)
+        (message,) = checks.check_app()
+        assert message.id == "aftercommit.W018"
+        assert "__init__.py" in str(message.hint)
 
 
 class TestSettings:
