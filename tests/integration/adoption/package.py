@@ -1,0 +1,53 @@
+"""The library's wheel, and an environment that has it and what it needs, and nothing else."""
+
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import celery
+import django
+
+ROOT = Path(__file__).resolve().parents[3]
+
+SAME = [f"Django=={django.__version__}", f"celery=={celery.__version__}"]
+"""The versions that the other tests run with."""
+
+OURS = ("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "PYTHONPATH", "REDIS_URL", "VAR_DIR")
+"""The variables that make a process one of this project's."""
+
+
+def clean_environment() -> dict[str, str]:
+    """Return this process's environment without what belongs to this project."""
+    return {name: value for name, value in os.environ.items() if name not in OURS}
+
+
+def run(*command: str | Path, cwd: Path = ROOT) -> str:
+    """Run the command, and return what it wrote. Fails the test if the command fails."""
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=clean_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, f"{command} failed:\n{done.stdout}"
+    return done.stdout
+
+
+def build_wheel(folder: Path) -> Path:
+    """Build the wheel as ``pip install .`` does, and return its path."""
+    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, ROOT)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+def install(wheel: Path, extras: str, folder: Path) -> Path:
+    """Install the wheel with these extras into a new environment, and return its Python."""
+    venv.create(folder, symlinks=True)  # without pip: ours installs
+    python = folder / "bin" / "python"
+    pip: list[str | Path] = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
+    run(*pip, f"{wheel}[{extras}]", *SAME)
+    return python
