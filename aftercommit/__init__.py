@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from aftercommit.outbox.call import Call as Call
+    from aftercommit.call import Call as Call
     from aftercommit.outbox.calling import call_on_commit as call_on_commit
     from aftercommit.outbox.calling import start_on_commit as start_on_commit
     from aftercommit.outbox.task import OutboxTask as OutboxTask
@@ -31,7 +31,7 @@ _MODULES = {
     "OutboxTask": "outbox.task",
     "call_on_commit": "outbox.calling",
     "start_on_commit": "outbox.calling",
-    "Call": "outbox.call",
+    "Call": "call",
     "drain_all": "worker.drain",
     "revoke_calls": "worker.revoke",
 }

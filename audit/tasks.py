@@ -8,8 +8,8 @@ from celery import shared_task
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 
+from aftercommit.call import Call
 from aftercommit.db.bulk import insert_rows
-from aftercommit.outbox.call import Call
 
 from .labels import name_unnamed
 from .models import AuditLog

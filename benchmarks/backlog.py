@@ -64,7 +64,8 @@ def copy_calls(contender: Contender, kind: str, depth: int) -> None:
     """Ours, by the database itself, in one transaction."""
     from django.db import transaction
 
-    from aftercommit.outbox.call import encode_arguments, encode_context
+    from aftercommit.outbox.arguments import encode_arguments
+    from aftercommit.outbox.carriers import encode_context
 
     task = contender.tasks.kinds[kind].name
     payload = encode_arguments(task, [], {"item_id": -1})

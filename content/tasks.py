@@ -7,7 +7,7 @@ from typing import Any
 from celery import shared_task
 from django.db.models import F, Model
 
-from aftercommit.outbox.call import Call
+from aftercommit.call import Call
 
 from .models import Article, Author, Category
 

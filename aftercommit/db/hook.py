@@ -14,8 +14,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from aftercommit.db.callbacks import SureCallback
 from aftercommit.db.options import take_join_begin
 from aftercommit.db.vendors import make_outbox_ops
-from aftercommit.outbox.call import Call
-from aftercommit.outbox.store import pending_calls, store_calls
+from aftercommit.outbox.pending import PendingCall, pending_calls
+from aftercommit.outbox.store import store_calls
 from aftercommit.outbox.wake import wake_tasks
 
 
@@ -110,7 +110,7 @@ class OutboxMixin(BaseDatabaseWrapper):
                 return count
         return None
 
-    def _store(self, calls: Sequence[Call]) -> None:
+    def _store(self, calls: Sequence[PendingCall]) -> None:
         if not calls:
             return
         # With COMMIT a transaction with calls takes no round trip more than one without.
@@ -137,17 +137,17 @@ class OutboxMixin(BaseDatabaseWrapper):
         if self.closed_in_transaction:
             self.connection = None  # the next statement connects
 
-    def _settle_callbacks(self) -> list[Call]:
+    def _settle_callbacks(self) -> list[PendingCall]:
         """Take the stored calls and the sure callbacks off Django's list, and call the latter.
 
         Django takes each callback off the list's front, which for 200,000 took four seconds.
         Returns the calls.
         """
-        stored: list[Call] = []
+        stored: list[PendingCall] = []
         others: list[Any] = []
         for entry in self.run_on_commit:
             callback: Any = entry[1]
-            if isinstance(callback, Call) and callback.stored:
+            if isinstance(callback, PendingCall) and callback.stored:
                 stored.append(callback)
             elif isinstance(callback, SureCallback):
                 callback()

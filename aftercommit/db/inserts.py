@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django.db import NotSupportedError
 from django.db.models import Model
 
-from aftercommit.outbox.call import Call
+from aftercommit.outbox.record import CallRecord
 
 INSERT = "INSERT INTO aftercommit_outboxcall (id, task, payload, context, available_at) "
 
@@ -44,7 +44,7 @@ class InsertOperations:
     def __init__(self, connection: Any) -> None:
         self.connection = connection
 
-    def insert_calls(self, cursor: Any, calls: Sequence[Call], ending: str = "") -> None:
+    def insert_calls(self, cursor: Any, calls: Sequence[CallRecord], ending: str = "") -> None:
         """Write the calls with one statement. ``ending`` is sent along with an INSERT.
 
         Only a connection that takes several statements in one message can be given an ending.
@@ -60,11 +60,11 @@ class InsertOperations:
         if large and hasattr(self.connection, "forget_parameters"):
             self.connection.forget_parameters(cursor, statement)
 
-    def _copy_calls(self, cursor: Any, calls: Sequence[Call]) -> bool:
+    def _copy_calls(self, cursor: Any, calls: Sequence[CallRecord]) -> bool:
         """Write the calls without an INSERT, where that is better. Return whether it was done."""
         return False
 
-    def _as_values(self, calls: Sequence[Call]) -> tuple[str, list[Any]]:
+    def _as_values(self, calls: Sequence[CallRecord]) -> tuple[str, list[Any]]:
         rows: list[str] = []
         values: list[Any] = []
         for call in calls:
@@ -83,7 +83,7 @@ class InsertOperations:
             "SQLite."
         )
 
-    def _as_json(self, calls: Sequence[Call]) -> tuple[str, list[Any]]:
+    def _as_json(self, calls: Sequence[CallRecord]) -> tuple[str, list[Any]]:
         rows = [
             (call.pk, call.task, call.payload, call.raw_context, *_times(call)) for call in calls
         ]
@@ -97,6 +97,6 @@ class InsertOperations:
         model._base_manager.using(self.connection.alias).bulk_create(objects)
 
 
-def _times(call: Call) -> tuple[float | None, float]:
+def _times(call: CallRecord) -> tuple[float | None, float]:
     """Return the call's eta in seconds since 1970, and its countdown."""
     return call.eta.timestamp() if call.eta else None, call.countdown or 0

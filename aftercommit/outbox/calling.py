@@ -7,14 +7,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from celery import current_app
-from celery.canvas import Signature, maybe_signature
+from celery.canvas import Signature
 from celery.utils.functional import maybe_list
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from aftercommit.outbox.call import Call, SignatureError, encode_arguments, encode_context
+from aftercommit.outbox.arguments import encode_arguments
+from aftercommit.outbox.carriers import encode_context
 from aftercommit.outbox.eager import EagerCall, is_eager
 from aftercommit.outbox.neighbours import warn_of_other_transaction
 from aftercommit.outbox.pending import PendingCall
+
+
+class SignatureError(TypeError):
+    """The arguments are not those that the task's function takes."""
+
 
 START = "aftercommit.start"
 """The task that starts a canvas."""
@@ -37,7 +43,7 @@ def call_on_commit(
     countdown: float | None = None,
     eta: datetime | None = None,
     **options: Any,
-) -> Call:
+) -> PendingCall:
     """Have any registered Celery task called if the current transaction of ``using`` commits.
 
     The call is due with the commit; ``countdown`` seconds after it; or, given ``eta``, at that
@@ -70,7 +76,7 @@ def call_on_commit(
     return call
 
 
-def start_on_commit(signature: Signature, using: str | None = None) -> Call:
+def start_on_commit(signature: Signature, using: str | None = None) -> PendingCall:
     """Have a signature started if the current transaction of ``using`` commits.
 
     That of a single task is a durable call of the task. A canvas (``chain``, ``group``, ``chord``)
@@ -83,13 +89,6 @@ def start_on_commit(signature: Signature, using: str | None = None) -> Call:
     if single and not set(options) - {*HONOURED, "countdown", "eta"}:
         return call_on_commit(task, signature.args, signature.kwargs, using=using, **options)
     return call_on_commit(current_app.tasks[START], [signature], using=using)
-
-
-def start_links(call: Call, result: Any) -> None:
-    """Have what is linked to the call started with what the call returned, in this transaction."""
-    for link in call.options.get("link", ()):
-        linked: Any = maybe_signature(link, app=current_app)
-        start_on_commit(linked.clone((result,)), using=call.using)
 
 
 def check_signature(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:

@@ -1,8 +1,10 @@
-"""What travels with a call beside its actor: a tenant, the language, a trace (OUTBOX_CONTEXT)."""
+"""What travels with a call: its actor and request, and what OUTBOX_CONTEXT adds to them."""
 
+import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import lru_cache
 from typing import Any, Protocol
 
 from django.core.signals import setting_changed
@@ -11,6 +13,7 @@ from django.utils import translation
 from django.utils.module_loading import import_string
 
 from aftercommit.conf import conf
+from aftercommit.context import Context, current
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +83,21 @@ class Carriers:
 
 
 carriers = Carriers()
+
+
+def encode_context(context: Context | None = None) -> str:
+    """Return ``context``, or that of the code that runs now, as stored.
+
+    The values that carriers take along stand behind it.
+    """
+    if carriers.in_use and (carried := carriers.capture()):
+        return json.dumps([*(context or current()), carried])
+    return _encode(context or current())
+
+
+@lru_cache(maxsize=64)  # the calls of a request share one context
+def _encode(context: Context) -> str:
+    return json.dumps(context)
 
 
 @receiver(setting_changed)

@@ -9,10 +9,12 @@ from typing import Any
 from django.core.signals import setting_changed
 from django.db import transaction
 from django.dispatch import receiver
+from django.utils import timezone
 
+from aftercommit.call import Call
 from aftercommit.context import use
-from aftercommit.outbox.call import Call
 from aftercommit.outbox.carriers import carriers
+from aftercommit.outbox.record import CallRecord
 
 SETTING = "task_always_eager"
 
@@ -23,19 +25,18 @@ _configured: dict[Any, bool] = {}
 class EagerCall:
     """The on_commit callback of a call that runs at once."""
 
-    __slots__ = ("call", "task")
+    __slots__ = ("record", "task")
 
-    def __init__(self, task: Any, call: Call) -> None:
+    def __init__(self, task: Any, record: CallRecord) -> None:
         self.task = task
-        self.call = call
+        self.record = record
 
     def __call__(self) -> None:
         """Run the call as ``task.apply()`` does, in its context.
 
         Raises what the function raises if ``task_eager_propagates`` says so.
         """
-        call = self.call
-        call.decode()
+        call = self._load()
         batch = getattr(self.task, "batch", False)
         args, kwargs = ([[call]], {}) if batch else (call.args, call.kwargs)
         with (
@@ -47,6 +48,14 @@ class EagerCall:
             result = self.task.apply(args, kwargs, task_id=call.id, **options)
             if result.failed():
                 transaction.set_rollback(True, using=call.using)
+
+    def _load(self) -> Call:
+        """Return the call as a worker would load it from its row."""
+        made = self.record
+        values = (made.pk, made.task, made.payload, made.raw_context)
+        call = Call(made.using, *values, attempts=0, crashes=0, created_at=timezone.now())
+        call.decode()
+        return call
 
 
 def is_eager(task: Any) -> bool:

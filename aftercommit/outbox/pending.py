@@ -1,14 +1,15 @@
-"""A call that waits for the commit of its transaction, on Django's on_commit list."""
+"""Calls that wait for the commit of their transaction, on Django's on_commit list."""
 
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from aftercommit.db.vendors import outbox_ops
-from aftercommit.outbox.call import Call
+from aftercommit.outbox.record import CallRecord
 from aftercommit.outbox.store import store_calls
 from aftercommit.outbox.wake import wake_tasks
 
 
-class PendingCall(Call):
+class PendingCall(CallRecord):
     """A call as an on_commit callback.
 
     The database backend's ``commit()`` stores all calls of a transaction at once, and takes them
@@ -25,3 +26,12 @@ class PendingCall(Call):
             with connection.cursor() as cursor:
                 store_calls(outbox_ops(connection), cursor, [self])
             wake_tasks([self])
+
+
+def pending_calls(connection: BaseDatabaseWrapper) -> list[PendingCall]:
+    """Return the calls that the connection's transaction has made and not stored."""
+    return [
+        call
+        for entry in connection.run_on_commit
+        if isinstance(call := entry[1], PendingCall) and not call.stored
+    ]

@@ -9,11 +9,11 @@ from typing import Any
 
 from celery.canvas import Signature
 
-from aftercommit.outbox.call import Call
 from aftercommit.outbox.calling import start_on_commit
+from aftercommit.outbox.pending import PendingCall
 
 
-def delay_on_commit(signature: Any, *args: Any, **kwargs: Any) -> Call:
+def delay_on_commit(signature: Any, *args: Any, **kwargs: Any) -> PendingCall:
     """Have the signature started, with these arguments first, if the transaction commits."""
     return apply_async_on_commit(signature, args, kwargs)
 
@@ -24,7 +24,7 @@ def apply_async_on_commit(
     kwargs: Mapping[str, Any] | None = None,
     using: str | None = None,
     **options: Any,
-) -> Call:
+) -> PendingCall:
     """Have the signature started if the current transaction of database ``using`` commits.
 
     See ``start_on_commit``; ``options`` are those of ``call_on_commit``.

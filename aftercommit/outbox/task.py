@@ -7,10 +7,9 @@ from celery import current_app
 from celery.app.task import Task
 from celery.contrib.django.task import DjangoTask
 
-from aftercommit.outbox import request
-from aftercommit.outbox.call import Call
 from aftercommit.outbox.calling import call_on_commit
 from aftercommit.outbox.options import DEFAULTS
+from aftercommit.outbox.pending import PendingCall
 
 if TYPE_CHECKING:
     _DjangoTask = DjangoTask[..., Any]
@@ -34,7 +33,6 @@ class OutboxTask(_DjangoTask):
     """
 
     abstract = True
-    is_outbox_task = True
 
     batch: bool = DEFAULTS["batch"]
     """Whether the function gets a list of calls instead of one call's arguments."""
@@ -79,27 +77,19 @@ class OutboxTask(_DjangoTask):
                 f"of {', '.join(STATEMENTS)}; put a WITH or a SELECT inside."
             )
 
-    def delay_on_commit(self, *args: Any, **kwargs: Any) -> Call:  # type: ignore[override]  # Celery's returns None
+    def delay_on_commit(self, *args: Any, **kwargs: Any) -> PendingCall:  # type: ignore[override]  # Celery's returns None
         """Have the task called with these arguments if the current transaction commits.
 
         Returns the call, whose ``id`` is that of the task's request and result.
         """
         return call_on_commit(self, args, kwargs)
 
-    async def adelay_on_commit(self, *args: Any, **kwargs: Any) -> Call:
+    async def adelay_on_commit(self, *args: Any, **kwargs: Any) -> PendingCall:
         """Do what ``delay_on_commit`` does, from a coroutine, which has no transaction open."""
         return await sync_to_async(call_on_commit)(self, args, kwargs)
 
     # The function itself, as a method: a frame less in the request.
     apply_async_on_commit = call_on_commit  # type: ignore[assignment]  # Celery's returns None
-
-    def retry(self, *args: Any, **kwargs: Any) -> Any:
-        """Do what Celery's does; in a durable call, by a later ``available_at`` of its row."""
-        return request.retry(self, super().retry, *args, **kwargs)
-
-    def on_replace(self, sig: Any) -> Any:
-        """Do what Celery's does; in a durable call, start ``sig`` with its commit."""
-        return request.replace(self, super().on_replace, sig)
 
 
 def find_task(name: str) -> Any:

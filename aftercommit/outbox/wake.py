@@ -14,15 +14,12 @@ from celery import current_app
 from celery.utils import uuid
 
 from aftercommit.conf import conf
-from aftercommit.outbox.call import Call
+from aftercommit.outbox.record import CallRecord
 from aftercommit.outbox.turns import SENT, TURN, Turn, hold_back, turns
 from aftercommit.outbox.waker import Message, Waker
 
 DRAIN = "aftercommit.drain"
 """The task that a wake-up calls, with the name of the task to drain and the database's alias."""
-
-DRAIN = "aftercommit.drain"
-"""The task that wake-ups call, with a task's name and a database's alias."""
 
 # One quick try on a new connection: the pooled one may be to a server that has restarted.
 RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
@@ -38,7 +35,7 @@ LIMIT_SLACK = 30
 """Seconds that a drain has for what isn't a call: to connect, to claim, to settle."""
 
 
-def wake_tasks(calls: Iterable[Call]) -> None:
+def wake_tasks(calls: Iterable[CallRecord]) -> None:
     """Have the tasks of the calls that are due woken, off this thread."""
     if targets := {(call.using, call.task): None for call in calls if call.is_due}:
         _waker.wake(targets)

@@ -6,7 +6,7 @@ find the calls that failed.
 
 from django.db import transaction
 
-from aftercommit.outbox.call import Call
+from aftercommit.call import Call
 from aftercommit.worker.batch_runner import BatchRunner
 from aftercommit.worker.claim import Batch, claim_batch, journal_batch
 from aftercommit.worker.connections import drop_broken_connection, retry_transient

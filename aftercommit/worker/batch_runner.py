@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from django.db import connections, transaction
 
-from aftercommit.outbox.call import Call, CallError
-from aftercommit.outbox.calling import start_links
+from aftercommit.call import Call, CallError
 from aftercommit.worker.database_errors import is_transient
 from aftercommit.worker.drain_state import DrainState
+from aftercommit.worker.request import start_links
 from aftercommit.worker.runner import Expired
 
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from django.db import connections
 from django.db.models import QuerySet
 
+from aftercommit.call import Call
 from aftercommit.db.vendors import outbox_ops
 from aftercommit.models import OutboxBatch, OutboxCall
-from aftercommit.outbox.call import Call, new_id
+from aftercommit.outbox.ids import new_id
 from aftercommit.worker import deferred_writes
 from aftercommit.worker.crashes import clear_crash
 from aftercommit.worker.idle import idle_seconds, is_nested, limit_idle_session
-from aftercommit.worker.loading import load_call
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Batch:
                 # Others have some of the calls, with the crash that was counted.
                 deferred_writes.defer(self)
             rows = ops.lock_batch(self.task, self.ids)
-        return [load_call(self.using, *row) for row in rows]
+        return [Call(self.using, *row) for row in rows]
 
     def finish(self) -> bool:
         """Delete the journal: the calls are settled, or this process runs them no more.

@@ -12,12 +12,12 @@ from celery import signals, states
 from celery.exceptions import Retry
 from django.db import transaction
 
+from aftercommit.call import Call, CallError
 from aftercommit.models import OutboxCall
-from aftercommit.outbox.call import Call, CallError
-from aftercommit.outbox.request import CallRequest
 from aftercommit.worker import results, task_events
 from aftercommit.worker.database_errors import is_transient
 from aftercommit.worker.loading import rows_of
+from aftercommit.worker.request import CallRequest
 from aftercommit.worker.runner import Expired, Runner
 from aftercommit.worker.settle import settle_failed
 from aftercommit.worker.summary import DrainSummary

@@ -15,17 +15,17 @@ from django.db import connections
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
+from aftercommit.call import Call
 from aftercommit.db.answers import COLUMNS, Row
 from aftercommit.db.operations import OutboxOperations
 from aftercommit.db.vendors import outbox_ops
 from aftercommit.models import OutboxCall
-from aftercommit.outbox.call import Call
 from aftercommit.outbox.options import Options
 from aftercommit.outbox.task import find_task
 from aftercommit.worker import deferred_writes
 from aftercommit.worker.announced_tasks import is_announced
 from aftercommit.worker.idle import limit_idle_session
-from aftercommit.worker.loading import load_call, rows_of
+from aftercommit.worker.loading import rows_of
 from aftercommit.worker.lost_calls import end_lost_calls
 from aftercommit.worker.rows import change_free
 
@@ -95,7 +95,7 @@ class Lease:
         nothing beside the one that is sent in its place. Only the first of a drain may: it has no
         ``done``, and what it leased unheard then waits for the end of the lease.
         """
-        ended = (done.pk, done.lease) if done else None
+        ended = (done.pk, done.lease) if done and done.lease else None
         result = self._ops.exchange_lease(self.task, self.id, self.seconds, ended)
         call = self._load(result.row) if result.row else None
         return result.settled, (call, result.more)
@@ -112,7 +112,7 @@ class Lease:
         return outbox_ops(connections[self.using])
 
     def _load(self, row: Row) -> Call:
-        call = load_call(self.using, *row)
+        call = Call(self.using, *row)
         call.lease = self.id
         return call
 

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from aftercommit.outbox.call import Call
+from aftercommit.call import Call
 from aftercommit.worker.error_text import format_error, make_printable, summarize_error
 
 logger = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from billiard.exceptions import WorkerLostError
 from django.db import connections
 from django.db.models import QuerySet
 
+from aftercommit.call import Call
 from aftercommit.models import OutboxCall
-from aftercommit.outbox.call import Call
 from aftercommit.outbox.task import find_task
 from aftercommit.worker.failures import report_failure
 from aftercommit.worker.loading import load_calls

@@ -10,9 +10,9 @@ from typing import Any
 from django.db.models import DurationField, ExpressionWrapper, F
 from django.db.models.functions import Now
 
+from aftercommit.call import Call
 from aftercommit.conf import conf
 from aftercommit.models import OutboxCall
-from aftercommit.outbox.call import Call
 from aftercommit.worker.announced_tasks import announced_signatures, describe_signature
 
 FIRST_DELAY = 1.0

@@ -13,8 +13,7 @@ from typing import Any
 
 from django.db import transaction
 
-from aftercommit.outbox.call import Call
-from aftercommit.outbox.calling import start_links
+from aftercommit.call import Call
 from aftercommit.worker.connections import retry_transient
 from aftercommit.worker.database_errors import is_transient
 from aftercommit.worker.deferred_writes import write_or_defer
@@ -23,6 +22,7 @@ from aftercommit.worker.failures import settle_failure
 from aftercommit.worker.lease import Ended, Lease, Taken, take_back_attempt
 from aftercommit.worker.loading import rows_of
 from aftercommit.worker.rate_limits import RateLimit
+from aftercommit.worker.request import start_links
 from aftercommit.worker.summary import DrainSummary
 from aftercommit.worker.task_events import send_success
 

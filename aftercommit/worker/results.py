@@ -13,10 +13,10 @@ from billiard.einfo import ExceptionInfo
 from celery.backends.base import DisabledBackend
 from django.db import transaction
 
-from aftercommit.outbox.call import Call
-from aftercommit.outbox.request import CallRequest
+from aftercommit.call import Call
 from aftercommit.worker.database_errors import is_transient
 from aftercommit.worker.error_text import make_storable
+from aftercommit.worker.request import CallRequest
 
 logger = logging.getLogger(__name__)
 

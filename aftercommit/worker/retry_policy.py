@@ -9,7 +9,8 @@ from celery.exceptions import Reject, Retry
 from celery.utils.time import get_exponential_backoff_interval
 from django.utils import timezone
 
-from aftercommit.outbox.call import Call, CallError, SignatureError
+from aftercommit.call import Call, CallError
+from aftercommit.outbox.calling import SignatureError
 from aftercommit.outbox.options import DEFAULTS, Options
 from aftercommit.worker.database_errors import is_blameless, is_transient
 

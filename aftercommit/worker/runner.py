@@ -21,15 +21,15 @@ from celery.app import trace
 from celery.exceptions import Ignore
 from django.db.models.functions import Now
 
+from aftercommit.call import Call
 from aftercommit.context import use
-from aftercommit.outbox.call import Call
 from aftercommit.outbox.calling import check_signature
 from aftercommit.outbox.carriers import carriers
 from aftercommit.outbox.options import Options, the_task
-from aftercommit.outbox.request import CallRequest, adopt
 from aftercommit.worker import results
 from aftercommit.worker.listeners import has_listeners, has_own_hooks, is_tracer_wrapped
 from aftercommit.worker.loading import rows_of
+from aftercommit.worker.request import CallRequest, adopt
 from aftercommit.worker.time_limits import Limits, limit_time
 
 logger = logging.getLogger(__name__)
@@ -73,8 +73,7 @@ class Runner:
 
     def __init__(self, task: Any, message: Any = None) -> None:
         self.task = task = the_task(task)
-        if not getattr(task, "is_outbox_task", False):
-            adopt(task)
+        adopt(task)
         self.options = Options.of(task)
         self.limits = Limits.of(task)
         self.watched = has_listeners(task)

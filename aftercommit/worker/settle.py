@@ -11,8 +11,9 @@ from django.db import connections, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce, Now
 
+from aftercommit.call import Call
 from aftercommit.models import OutboxCall
-from aftercommit.outbox.call import Call, SignatureError
+from aftercommit.outbox.calling import SignatureError
 from aftercommit.outbox.options import Options
 from aftercommit.worker.database_errors import is_transient
 from aftercommit.worker.error_text import format_error, make_storable, summarize_error

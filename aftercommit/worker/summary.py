@@ -3,8 +3,8 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from aftercommit.call import Call
 from aftercommit.models import OutboxCall
-from aftercommit.outbox.call import Call
 from aftercommit.worker.error_text import summarize_error
 
 MAX_FAILURES = 20

@@ -14,9 +14,9 @@ from celery.signals import worker_init
 from celery.utils.saferepr import saferepr
 from django.db import transaction
 
+from aftercommit.call import Call
 from aftercommit.conf import conf
 from aftercommit.outbox import wake
-from aftercommit.outbox.call import Call
 from aftercommit.worker.error_text import format_error, summarize_error
 from aftercommit.worker.runner import Runner
 

@@ -69,7 +69,8 @@ def effects_of_many(rows: int) -> bytes:
 
 
 def _statement(tasks: Sequence[str]) -> bytes:
-    from aftercommit.outbox.call import encode_arguments, encode_context
+    from aftercommit.outbox.arguments import encode_arguments
+    from aftercommit.outbox.carriers import encode_context
 
     # As wide as that of any item.
     payload = encode_arguments(tasks[0], [], {"item_id": 500, "title": "x" * 40})

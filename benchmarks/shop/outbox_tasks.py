@@ -8,8 +8,8 @@ from celery import shared_task
 from django.db.models import F
 from django.utils import timezone
 
+from aftercommit.call import Call
 from aftercommit.db.bulk import insert_rows
-from aftercommit.outbox.call import Call
 from benchmarks.shop.effects import COUNTERS, EFFECTS, TEXT, counter_of, send_mail
 from benchmarks.shop.models import Counter, Log
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 from celery import shared_task
 
-from aftercommit.outbox.call import Call
+from aftercommit.call import Call
 from tests.reliability.tasks import write
 
 ROOM = 64 * 1024**2

@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import shared_task
 
-from aftercommit.outbox.call import Call
+from aftercommit.call import Call
 from aftercommit.outbox.task import OutboxTask, find_task
 from content.models import Product
 

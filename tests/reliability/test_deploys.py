@@ -12,7 +12,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from aftercommit.models import OutboxCall, OutboxWorker
-from aftercommit.outbox.call import encode_context, new_id
+from aftercommit.outbox.carriers import encode_context
+from aftercommit.outbox.ids import new_id
 from aftercommit.outbox.wake import wake_task
 from aftercommit.worker.drain import drain_all
 from aftercommit.worker.heartbeat import worker_ages

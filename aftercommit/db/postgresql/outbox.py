@@ -10,7 +10,7 @@ from django.db.models import Model
 from aftercommit.db.answers import Claimed, Exchanged, Position, Row, Settled
 from aftercommit.db.operations import OutboxOperations
 from aftercommit.db.postgresql import statements
-from aftercommit.outbox.call import Call
+from aftercommit.outbox.record import CallRecord
 
 if TYPE_CHECKING:
     from aftercommit.models import OutboxBatch, OutboxCall
@@ -31,7 +31,7 @@ class PostgreSQLOperations(OutboxOperations):
         """Return whether the connection's cursors have ``copy()``."""
         return bool(getattr(self.connection, "can_copy", False))
 
-    def _copy_calls(self, cursor: Any, calls: Sequence[Call]) -> bool:
+    def _copy_calls(self, cursor: Any, calls: Sequence[CallRecord]) -> bool:
         """Write many or large calls by COPY, which costs less and is sent in pieces."""
         if not self.can_copy or not all(call.is_due for call in calls):
             return False

@@ -9,7 +9,7 @@ from typing import Any
 from celery import shared_task
 from django.contrib.auth.models import Group
 
-from aftercommit.outbox.call import Call
+from aftercommit.call import Call
 
 
 def pass_gate(gate: str) -> None:

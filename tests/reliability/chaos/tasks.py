@@ -18,7 +18,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from aftercommit.outbox.call import Call
+from aftercommit.call import Call
 from tests.reliability.chaos.fates import LINES, Fate
 
 SOFT_LIMIT, LIMIT, LEASE = 1, 2, 6

@@ -9,8 +9,8 @@ from django.db import OperationalError, connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django_celery_results.models import TaskResult
 
+from aftercommit.call import Call
 from aftercommit.models import OutboxCall
-from aftercommit.outbox.call import Call
 from aftercommit.worker.drain import drain_all
 from aftercommit.worker.lease import Lease
 from tests.reliability.database.calls import DEAD, NAMES, call_each, drain_once, either

@@ -6,8 +6,8 @@ from typing import Any
 from celery import shared_task
 from django.contrib.auth.models import Group
 
+from aftercommit.call import Call
 from aftercommit.context import Context, current
-from aftercommit.outbox.call import Call
 
 received: list[Any] = []
 """What the tasks were called with, whether or not their transaction committed."""

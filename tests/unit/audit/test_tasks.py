@@ -8,9 +8,9 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 
+from aftercommit.call import Call
 from aftercommit.context import Context
 from aftercommit.models import OutboxCall
-from aftercommit.outbox.call import Call
 from aftercommit.worker.drain import drain_all
 from audit.models import AuditLog
 from audit.tasks import write_audit_logs
@@ -24,8 +24,8 @@ MONDAY = datetime.datetime(2024, 1, 1, 9, tzinfo=datetime.UTC)
 
 def make_call(pk: int, when: datetime.datetime = MONDAY, **kwargs: Any) -> Call:
     """A call as a drain hands it to the task."""
-    call = Call("audit.tasks.write_audit_logs", "", "", using="default")
-    call.pk, call.created_at, call.args, call.context = pk, when, [], Context()
+    call = Call("default", pk, "audit.tasks.write_audit_logs", "", "", 0, 0, when)
+    call.args, call.context = [], Context()
     call.kwargs = {
         "model": "content.product",
         "object_id": "1",

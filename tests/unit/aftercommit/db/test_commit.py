@@ -369,7 +369,7 @@ class TestCallbacks:
         """Has none after it: Django would take them off its front, one by one."""
         called: list[object] = []
         seen: list[int] = []
-        monkeypatch.setattr("aftercommit.outbox.call.Call.__call__", called.append)
+        monkeypatch.setattr("aftercommit.outbox.pending.PendingCall.__call__", called.append)
         with transaction.atomic():
             write_and_call("a")
             transaction.on_commit(lambda: seen.append(len(stored())))

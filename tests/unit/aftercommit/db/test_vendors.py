@@ -17,7 +17,7 @@ from aftercommit.db.operations import OutboxOperations
 from aftercommit.db.postgresql.outbox import PostgreSQLOperations
 from aftercommit.db.sqlite3.outbox import SQLiteOperations
 from aftercommit.db.vendors import outbox_ops
-from aftercommit.outbox.call import Call
+from aftercommit.outbox.record import CallRecord
 from tests.unit.aftercommit import effects
 
 LIBRARY = Path(aftercommit.__file__).parent
@@ -82,6 +82,6 @@ def test_combined_backend() -> None:
 def test_fail_later_on_unknown_vendor(when: dict[str, Any]) -> None:
     """A vendor that isn't known can't put a call off, and the error says which would do."""
     other = SimpleNamespace(vendor="oracle", alias="other")
-    call = Call(effects.make_group.name, "[[], {}]", "[]", using="other", **when)
+    call = CallRecord(effects.make_group.name, "[[], {}]", "[]", using="other", **when)
     with pytest.raises(NotSupportedError, match=r"'other'.*'oracle'.*Expected PostgreSQL"):
         outbox_ops(other).insert_calls(None, [call])

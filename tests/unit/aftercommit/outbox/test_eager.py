@@ -1,17 +1,30 @@
 """``CELERY_TASK_ALWAYS_EAGER``: a durable call runs at the commit, in this process."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from celery import current_app
+from celery import current_app, shared_task
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, connection, transaction
 from django.test import TestCase
+from django.utils import timezone
 
+from aftercommit.call import Call
 from aftercommit.context import Context, use
 from aftercommit.models import OutboxCall
 from tests.unit.aftercommit import effects
+
+looked_at: list[Any] = []
+created: list[Any] = []
+
+
+@shared_task(batch=True)
+def look_at_call(calls: Sequence[Call]) -> None:
+    """Remember the values of the only call."""
+    (call,) = calls
+    looked_at.append((call.kwargs, call.id, call.attempts))
+    created.append(call.created_at)
 
 
 @pytest.fixture
@@ -58,6 +71,13 @@ class TestCommit:
         """A batch task gets a list."""
         effects.make_groups.delay_on_commit(name="a")
         assert effects.names() == ["a"]
+
+    def test_batch_of_a_whole_call(self) -> None:
+        """A batch task's call has all that one has which a worker loads."""
+        before = timezone.now()
+        call = look_at_call.delay_on_commit(name="a")
+        assert looked_at.pop() == ({"name": "a"}, call.id, 0)
+        assert before <= created.pop() <= timezone.now()
 
     def test_context(self) -> None:
         """The context is that of the caller."""

@@ -217,23 +217,6 @@ def test_manual_transaction() -> None:
     assert len(stored()) == 1
 
 
-def test_callbacks_run_without_a_commit(django_capture_on_commit_callbacks: Any) -> None:
-    """A call whose callback a test runs by hand is stored once."""
-    with transaction.atomic():
-        with django_capture_on_commit_callbacks(execute=True):
-            effects.make_group.delay_on_commit("a")
-        assert len(stored()) == 1
-    assert len(stored()) == 1
-
-
-def test_pending_calls() -> None:
-    """Only calls count among the callbacks."""
-    with transaction.atomic():
-        transaction.on_commit(lambda: None)
-        effects.make_group.delay_on_commit("a")
-        assert [call.task for call in store.pending_calls(connection)] == [effects.make_group.name]
-
-
 class TestMemory:
     """What stays in memory of a call that has committed."""
 

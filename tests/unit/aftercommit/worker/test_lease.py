@@ -13,8 +13,8 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
+from aftercommit.call import Call
 from aftercommit.models import OutboxCall
-from aftercommit.outbox.call import Call
 from aftercommit.outbox.task import find_task
 from aftercommit.worker import deferred_writes, drain_state, outside_calls
 from aftercommit.worker.connections import TRIES

@@ -8,8 +8,9 @@ import pytest
 from django.db import transaction
 from django.db.models.functions import Now
 
+from aftercommit.call import Call
 from aftercommit.models import OutboxCall, OutboxWorker
-from aftercommit.outbox.call import Call, SignatureError
+from aftercommit.outbox.calling import SignatureError
 from aftercommit.outbox.task import find_task
 from aftercommit.worker.claim import claim_batch
 from aftercommit.worker.misfits import Misfit, judge_misfit

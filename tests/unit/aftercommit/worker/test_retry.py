@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from celery import Task, current_app, shared_task
 from django.contrib.auth.models import Group
+from django.utils import timezone
 
+from aftercommit.call import Call
 from aftercommit.models import OutboxCall
-from aftercommit.outbox.call import Call
 from aftercommit.outbox.calling import call_on_commit
 from aftercommit.outbox.task import OutboxTask
 from aftercommit.worker.drain import drain_all
@@ -196,3 +197,29 @@ def test_replace(base: Any) -> None:
     call_on_commit(make(base, work), ["replaced"])
     assert drain_all().settled == 2
     assert effects.names() == ["kept", "replaced"]
+
+
+class Patient(OutboxTask):
+    """Has a ``retry`` of its own, with another default."""
+
+    abstract = True
+
+    def retry(self, *args: Any, **kwargs: Any) -> Any:
+        """Wait for a minute, unless the caller says how long."""
+        return super().retry(*args, **{"countdown": 60, **kwargs})
+
+
+@shared_task(bind=True, base=Patient)
+def be_patient(self: Any) -> None:
+    """Ask for a retry without a time."""
+    self.retry()
+
+
+def test_retry_of_its_own() -> None:
+    """A task's own ``retry`` counts, in a durable call too."""
+    before = timezone.now()
+    be_patient.delay_on_commit()
+    drain_all()
+    row = OutboxCall.objects.get()
+    assert (row.status, row.attempts) == ("pending", 1)
+    assert 50 < (row.available_at - before).total_seconds() < 70

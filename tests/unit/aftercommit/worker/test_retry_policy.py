@@ -11,7 +11,8 @@ from celery.exceptions import Reject, SoftTimeLimitExceeded
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
-from aftercommit.outbox.call import Call, CallError, SignatureError
+from aftercommit.call import Call, CallError
+from aftercommit.outbox.calling import SignatureError
 from aftercommit.outbox.options import Options
 from aftercommit.worker.retry_policy import (
     MAX_DELAY,
@@ -38,9 +39,7 @@ def make_options(**values: Any) -> Options:
 
 def make_call(attempts: int = 0) -> Call:
     """Return a call with so many attempts."""
-    call = Call("a.task", "[[], {}]", "[]", using="default")
-    call.attempts = attempts
-    return call
+    return Call("default", 1, "a.task", "[[], {}]", "[]", attempts, 0, timezone.now())
 
 
 class TestJudge:

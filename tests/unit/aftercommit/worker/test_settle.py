@@ -16,9 +16,9 @@ from django.urls import reverse
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
+from aftercommit.call import Call
 from aftercommit.context import Context, use
 from aftercommit.models import OutboxCall
-from aftercommit.outbox.call import Call
 from aftercommit.outbox.task import find_task
 from aftercommit.worker import settle
 from aftercommit.worker.drain import drain_all, drain_task

@@ -1,27 +1,32 @@
-"""The request of a durable call, and what a task asks for by it: a retry, a replacement."""
+"""Celery's request for a durable call, and what its task can ask for by it.
+
+That is a retry, another task in the call's place, and the tasks that are linked to the call.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from celery import current_app
 from celery.app.task import Context
 from celery.canvas import Signature, maybe_signature
 from celery.exceptions import Ignore, Retry
 
-from aftercommit.outbox.call import Call, encode_arguments
+from aftercommit.call import Call
+from aftercommit.outbox.arguments import encode_arguments
 from aftercommit.outbox.calling import start_on_commit
 from aftercommit.outbox.options import Options
 
 FROZEN = ("task_id", "root_id", "parent_id", "reply_to", "replaced_task_nesting")
-"""What Celery writes into the options of a signature that replaces a task. The call that replaces
-a call has an id of its own."""
+"""The options that Celery freezes in a signature that replaces a task. They are dropped, because
+the call that replaces a call has an id of its own."""
 
 
 class CallRequest(Context):
-    """Celery's request, of one durable call; of a batch, with its calls.
+    """Celery's request, for one durable call or for a batch of them.
 
-    Celery's constructor is not run: it looks through all values for headers, which costs more than
+    Celery's constructor is not run. It looks through all values for headers, which costs more than
     a short call does.
     """
 
@@ -35,9 +40,10 @@ class CallRequest(Context):
 
 
 def adopt(task: Any) -> None:
-    """Have ``self.retry()`` and ``self.replace()`` of a task of any class mean its durable call.
+    """Have ``self.retry()`` and ``self.replace()`` of the task mean its durable call.
 
-    Outside durable calls they stay Celery's. ``OutboxTask`` has them as methods.
+    Outside durable calls they stay Celery's. They are set on the task and not on a base class, so
+    that they hold for tasks of any class, and the request's side needs to know nothing of them.
     """
     if "retry" not in vars(task):
         task.retry = partial(retry, task, task.retry)
@@ -56,10 +62,11 @@ def retry(
     max_retries: int | None = None,
     **options: Any,
 ) -> Retry:
-    """Do what ``celerys``, Celery's ``Task.retry``, does; of a durable call, without a message.
+    """Have a durable call run again later. Outside one, do what ``celerys`` does.
 
-    The call's row is put off instead, with the new arguments if any are given. Raises Retry, unless
-    ``throw`` is false, or the error that Celery raises when no retry is left.
+    ``celerys`` is the task's own ``retry``, which is Celery's or calls Celery's. Celery sends a
+    message; a durable call's row is put off, with the new arguments if any are given. Raises Retry,
+    unless ``throw`` is false, or the error that Celery raises when no retry is left.
     """
     calls = task.request.get("outbox_calls")
     if calls is None:
@@ -68,9 +75,12 @@ def retry(
     changed = args is not None or kwargs is not None
     _check_retry(task, calls, options, changed)
     limit = Options.of(task).max_retries if max_retries is None else max_retries
+    asked = {"args": args, "kwargs": kwargs, "exc": exc, "eta": eta, "countdown": countdown}
+    # Not what is None: a task's own ``retry`` can have defaults for what nobody gave.
+    given = {name: value for name, value in asked.items() if value is not None}
     with _as_eager(task):
         try:
-            error: Any = celerys(args, kwargs, exc, False, eta, countdown, limit)
+            error: Any = celerys(**given, throw=False, max_retries=limit)
         except Exception as exhausted:
             for call in calls:
                 call.exhausted = exhausted
@@ -86,7 +96,10 @@ def retry(
 
 
 def replace(task: Any, celerys: Callable[[Signature], Any], sig: Signature) -> Any:
-    """Do what Celery's ``Task.on_replace`` does; in a durable call, start ``sig`` on commit."""
+    """Have a durable call start ``sig`` on commit in its place. Outside one, do what Celery does.
+
+    ``celerys`` is the task's own ``on_replace``.
+    """
     calls = task.request.get("outbox_calls")
     if calls is None:
         return celerys(sig)
@@ -98,6 +111,13 @@ def replace(task: Any, celerys: Callable[[Signature], Any], sig: Signature) -> A
         sig.options.pop(name, None)
     start_on_commit(sig, using=call.using)
     raise Ignore("Replaced by new task")
+
+
+def start_links(call: Call, result: Any) -> None:
+    """Have what is linked to the call started with what the call returned, in this transaction."""
+    for link in call.options.get("link", ()):
+        linked: Any = maybe_signature(link, app=current_app)
+        start_on_commit(linked.clone((result,)), using=call.using)
 
 
 def _check_retry(task: Any, calls: Sequence[Call], options: Any, changed: bool) -> None:

@@ -2,27 +2,22 @@
 
 import os
 
-from aftercommit.outbox.call import Call
-
-
-def make() -> Call:
-    """Return a new call."""
-    return Call("a.task", "[[], {}]", "[]", using="default")
+from aftercommit.outbox.ids import new_id
 
 
 def test_order() -> None:
     """The calls of a process are in the order in which they were made."""
-    first, second = make(), make()
-    assert 0 < first.pk < second.pk < 2**63
+    first, second = new_id(), new_id()
+    assert 0 < first < second < 2**63
 
 
 def test_fork() -> None:
     """A process that was forked counts from a number of its own."""
     reader, writer = os.pipe()
-    before = make().pk
+    before = new_id()
     child = os.fork()
     if not child:
-        os.write(writer, str(make().pk).encode())
+        os.write(writer, str(new_id()).encode())
         os._exit(0)
     os.waitpid(child, 0)
     other = int(os.read(reader, 100))

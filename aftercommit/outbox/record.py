@@ -1,0 +1,53 @@
+"""The values that the row of a new call will have."""
+
+from datetime import datetime
+
+from aftercommit.outbox import ids
+
+
+class CallRecord:
+    """A call that a request makes, as its row will say it."""
+
+    __slots__ = (
+        "countdown",
+        "eta",
+        "is_due",
+        "payload",
+        "pk",
+        "raw_context",
+        "stored",
+        "task",
+        "using",
+    )
+
+    def __init__(
+        self,
+        task: str,
+        payload: str,
+        raw_context: str,
+        using: str,
+        countdown: float | None = None,
+        eta: datetime | None = None,
+    ) -> None:
+        self.pk = next(ids.sequence)  # new_id() would be a Python call more for each effect
+        self.task = task
+        self.payload = payload
+        self.raw_context = raw_context
+        self.using = using
+        self.countdown = countdown
+        self.eta = eta
+        # True if the call can run as soon as it is committed. An attribute and no property, because
+        # a request asks for it three times.
+        self.is_due = not countdown and eta is None
+        self.stored = False
+
+    @property
+    def id(self) -> str:
+        """Return the call's id as Celery knows ids: ``task.request.id``, ``AsyncResult(id)``."""
+        return str(self.pk)
+
+    def __str__(self) -> str:
+        return self.id
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.pk} of {self.task}>"
