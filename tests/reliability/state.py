@@ -1,6 +1,7 @@
 """What the tests look at: the effects that were had, and what is left to do."""
 
 from aftercommit.models import OutboxBatch, OutboxCall
+from aftercommit.outbox.turns import turns
 from content.models import Product
 from core.stack.waiting import wait_until
 
@@ -15,6 +16,14 @@ def written() -> list[str]:
 def wait_settled() -> None:
     """Wait until every call is settled, and no journal is left."""
     wait_until(lambda: not (OutboxCall.objects.exists() or journals()), TIMEOUT, left)
+
+
+def wait_answered(task: str) -> None:
+    """Wait until no wake-up of the task is under way: one that is lost would hold back the next."""
+    target = ("default", task)
+    wait_until(
+        lambda: not turns([target])[target].is_woken, TIMEOUT, "every wake-up to be answered"
+    )
 
 
 def wait_held(status: str) -> OutboxCall:

@@ -13,7 +13,7 @@ from tests.reliability import tasks
 from tests.reliability.broker_faults import FAULTS
 from tests.reliability.conftest import Gate, StartWeb, StartWorker, stopped_at
 from tests.reliability.proxy import Proxy
-from tests.reliability.state import TIMEOUT, left, wait_settled, written
+from tests.reliability.state import TIMEOUT, left, wait_answered, wait_settled, written
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -41,6 +41,7 @@ def test_idle_worker(start_worker: StartWorker, broker: Broker, proxy: Proxy, fa
     worker = start_worker(env=sweeps | {"REDIS_URL": proxy.url})
     tasks.write_one.delay_on_commit(name="before")
     wait_settled()
+    wait_answered(tasks.write_one.name)
     with FAULTS[fault](broker, proxy):
         tasks.write_one.delay_on_commit(name="meanwhile")
         wait_noticed(worker, fault)
