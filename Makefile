@@ -7,6 +7,9 @@ PYTEST_ARGS ?=
 DEMO_ARGS ?=
 MINUTES ?= 10
 SEED ?=
+SAMPLE ?=
+ONLY ?=
+MUTANTS_ARGS ?=
 CHAOS_ARGS ?=
 BENCH_ARGS ?=
 
@@ -34,7 +37,7 @@ define set_up
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo chaos bench bench-quick test check fmt wheel clean
+.PHONY: help run demo chaos bench bench-quick test check fmt wheel mutants clean
 
 help:
 	@echo 'make run     set everything up and run the system here; Ctrl-C stops it, var/ keeps the data'
@@ -47,6 +50,8 @@ help:
 	@echo 'make bench-quick  the same with fewer samples (3 minutes)'
 	@echo 'make test    the tests, on SQLite, on PostgreSQL and, where one is installed, on MySQL or MariaDB'
 	@echo '             (PYTEST_ARGS="-k name" for some of them)'
+	@echo 'make mutants  break the code in random places, and see which of them no unit test notices'
+	@echo '             (SAMPLE=40 SEED=1 ONLY=aftercommit/worker)'
 	@echo 'make check   lint, format, types, import directions, migrations, compose file, Dockerfile'
 	@echo 'make fmt     format the code'
 	@echo 'make wheel   build the library, as a wheel and as an sdist, in dist/'
@@ -86,6 +91,11 @@ test:
 	    $(BIN)/python -m pytest --database=mysql $(or $(PYTEST_ARGS),$(MYSQL_TESTS)) || failed="$$failed mysql"; \
 	fi; \
 	if [ -n "$$failed" ]; then echo "Tests failed on:$$failed" >&2; exit 1; fi
+
+mutants:
+	$(call set_up,dev)
+	@exec $(BIN)/python -m tests.tools.mutants $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) \
+	    $(if $(ONLY),--only $(ONLY)) $(MUTANTS_ARGS)
 
 check:
 	$(call set_up,dev)
