@@ -51,6 +51,13 @@ def another() -> Iterator[Any]:
         other.close()
 
 
+def somebody_waits() -> bool:
+    """Return whether a transaction waits for another's lock, on PostgreSQL."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
+
+
 @contextmanager
 def locking(row: Model) -> Iterator[None]:
     """The row, locked by another connection in the block."""

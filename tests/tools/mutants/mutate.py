@@ -121,9 +121,10 @@ def _drop_decorator(module: _Module, node: ast.AST) -> Iterator[Mutant]:
 
 
 def _turn_operator(module: _Module, node: ast.AST) -> Iterator[Mutant]:
+    pairs: list[tuple[ast.expr, ast.AST, ast.expr]]
     match node:
         case ast.Compare(left=left, ops=[operator], comparators=[right]):
-            pairs: list[tuple[ast.expr, ast.AST, ast.expr]] = [(left, operator, right)]
+            pairs = [(left, operator, right)]
         case ast.BinOp(left=left, op=operator, right=right):
             pairs = [(left, operator, right)]
         case ast.BoolOp(op=operator, values=values):

@@ -12,6 +12,9 @@ from aftercommit.context import Context, current
 received: list[Any] = []
 """What the tasks were called with, whether or not their transaction committed."""
 
+batches: list[list[str]] = []
+"""The names in each batch that ``make_groups`` was called with."""
+
 contexts: list[Context] = []
 
 _act: dict[str, Callable[[Any], Any]] = {}
@@ -20,6 +23,7 @@ _act: dict[str, Callable[[Any], Any]] = {}
 def reset() -> None:
     """Forget what was received and how the tasks should act."""
     received.clear()
+    batches.clear()
     contexts.clear()
     _act.clear()
 
@@ -66,6 +70,7 @@ def make_group_bound(self: Any, name: str) -> None:
 @shared_task(batch=True, max_retries=2, retry_backoff=False, default_retry_delay=0)
 def make_groups(calls: Sequence[Call]) -> None:
     """A row for each call of the batch."""
+    batches.append([call.kwargs["name"] for call in calls])
     for call in calls:
         _do(call.kwargs["name"])
 

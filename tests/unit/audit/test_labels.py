@@ -1,13 +1,19 @@
 """What an object is called in the log."""
 
+import re
 from collections.abc import Callable
 from unittest.mock import patch
 
 import pytest
+from django.db import connection
 from django.db.models import Model
+from django.test.utils import CaptureQueriesContext
 
 from aftercommit.models import OutboxCall
+from aftercommit.outbox.task import find_task
+from aftercommit.worker.drain import drain_task
 from audit.models import AuditLog
+from audit.tasks import write_audit_logs
 from content.models import Author, Comment, Product
 from tests.factories import AuthorFactory, CommentFactory, ProductFactory
 
@@ -65,3 +71,28 @@ def test_deleted_object_that_the_log_never_knew(last: Last) -> None:
     Comment.objects.get(pk=pk).delete()
     comment.pk = pk
     assert last(comment).object_repr == f"Comment #{pk}"
+
+
+def test_reads_what_it_names(logged: Callable[[Model], list[AuditLog]]) -> None:
+    """The task reads the rows that its entries are about, and no table as a whole."""
+    gone, changed, *_ = (AuthorFactory.create() for _ in range(4))
+    logged(gone)
+    author = Author.objects.get(pk=changed.pk)
+    author.bio = "Changed."
+    author.set_current_user(changed.user)
+    author.save()
+    Author.objects.get(pk=gone.pk).delete()
+    with CaptureQueriesContext(connection) as queries:
+        assert drain_task(find_task(write_audit_logs.name), "default").settled == 2
+    sql = re.sub(r'["`]', "", "\n".join(each["sql"] for each in queries))
+    for condition in CONDITIONS:
+        assert re.search(condition, sql), f"no {condition} in\n{sql}"
+
+
+CONDITIONS = (
+    r"FROM content_author WHERE content_author\.id IN \(",
+    r"FROM audit_auditlog .*object_id IN \(",
+    r"SELECT auth_user\.id\b.* FROM auth_user WHERE auth_user\.id IN \(",
+    r"FROM django_content_type WHERE django_content_type\.model IN \(",
+)
+"""What the statements of the task ask for, quotes aside."""

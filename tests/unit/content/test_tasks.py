@@ -1,5 +1,6 @@
 """The counters: each follows every way in which an article comes, goes or changes hands."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -14,10 +15,12 @@ from aftercommit.worker.drain import drain_all, drain_task
 from content import tasks
 from content.models import Article, Author, Category
 from content.signals import article_viewed
-from tests.connections import another, at_once
+from core.stack.waiting import wait_until
+from tests.connections import another, at_once, somebody_waits
 from tests.factories import ArticleFactory, AuthorFactory, CategoryFactory, UserFactory
 
 NOW = timezone.now()
+LOCK = f"SELECT id FROM {Article._meta.db_table} WHERE id = %s FOR UPDATE"  # noqa: S608  # nobody's
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -220,6 +223,28 @@ class TestCountViews:
         assert "its statement failed" not in caplog.text
         article.refresh_from_db()
         assert article.view_count == 1
+
+    @pytest.mark.only_on("postgres", reason="elsewhere the counters move one after the other")
+    def test_locks_in_key_order(self) -> None:
+        """Of the rows that a batch locks none is locked before one of a lower key."""
+        low, high = ArticleFactory.create_batch(2, author=AuthorFactory(), published=True)
+        drain_all()
+        Article.objects.filter(pk=low.pk).update(view_count=0)  # it is at the table's end now
+        view(high)
+        view(low)
+        holds, is_locked = threading.Event(), []
+
+        def hold_and_look() -> None:
+            with another() as other, other.cursor() as cursor:
+                cursor.execute(LOCK, [low.pk])
+                holds.set()
+                wait_until(somebody_waits, 10, "the drain to wait for the lower row")
+                cursor.execute(f"{LOCK} SKIP LOCKED", [high.pk])
+                is_locked.append(cursor.fetchone() is None)
+
+        at_once(hold_and_look, lambda: holds.wait(10) and drain_all())
+        assert is_locked == [False]
+        assert set(Article.objects.values_list("view_count", flat=True)) == {1}
 
     def test_without_its_argument(self) -> None:
         """A call that names no article is a dead letter, and keeps none beside it from counting."""

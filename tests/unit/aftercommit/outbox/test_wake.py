@@ -10,6 +10,8 @@ from celery import current_app
 from celery.app.routes import prepare
 from django.core.cache import cache
 from django.db import transaction
+from kombu import Producer
+from kombu.exceptions import OperationalError
 from redis import Redis
 
 from aftercommit.outbox import turns, wake
@@ -123,6 +125,43 @@ class TestPublish:
     def test_task_of_another_process(self) -> None:
         """A task that this process hasn't got is drained by those that have it."""
         assert self.published("other.task").payload[0] == ["other.task", "second"]
+
+    def test_connection_that_broke(self, settings: Any) -> None:
+        """It is sent on a new connection where the pooled one is to a server that has restarted."""
+        self.published(TASK)
+        with Redis.from_url(settings.REDIS_URL) as redis:
+            for each in redis.client_list():
+                if int(each["id"]) != redis.client_id():
+                    redis.client_kill_filter(each["id"])
+        assert self.published(TASK).payload[0] == [TASK, "second"]
+
+    def test_tried_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What fails once for the connection's sake is sent at once, by a second try."""
+        with current_app.producer_or_acquire() as producer:
+            real, tries = producer.__class__._publish, []
+
+        def fail_once(self: Any, *args: Any, **kwargs: Any) -> Any:
+            tries.append(1)
+            if len(tries) == 1:
+                raise ConnectionResetError("reset")
+            return real(self, *args, **kwargs)
+
+        monkeypatch.setattr(Producer, "_publish", fail_once)
+        assert self.published(TASK).payload[0] == [TASK, "second"]
+        assert len(tries) == 2
+
+    def test_broker_is_away(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One that fails twice isn't tried on: the thread has others to send."""
+        tries = []
+
+        def fail(self: Any, *args: Any, **kwargs: Any) -> Any:
+            tries.append(1)
+            raise ConnectionResetError("reset")
+
+        monkeypatch.setattr(Producer, "_publish", fail)
+        with pytest.raises(OperationalError):
+            publish(TASK, "second", {})
+        assert len(tries) <= 3
 
     def test_routed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """It goes where the called task's own messages go by the project's routes."""

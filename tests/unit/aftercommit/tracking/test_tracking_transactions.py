@@ -356,7 +356,10 @@ class TestCommit:
 
         with pytest.raises(RollBackError), transaction.atomic():
             change()
-        product.save()
+        assert product.changes() == {}
+        with statements() as run:
+            product.save()
+        assert run == ["BEGIN", "UPDATE content_product", "COMMIT"]  # it read nothing again
         assert Product.objects.get().stock == 7
         assert [save.changes for save in seen] == [{"stock": (100, 7)}, {}]
 

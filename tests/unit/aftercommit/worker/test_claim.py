@@ -1,5 +1,7 @@
 """Which calls a drain runs next, and what a process that died leaves behind."""
 
+import os
+import socket
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +19,7 @@ from tests.unit.aftercommit import effects
 pytestmark = pytest.mark.django_db(transaction=True)
 
 TASK = effects.make_group.name
+LONG_AGO = Now() - timedelta(hours=1)
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +75,27 @@ class TestClaimBatch:
         assert claim_batch("default", TASK, 10) is None
         assert not OutboxBatch.objects.exists()
 
+    @pytest.mark.every_database
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {"status": OutboxCall.Status.DEAD},
+            {"status": OutboxCall.Status.RUNNING},
+            {"status": OutboxCall.Status.UNCERTAIN},
+            {"available_at": Now() + timedelta(hours=1)},
+            {"task": "tests.renamed"},
+        ],
+    )
+    def test_changed_since(self, values: dict[str, Any]) -> None:
+        """A call that was put off, held or taken over since the claim is left as it is."""
+        enqueue("changed", "a")
+        changed, other = ids()
+        batch = claim_batch("default", TASK, 10)
+        assert batch
+        OutboxCall.objects.filter(pk=changed).update(**values)
+        with transaction.atomic():
+            assert [call.pk for call in batch.lock()] == [other]
+
     def test_claimed_by_another(self) -> None:
         """A batch that another drain has settled meanwhile is empty."""
         enqueue("a")
@@ -113,6 +137,16 @@ class TestRecoverCrashed:
         assert OutboxBatch.objects.exists()
         assert OutboxCall.objects.get().crashes == 0
 
+    def test_journals_of_the_living(self) -> None:
+        """Only the journal of the process that died goes: others say who runs what."""
+        enqueue("a")
+        die()
+        enqueue("b")
+        living = claim_batch("default", TASK, 10)
+        assert living
+        recover_crashed("default")
+        assert list(OutboxBatch.objects.values_list("pk", flat=True)) == [living.journal]
+
     def test_suspects_run_alone(self) -> None:
         """After a crash each call of the batch runs alone, then settles as any other."""
         enqueue("a", "b")
@@ -143,6 +177,7 @@ class TestRecoverCrashed:
         row = OutboxCall.objects.get(status=OutboxCall.Status.DEAD)
         assert "killer" in row.payload
         assert "Its process died 3 times" in row.error
+        assert f"last in {socket.gethostname()}:{os.getpid()}" in row.error
         assert drain_all().settled == 1
         assert effects.names() == ["a"]
 
@@ -154,6 +189,27 @@ class TestRecoverCrashed:
         assert recover_crashed("default") == 0
         assert set(OutboxCall.objects.values_list("crashes", flat=True)) == {1}
         assert not OutboxBatch.objects.exists()
+
+    def test_one_crash_after_the_other(self) -> None:
+        """A crash in company is counted once, however many sweeps find one: it may be innocent."""
+        enqueue("a", "b")
+        for _ in range(3):
+            claim_batch("default", TASK, 10)
+        for journal in OutboxBatch.objects.order_by("pk").values_list("pk", flat=True):
+            OutboxBatch.objects.filter(pk=journal).update(started_at=LONG_AGO)
+            assert recover_crashed("default") == 0
+            assert set(OutboxCall.objects.values_list("crashes", flat=True)) == {1}
+        assert not OutboxBatch.objects.exists()
+
+    def test_company_of_a_killer(self) -> None:
+        """What ran alone when its process died keeps that count, whoever it is in company with."""
+        enqueue("killer", "a")
+        assert claim_batch("default", TASK, 10)
+        OutboxCall.objects.filter(pk=ids()[0]).update(crashes=2)
+        OutboxBatch.objects.update(started_at=LONG_AGO)
+        recover_crashed("default")
+        found = OutboxCall.objects.order_by("pk").values_list("crashes", flat=True)
+        assert list(found) == [2, 1]
 
     def test_settled_since(self) -> None:
         """Calls that another drain has settled since are no concern of it."""

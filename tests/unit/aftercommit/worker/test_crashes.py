@@ -23,6 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 TASK = effects.make_group.name
 DEAD, PENDING = OutboxCall.Status.DEAD, OutboxCall.Status.PENDING
+LATER = timedelta(hours=1)
 
 
 @pytest.fixture(autouse=True)
@@ -139,6 +140,23 @@ class TestTakenBack:
         assert crashes() == [1, 1]
         batch.finish()
         assert crashes() == [1, 1]
+
+    def test_leaves_others_alone(self, settings: Any) -> None:
+        """Whoever it knows nothing of stays a suspect, and a killer stays a dead letter."""
+        settings.OUTBOX_MAX_CRASHES = 1
+        suspect, killer, _ = enqueue("suspect", "killer", "a")
+        OutboxCall.objects.filter(pk=suspect.pk).update(available_at=F("available_at") + LATER)
+        OutboxCall.objects.filter(pk=suspect.pk).update(crashes=2, crashed_in=11)
+        OutboxCall.objects.filter(pk=killer.pk).update(
+            crashes=3, crashed_in=12, status=DEAD, error="It killed three processes."
+        )
+        batch = claimed()
+        recover_crashed("default")
+        assert crashes() == [2, 3, 1]
+        assert batch.forget()
+        assert crashes() == [2, 3, 0]
+        row = OutboxCall.objects.get(pk=killer.pk)
+        assert (row.status, row.error) == (DEAD, "It killed three processes.")
 
     def test_dead_by_then(self, settings: Any) -> None:
         """A call that became a dead letter by the crash is due again."""

@@ -1,16 +1,21 @@
 """What a drain does with the calls that are due."""
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from celery.exceptions import Ignore, Reject
 from django.contrib.auth.models import Group, Permission
+from django.core.cache import cache
 from django.db import OperationalError, connection, transaction
 from kombu.exceptions import OperationalError as BrokerError
 
 from aftercommit.models import OutboxBatch, OutboxCall
+from aftercommit.outbox import wake
 from aftercommit.outbox.task import find_task
 from aftercommit.worker import failures
+from aftercommit.outbox.turns import turns
+from aftercommit.worker import drain
 from aftercommit.worker.claim import Batch
 from aftercommit.worker.crashes import recover_crashed
 from aftercommit.worker.drain import drain_all, drain_task
@@ -227,8 +232,33 @@ class TestBatch:
                 effects.make_groups.delay_on_commit(name=name)
         report = drain_all()
         assert (report.settled, report.retried) == (2, 0)
-        assert effects.received == ["a", "b", "a", "b"]
+        assert effects.batches == [["a", "b"], ["a"], ["b"]]
         assert effects.names() == ["a", "b"]
+
+    def test_several_fail(self) -> None:
+        """Of several that fail each is a dead letter by its own error; the others settle."""
+        self.check_several(effects.make_groups)
+        names = ["a", "bad 1", "b", "bad 2", "c"]
+        assert effects.batches[:6] == [names, *([name] for name in names)]
+
+    def test_several_fail_alone(self) -> None:
+        """So it is with a task that gets one call's arguments."""
+        self.check_several(effects.make_group)
+
+    def check_several(self, proxy: Any) -> None:
+        """Drain two calls that fail among three that don't."""
+        for bad in ("bad 1", "bad 2"):
+            effects.act(bad, fail)
+        with transaction.atomic():
+            for name in ("a", "bad 1", "b", "bad 2", "c"):
+                proxy.delay_on_commit(name=name)
+        report = drain_all()
+        assert (report.settled, report.retried, report.dead) == (3, 4, 2)
+        assert effects.names() == ["a", "b", "c"]
+        dead = OutboxCall.objects.filter(status=DEAD).order_by("pk")
+        lines = [row.error.strip().splitlines()[-1] for row in dead]
+        assert lines == ["ValueError: no bad 1", "ValueError: no bad 2"]
+        assert {row.attempts for row in dead} == {3}
 
     def test_calls_of_a_batch_that_failed(self) -> None:
         """What a batch called before it failed is not called twice."""
@@ -374,8 +404,84 @@ class TestTransient:
         assert effects.names() == []
 
 
+@pytest.fixture
+def woken(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[str]]]:
+    """Return the tasks that were sent a wake-up, once all are sent; nothing holds one back."""
+    sent: list[str] = []
+    monkeypatch.setattr(wake, "publish", lambda name, *_: sent.append(name))
+    monkeypatch.setattr(wake, "hold_back", lambda *_: None)
+
+    def names() -> list[str]:
+        assert wake.flush_wake_ups(10)
+        return [sent.pop() for _ in range(len(sent))]
+
+    assert wake.flush_wake_ups(10)
+    cache.clear()
+    yield names
+    names()
+    cache.clear()
+
+
+class TestTurn:
+    """By its turn a drain answers the wake-ups sent before it, and lets the next be sent."""
+
+    @pytest.mark.every_database
+    @pytest.mark.parametrize(
+        "proxy",
+        [effects.make_group, effects.make_groups, effects.name_group, effects.send_outside],
+        ids=["each", "batch", "statement", "outside"],
+    )
+    def test_begins_before_it_looks(self, proxy: Any) -> None:
+        """What commits after the drain has looked what is due sends a wake-up of its own."""
+        proxy.delay_on_commit(name="a")
+        assert wake.flush_wake_ups(10)
+        target = ("default", proxy.name)
+        before, begun = turns([target])[target].begun, []
+
+        def note(execute: Any, sql: str, *args: Any) -> Any:
+            if "aftercommit_outboxcall" in sql:
+                begun.append(turns([target])[target].begun)
+            return execute(sql, *args)
+
+        with connection.execute_wrapper(note):
+            drain_task(task(proxy), "default")
+        assert effects.received or effects.names()
+        assert begun
+        assert begun[0] > before
+        assert not turns([target])[target].is_woken
+
+
 class TestTime:
     """How long a drain goes on."""
+
+    @pytest.mark.parametrize("proxy", [effects.make_group, effects.send_outside])
+    def test_wakes_the_next(self, proxy: Any, woken: Callable[[], list[str]]) -> None:
+        """A drain whose time is up has another go on later: nothing else would until a sweep."""
+        with transaction.atomic():
+            proxy.delay_on_commit("a")
+            proxy.delay_on_commit("b")
+        woken()
+        drain_task(task(proxy), "default", seconds=0)
+        assert OutboxCall.objects.count() == 1
+        assert woken()
+        drain_task(task(proxy), "default", seconds=60)
+        assert not OutboxCall.objects.exists()
+        assert woken() == []
+
+    @pytest.mark.every_database
+    @pytest.mark.parametrize("proxy", [effects.make_group, effects.name_group])
+    def test_wakes_for_a_backlog(
+        self, proxy: Any, woken: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A full batch has another worker take the next: a backlog spreads over all."""
+        monkeypatch.setattr(task(proxy), "batch_size", 2, raising=False)
+        with transaction.atomic():
+            for name in "abc":
+                proxy.delay_on_commit(name)
+        woken()
+        drain_task(task(proxy), "default", seconds=60)
+        assert not OutboxCall.objects.exists()
+        assert set(woken()) == {proxy.name}
 
     def test_makes_room(self, settings: Any) -> None:
         """A drain whose time is up ends after the call that runs; what is left has its age."""

@@ -1,8 +1,11 @@
 """Processes that are forked beside threads that are at the database."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +13,7 @@ from aftercommit.worker import forks
 from aftercommit.worker.forks import no_fork
 
 HELD = 30
+PROJECT = Path(__file__).parents[4]
 
 
 def hold(inside: threading.Event, over: threading.Event) -> Callable[[], None]:
@@ -91,3 +95,13 @@ def test_child() -> None:
         forks._gate, forks._inside = before
     events[0].set()
     threads[0].join(HELD)
+
+
+@pytest.mark.parametrize("what", ["wake", "known", "held"])
+def test_real_fork(what: str) -> None:
+    """A process that is forked has a thread of its own for wake-ups, knows nothing of its parent's
+    facts, and isn't forked while a thread is in a block.
+    """
+    command = [sys.executable, "-m", "tests.unit.aftercommit.forking", what]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr

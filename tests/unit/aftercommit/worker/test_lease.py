@@ -23,7 +23,7 @@ from aftercommit.worker.lease import Lease, expire_leases
 from aftercommit.worker.loading import rows_of
 from aftercommit.worker.summary import DrainSummary
 from core.stack.waiting import wait_until
-from tests.connections import locking
+from tests.connections import locking, somebody_waits
 from tests.unit.aftercommit import effects
 from tests.unit.aftercommit.impatient import _impatient, row_locks_only  # noqa: F401  # a fixture
 
@@ -385,13 +385,6 @@ class TestAnswerLost:
         thread.join(10)
         assert left() == {"b": RUNNING, "c": PENDING}
         assert rows_of(call).exists()
-
-
-def somebody_waits() -> bool:
-    """Whether a transaction waits for another's lock."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return bool(cursor.fetchone()[0])
 
 
 class TestExpireLeases:

@@ -137,6 +137,17 @@ def test_leaves_what_is_locked() -> None:
         assert effects.names() == ["a", "c"]
     drain_all()
     assert effects.names() == ["a", "c", "b"]
+    # A statement that waited for the lock would end by its time limit, and the function would run.
+    assert bool(effects.received) == by_function()
+
+
+def test_order_of_effects() -> None:
+    """The effects are in the order of the calls, wherever their rows are in the table."""
+    call("a", "b", "c")
+    for name in "ba":  # rows that were written again are at the table's end
+        OutboxCall.objects.filter(payload__contains=f'"{name}"').update(error="written again")
+    assert drain_all().settled == 3
+    assert effects.names() == ["a", "b", "c"]
 
 
 def test_several_drains_at_once(task: OutboxTask) -> None:
