@@ -125,14 +125,14 @@ def _turn_operator(module: _Module, node: ast.AST) -> Iterator[Mutant]:
     match node:
         case ast.Compare(left=left, ops=[operator], comparators=[right]):
             pairs = [(left, operator, right)]
-        case ast.BinOp(left=left, op=operator, right=right):
-            pairs = [(left, operator, right)]
-        case ast.BoolOp(op=operator, values=values):
-            pairs = [(a, operator, b) for a, b in pairwise(values)]
+        case ast.BinOp(left=left, op=sign, right=right):
+            pairs = [(left, sign, right)]
+        case ast.BoolOp(op=word, values=values):
+            pairs = [(a, word, b) for a, b in pairwise(values)]
         case _:
             return
-    for a, operator, b in pairs:
-        if other := OPPOSITES.get(type(operator)):
+    for a, between, b in pairs:
+        if other := OPPOSITES.get(type(between)):
             middle = module.text[module.span(a)[1] : module.span(b)[0]].decode()
             by = re.sub(r"[^\s()]+(\s+(not|in))?", other, middle, count=1)
             yield module.replace("operator", module.span(a)[1], module.span(b)[0], by)
