@@ -24,10 +24,6 @@ BENCH_VENV := $(patsubst .venv%,.venv-bench%,$(VENV))
 # What builds the wheel, alone.
 WHEEL_VENV := $(patsubst .venv%,.venv-wheel%,$(VENV))
 
-# What is run on MySQL too, where there is a server: all but the faults of other servers and systems.
-MYSQL_TESTS := tests/unit tests/integration $(addprefix tests/reliability/test_,\
-    stateful.py duplicates.py idle_worker.py late_commits.py poison.py worker_faults.py)
-
 # A check reads no one's data: the project's own database may not exist, or be in use.
 ALONE := VAR_DIR=$(VENV) DATABASE_URL=sqlite://:memory:
 
@@ -37,7 +33,7 @@ define set_up
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo chaos bench bench-quick test check fmt wheel mutants clean
+.PHONY: help run demo chaos bench bench-quick test check fmt wheel mutants test-all clean
 
 help:
 	@echo 'make run     set everything up and run the system here; Ctrl-C stops it, var/ keeps the data'
@@ -48,8 +44,9 @@ help:
 	@echo 'make bench   how fast it is, beside its peers: a table, plots and the marks (15 minutes)'
 	@echo '             (BENCH_ARGS="--only request,drain --out DIR" for some of it, elsewhere)'
 	@echo 'make bench-quick  the same with fewer samples (3 minutes)'
-	@echo 'make test    the tests, on SQLite, on PostgreSQL and, where one is installed, on MySQL or MariaDB'
+	@echo 'make test    the tests on PostgreSQL; on SQLite and, where it is installed, MariaDB what differs'
 	@echo '             (PYTEST_ARGS="-k name" for some of them)'
+	@echo 'make test-all  every test on every database'
 	@echo 'make mutants  break the code in random places, and see which of them no unit test notices'
 	@echo '             (SAMPLE=40 SEED=1 ONLY=aftercommit/worker)'
 	@echo 'make check   lint, format, types, import directions, migrations, compose file, Dockerfile'
@@ -82,15 +79,11 @@ bench-quick:
 
 test:
 	$(call set_up,dev)
-	@failed=; for database in sqlite postgres; do \
-	    echo "== Tests on $$database"; \
-	    $(BIN)/python -m pytest --database=$$database $(PYTEST_ARGS) || failed="$$failed $$database"; \
-	done; \
-	if $(BIN)/python -m tests.plugins.mysql_server; then \
-	    echo "== Tests on mysql"; \
-	    $(BIN)/python -m pytest --database=mysql $(or $(PYTEST_ARGS),$(MYSQL_TESTS)) || failed="$$failed mysql"; \
-	fi; \
-	if [ -n "$$failed" ]; then echo "Tests failed on:$$failed" >&2; exit 1; fi
+	@exec $(BIN)/python -m tests $(PYTEST_ARGS)
+
+test-all:
+	$(call set_up,dev)
+	@exec $(BIN)/python -m tests --all $(PYTEST_ARGS)
 
 mutants:
 	$(call set_up,dev)

@@ -1,6 +1,7 @@
 """The markers that say on which databases a test has something to show.
 
 ``every_database``: what it shows differs between databases, so ``make test`` runs it on each.
+``slow``: it takes minutes, so that ``make test-all`` alone runs it.
 ``only_on("sqlite", "mysql", reason="…")``: it is skipped on the others, with the reason.
 """
 
@@ -8,6 +9,7 @@ import pytest
 
 MARKERS = (
     "every_database: what the test shows differs between databases; make test runs it on each",
+    "slow: the test takes minutes; make test-all alone runs it",
     "only_on(*databases, reason): the test is skipped on other databases, for this reason",
 )
 

@@ -1,7 +1,7 @@
-"""Print the databases that the tests can run on here. Each one's server was started to see.
+"""Find the databases that the tests can run on here, by starting each one's server once.
 
-``make test`` runs it first, so that a server that can't be started is said before the first test.
-Redis and PostgreSQL come with the tests: without one the program fails. MySQL and MariaDB come with
+A server that can't be started is said before the first test.
+Redis and PostgreSQL come with the tests: without one there are no tests. MySQL and MariaDB come with
 the machine: without one the others remain.
 """
 
@@ -23,7 +23,15 @@ def try_server(variable: str, make: Callable[[], Server]) -> None:
 
 
 def databases() -> list[str]:
-    """Return the databases that can be tested on. Raise ServerError if one must be and can't."""
+    """Return the databases that can be tested on; the process ends if there must be another."""
+    try:
+        return found()
+    except ServerError as error:
+        sys.exit(f"== No tests: {error}")
+
+
+def found() -> list[str]:
+    """Return the databases whose servers start. Raise ServerError if one must and doesn't."""
     try_server("TEST_REDIS_URL", RedisServer)
     try_server("TEST_DATABASE_URL", lambda: PostgresServer(fsync=False))
     try:
@@ -32,15 +40,3 @@ def databases() -> list[str]:
         print(f"== No tests on mysql: {error}", file=sys.stderr)
         return ["postgres", "sqlite"]
     return ["postgres", "sqlite", "mysql"]
-
-
-def main() -> None:
-    """Print the names, or end with the reason why no test can run."""
-    try:
-        print(*databases())
-    except ServerError as error:
-        sys.exit(f"== No tests: {error}")
-
-
-if __name__ == "__main__":
-    main()

@@ -48,6 +48,8 @@ from tests.reliability.observed import COLUMNS, MODELS, check, empty, key_of
 from tests.reliability.operations import COUNTED_BY, Operations
 from tests.reliability.sessions import BLOCKS, Session
 
+pytestmark = pytest.mark.every_database
+
 HOW = ("whole", "whole, again", "the field", "in vain")
 IMPATIENCE = {
     "postgresql": "SET lock_timeout = '50ms'",

@@ -21,7 +21,7 @@ from tests.celery_engine.broker import Broker
 from tests.integration.outbox import tasks
 from tests.integration.outbox.conftest import Gate, StartWorker
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 TIMEOUT = 30
 

@@ -25,7 +25,7 @@ from tests.reliability.database.faults import around, once, sqlite_only
 from tests.reliability.tasks import the_task
 from tests.unit.aftercommit import effects
 
-pytestmark = [pytest.mark.django_db(transaction=True), sqlite_only]
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True), sqlite_only]
 
 
 class TestBusy:

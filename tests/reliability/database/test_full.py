@@ -17,7 +17,7 @@ from tests.reliability.database.faults import postgres_only, run, sqlite_only
 from tests.reliability.state import journals
 from tests.unit.aftercommit import effects
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 
 class TestFull:

@@ -12,7 +12,7 @@ from content.signals import article_published
 from tests.connections import at_once
 from tests.factories import ArticleFactory, AuthorFactory
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 Action = AuditLog.Action
 

@@ -27,7 +27,7 @@ from tests.factories import (
 )
 from tests.unit.audit.proxies import connected_proxy
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 Last = Callable[[Model], AuditLog]
 Logged = Callable[[Model], list[AuditLog]]

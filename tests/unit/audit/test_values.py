@@ -12,6 +12,8 @@ from audit.values import as_text
 from content.models import Article, Comment, Product, Profile
 from tests.factories import ProductFactory, UserFactory
 
+pytestmark = pytest.mark.every_database
+
 UTC = datetime.UTC
 
 

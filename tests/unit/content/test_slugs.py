@@ -13,6 +13,8 @@ from content.models import Article, Author
 from core.stack.waiting import wait_until
 from tests.factories import ArticleFactory, AuthorFactory
 
+pytestmark = pytest.mark.every_database
+
 ALL_AT_ONCE = 6
 
 

@@ -22,7 +22,7 @@ from tests.factories import ArticleFactory, AuthorFactory, CategoryFactory, User
 NOW = timezone.now()
 LOCK = f"SELECT id FROM {Article._meta.db_table} WHERE id = %s FOR UPDATE"  # noqa: S608  # nobody's
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 
 def assert_counters_hold() -> None:

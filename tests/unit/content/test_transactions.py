@@ -17,7 +17,7 @@ from tests.connections import another
 from tests.factories import ArticleFactory, CategoryFactory
 from tests.unit.aftercommit.observe import receiver_of, statements
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 PAGES = ["/", "/categories/garden/", "/authors/ada/", "/products/", "/profile/", "/articles/new/"]
 ACTIONS = ["edit", "publish", "delete"]

@@ -27,7 +27,7 @@ from tests.factories import (
 )
 from tests.mailbox import MailServer
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 Drain = Callable[[], DrainSummary]
 Status = Delivery.Status

@@ -95,10 +95,10 @@ class TestPreflight:
     def test_without_mysql(self, install: Install, capfd: pytest.CaptureFixture[str]) -> None:
         """The others are tested on, and one sentence says why there are no tests on this one."""
         install(mariadbd=VERSION, install_db="exit 0")
-        preflight.main()
-        said = capfd.readouterr()
-        assert said.out == "postgres sqlite\n"
-        assert said.err.startswith("== No tests on mysql: my_print_defaults was not found. Install")
+        assert preflight.databases() == ["postgres", "sqlite"]
+        assert capfd.readouterr().err.startswith(
+            "== No tests on mysql: my_print_defaults was not found. Install"
+        )
 
     @pytest.mark.parametrize(
         ("variable", "name"),
@@ -115,4 +115,4 @@ class TestPreflight:
         monkeypatch.delenv(variable)
         monkeypatch.setattr(preflight, name, broken)
         with pytest.raises(SystemExit, match=f"== No tests: {name} has no program."):
-            preflight.main()
+            preflight.databases()

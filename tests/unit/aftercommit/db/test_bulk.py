@@ -9,7 +9,7 @@ from aftercommit.db.bulk import insert_rows
 from audit.models import AuditLog
 from tests.factories import UserFactory
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture(autouse=True, params=[True, False], ids=["copy", "no copy"])

@@ -15,7 +15,7 @@ from aftercommit.worker.drain import drain_all
 from tests.connections import another
 from tests.unit.aftercommit import effects
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 
 class Undo(Exception):

@@ -27,6 +27,7 @@ DEFAULT, SECOND = "default", "second"
 BOTH = [DEFAULT, SECOND]
 
 pytestmark = [
+    pytest.mark.every_database,
     pytest.mark.django_db(transaction=True, databases=BOTH),
     pytest.mark.usefixtures("_second_database"),
 ]

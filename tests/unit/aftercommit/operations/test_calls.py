@@ -23,7 +23,7 @@ from tests.unit.aftercommit import effects
 from tests.unit.aftercommit.calls import MAKE_GROUP, Status, calls, make_call
 from tests.unit.aftercommit.impatient import row_locks_only
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from tests.unit.aftercommit import effects
 from tests.unit.aftercommit.calls import MAKE_GROUP, Status, make_call
 from tests.unit.aftercommit.observe import statements
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 SECOND = "second"
 

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from aftercommit.models import OutboxCall
 from tests.unit.aftercommit import effects
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 OWN_QUERY = "SELECT current_query()"
 

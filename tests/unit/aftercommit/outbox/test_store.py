@@ -20,7 +20,7 @@ from aftercommit.outbox import store
 from aftercommit.worker.drain import drain_all
 from tests.unit.aftercommit import effects
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 
 def stored() -> list[str]:

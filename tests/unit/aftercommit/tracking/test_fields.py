@@ -13,7 +13,7 @@ from content.models import Article, Author, Category
 from tests.factories import ArticleFactory, CategoryFactory
 from tests.unit.aftercommit.observe import statements
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db]
 
 
 def move(article: Article, by: int) -> None:

@@ -24,7 +24,7 @@ from tests.factories import ProductFactory, UserFactory
 from tests.unit.aftercommit.observe import Save, saves, statements
 from tests.unit.aftercommit.tables import tables
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from tests.factories import ProductFactory
 from tests.unit.aftercommit import effects
 from tests.unit.aftercommit.observe import Save, receiver_of, saves, statements
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 
 class RollBackError(Exception):

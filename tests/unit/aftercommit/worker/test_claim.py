@@ -16,7 +16,7 @@ from aftercommit.worker.crashes import recover_crashed
 from aftercommit.worker.drain import drain_all
 from tests.unit.aftercommit import effects
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 TASK = effects.make_group.name
 LONG_AGO = Now() - timedelta(hours=1)

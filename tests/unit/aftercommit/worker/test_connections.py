@@ -8,7 +8,7 @@ from celery.signals import task_postrun
 from django.db import connection
 from kombu.utils import compat
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 
 def end_task(is_eager: bool = False) -> None:

@@ -19,7 +19,7 @@ from tests.unit.aftercommit import effects
 from tests.unit.aftercommit.impatient import _impatient, row_locks_only  # noqa: F401  # a fixture
 from tests.unit.aftercommit.observe import statements
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 TASK = effects.make_group.name
 DEAD, PENDING = OutboxCall.Status.DEAD, OutboxCall.Status.PENDING

@@ -11,6 +11,8 @@ from kombu.exceptions import OperationalError as BrokerError
 from aftercommit.worker.database_errors import MAX_CAUSES, is_blameless, is_transient
 from tests.unit.aftercommit.faults import of_mysql, of_postgresql, of_sqlite, wrapped
 
+pytestmark = pytest.mark.every_database
+
 Retry: Any = exceptions.Retry  # its stub has fewer types than authors give
 
 CALLS_FAULT, TRANSIENT, BLAMELESS = (False, False), (True, False), (True, True)

@@ -21,7 +21,7 @@ from aftercommit.worker.lease import Ended, Lease, expire_leases
 from core.stack.waiting import wait_until
 from tests.unit.aftercommit import effects
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 PENDING, RUNNING, UNCERTAIN, DEAD = OutboxCall.Status
 

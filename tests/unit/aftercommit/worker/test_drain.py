@@ -23,7 +23,7 @@ from tests.connections import at_once
 from tests.unit.aftercommit import effects
 from tests.unit.aftercommit.faults import deadlock
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 DEAD = OutboxCall.Status.DEAD
 

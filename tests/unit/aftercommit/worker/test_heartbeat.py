@@ -20,7 +20,7 @@ from tests.connections import another, locking
 from tests.unit.aftercommit.impatient import _impatient, row_locks_only  # noqa: F401  # a fixture
 from tests.unit.aftercommit.observe import statements
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 NAME = "worker@web"
 

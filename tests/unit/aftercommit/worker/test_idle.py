@@ -17,7 +17,7 @@ from aftercommit.worker.lease import Lease
 from aftercommit.worker.rows import brief
 from tests.unit.aftercommit import effects
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 TASK = effects.make_group.name
 

@@ -27,7 +27,7 @@ from tests.connections import locking, somebody_waits
 from tests.unit.aftercommit import effects
 from tests.unit.aftercommit.impatient import _impatient, row_locks_only  # noqa: F401  # a fixture
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 PENDING, RUNNING, UNCERTAIN, DEAD = OutboxCall.Status
 

@@ -15,7 +15,7 @@ from aftercommit.worker.lease import expire_leases
 from aftercommit.worker.sweep import bury_unknown
 from tests.unit.aftercommit import effects
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 Status = OutboxCall.Status
 AGO = Now() - timedelta(hours=2)

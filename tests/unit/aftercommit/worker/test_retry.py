@@ -15,7 +15,7 @@ from aftercommit.outbox.task import OutboxTask
 from aftercommit.worker.drain import drain_all
 from tests.unit.aftercommit import effects
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 DEAD = OutboxCall.Status.DEAD
 BASES = pytest.mark.parametrize("base", [OutboxTask, Task], ids=["ours", "celery's"])

@@ -27,7 +27,7 @@ from aftercommit.worker.settle import settle_failed
 from tests.unit.aftercommit import effects
 from tests.unit.aftercommit.faults import deadlock
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 Retry: Any = exceptions.Retry  # its stub has fewer types than authors give
 

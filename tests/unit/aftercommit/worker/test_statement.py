@@ -18,7 +18,7 @@ from tests.connections import at_once, locking
 from tests.unit.aftercommit import effects
 from tests.unit.aftercommit.impatient import row_locks_only
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 DEAD = OutboxCall.Status.DEAD
 

@@ -19,7 +19,7 @@ from aftercommit.worker.sweep import Sweeper, due_ages
 from core.stack.waiting import wait_until
 from tests.unit.aftercommit import effects
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

@@ -1,0 +1,52 @@
+"""Run the tests on each database that is here: ``python -m tests``, or all with ``--all``.
+
+``make test`` runs every test but the slow ones on PostgreSQL, and on the others what differs there.
+``make test-all`` runs every test on every database. What follows is pytest's:
+``python -m tests -k drain``.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+from tests.plugins import preflight
+
+PARALLEL = ["-n", "auto", "--dist", "worksteal"]
+SELECTED = {"postgres": "not slow"}
+DIFFERS = "(every_database or only_on) and not slow"
+NO_TESTS = 5
+"""The exit status of pytest when no test was selected."""
+
+
+def command(database: str, everything: bool, arguments: Sequence[str]) -> list[str]:
+    """Return the command line that runs the tests on the database."""
+    which = [] if everything else ["-m", SELECTED.get(database, DIFFERS)]
+    run = [sys.executable, "-m", "pytest", f"--database={database}"]
+    return [*run, *PARALLEL, *which, *arguments]
+
+
+def run_on(database: str, everything: bool, arguments: Sequence[str]) -> bool:
+    """Run the tests on the database. Return whether they passed."""
+    print(f"== Tests on {database}", flush=True)
+    began = time.monotonic()
+    status = subprocess.run(command(database, everything, arguments), check=False).returncode
+    print(f"== {database} took {time.monotonic() - began:.0f} s", flush=True)
+    return status == 0 or (status == NO_TESTS and bool(arguments))
+
+
+def main() -> None:
+    """Run the tests, and end with a sentence that names the databases on which some failed."""
+    parser = argparse.ArgumentParser(prog="python -m tests", description=__doc__)
+    parser.add_argument("--all", action="store_true", help="run every test on every database")
+    options, arguments = parser.parse_known_args()
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    failed = [each for each in preflight.databases() if not run_on(each, options.all, arguments)]
+    if failed:
+        sys.exit(f"Tests failed on: {', '.join(failed)}.")
+
+
+if __name__ == "__main__":
+    main()
