@@ -13,9 +13,8 @@ from kombu.exceptions import OperationalError as BrokerError
 from aftercommit.models import OutboxBatch, OutboxCall
 from aftercommit.outbox import wake
 from aftercommit.outbox.task import find_task
-from aftercommit.worker import failures
 from aftercommit.outbox.turns import turns
-from aftercommit.worker import drain
+from aftercommit.worker import failures
 from aftercommit.worker.claim import Batch
 from aftercommit.worker.crashes import recover_crashed
 from aftercommit.worker.drain import drain_all, drain_task
