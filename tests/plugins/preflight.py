@@ -1,8 +1,8 @@
 """Find the databases that the tests can run on here, by starting each one's server once.
 
 A server that can't be started is said before the first test.
-Redis and PostgreSQL come with the tests: without one there are no tests. MySQL and MariaDB come with
-the machine: without one the others remain.
+Redis and PostgreSQL come with the tests: without one there are no tests. MySQL and MariaDB come
+with the machine: without one the others remain.
 """
 
 import os

@@ -1,0 +1,47 @@
+"""Empty the database after a test that commits: only the tables that the test wrote to.
+
+Django's own way is the command ``flush``: it empties all tables, and then makes the rows anew that
+a migrated database has (content types, permissions). That took a third of the tests' time.
+"""
+
+from typing import Any
+
+from django.core.management.color import no_style
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+KEPT = ("django_content_type", "auth_permission", "django_migrations")
+"""What ``migrate`` has made. Tests add nothing to it that others could see."""
+
+
+def pytest_configure() -> None:
+    """Have Django empty the database in this way."""
+    from django.test import TransactionTestCase
+
+    TransactionTestCase._fixture_teardown = empty_databases  # type: ignore[method-assign]
+
+
+def empty_databases(case: Any) -> None:
+    """Delete what the test left in its databases."""
+    for alias in case._databases_names(include_mirrors=False):
+        empty(connections[alias])
+
+
+def empty(connection: BaseDatabaseWrapper) -> None:
+    """Delete the rows of all tables that have some."""
+    if tables := written(connection):
+        statements = connection.ops.sql_flush(
+            no_style(), tables, allow_cascade=connection.vendor == "postgresql"
+        )
+        connection.ops.execute_sql_flush(statements)
+
+
+def written(connection: BaseDatabaseWrapper) -> list[str]:
+    """Return the tables that have rows."""
+    existing = connection.introspection.django_table_names(only_existing=True, include_views=False)
+    names = sorted({*existing} - {*KEPT})
+    quoted = [connection.ops.quote_name(each) for each in names]
+    asked = ", ".join(f"EXISTS (SELECT 1 FROM {name})" for name in quoted)  # noqa: S608  # ours
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {asked}")
+        return [name for name, has_rows in zip(names, cursor.fetchone(), strict=True) if has_rows]
