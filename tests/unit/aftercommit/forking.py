@@ -51,18 +51,18 @@ def wake() -> None:
 
 def known() -> None:
     """Keep a fact that only the parent is to tell."""
-    from aftercommit.worker import known
+    from aftercommit.worker import deferred_writes
 
     class Fact:
         using, task = "default", "task"
 
-        def forget(self) -> bool:
+        def finish(self) -> bool:
             return False
 
-    known.keep(Fact())
+    deferred_writes.defer(Fact())
 
     def child() -> None:
-        assert known.tell_all(), "the child has the parent's fact"
+        assert deferred_writes.write_deferred(), "the child has the parent's fact"
 
     fork_and_wait(child)
 

@@ -9,7 +9,7 @@ import pytest
 from aftercommit.conf import Conf
 from aftercommit.outbox import turns, wake, waker
 from aftercommit.outbox.options import DEFAULTS, Options
-from aftercommit.worker import claim, forks, heartbeat, known, rows
+from aftercommit.worker import deferred_writes, forks, heartbeat, rows
 from notifications.tasks import send_delivery
 from tests.unit.aftercommit import effects
 
@@ -97,11 +97,10 @@ def test_tries_of_a_mail() -> None:
         (turns, "PATIENCE", 3),
         (wake, "LATE_CALLS", 3),
         (wake, "LIMIT_SLACK", 30),
-        (claim, "SHORT_BATCH", 50),
         (forks, "FORK_WAITS", 10),
-        (known, "LIMIT", 1000),
-        (known, "FIRST", 0.2),
-        (known, "LATE", 10),
+        (deferred_writes, "MAX_WRITES", 1000),
+        (deferred_writes, "FIRST_PAUSE", 0.2),
+        (deferred_writes, "EXIT_SECONDS", 10),
         (rows, "CHUNK", 500),
     ],
 )

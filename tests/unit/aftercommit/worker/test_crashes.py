@@ -153,7 +153,7 @@ class TestTakenBack:
         batch = claimed()
         recover_crashed("default")
         assert crashes() == [2, 3, 1]
-        assert batch.forget()
+        assert batch.finish()
         assert crashes() == [2, 3, 0]
         row = OutboxCall.objects.get(pk=killer.pk)
         assert (row.status, row.error) == (DEAD, "It killed three processes.")
