@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from core.stack.secret_file import kept_secret
+from core.stack.demo_logins import kept_password
 
 
 class Login(NamedTuple):
@@ -19,13 +19,9 @@ class Login(NamedTuple):
         """Return an address that no mail server delivers to."""
         return f"{self.username}@example.com"
 
-    def password_file(self, var_dir: Path) -> Path:
-        """Return the file that keeps the user's password."""
-        return var_dir / f"demo_{self.username}_password"
-
     def password(self, var_dir: Path) -> str:
         """Return the user's password, which is made up for the installation with this folder."""
-        return kept_secret(self.password_file(var_dir), 9)
+        return kept_password(var_dir, self.username)
 
 
 class DemoArticle(NamedTuple):

@@ -133,6 +133,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_celery_results",
     "aftercommit",
+    "core",
     "content",
     "notifications",
     "audit",

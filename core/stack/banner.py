@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from core.stack.demo_logins import FILES, kept_logins
 from core.stack.preflight import describe_database, parse_database
 from core.stack.stack import Stack, shown
 
@@ -25,12 +26,15 @@ def banner(stack: Stack) -> Iterator[str]:
 
 
 def logins(stack: Stack) -> Iterator[str]:
-    """Say who can log in, if this run knows of somebody."""
-    if stack.logins:
-        yield f"  Demo logins, kept in {shown(stack.config.var_dir)}/demo_*_password"
-        yield from (f"  {line}" for line in stack.logins)
+    """Say who can log in, if this run has demo data."""
+    config = stack.config
+    kept = kept_logins(config.var_dir) if config.demo_data else {}
+    if kept:
+        yield f"  Demo logins, kept in {shown(config.var_dir)}/{FILES}"
+        for username, password in kept.items():
+            yield f"    {username:<8}{password}"
     else:
-        yield "  Logins    no demo data here; `manage.py createsuperuser` makes a login"
+        yield "  Logins    none are kept here; `manage.py createsuperuser` makes one"
 
 
 def mails(stack: Stack) -> str:
@@ -45,7 +49,7 @@ def database(stack: Stack) -> str:
     """Which database, without its password."""
     if stack.config.database_url:
         return f"{describe_database(parse_database(stack.config.database_url))} (DATABASE_URL)"
-    return f"{shown(stack.config.var_dir / 'db.sqlite3')}   (SQLite)"
+    return f"{shown(stack.config.embedded_database)}   (SQLite)"
 
 
 def redis(stack: Stack) -> str:

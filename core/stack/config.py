@@ -106,6 +106,11 @@ class RunConfig:
         return self.redis_url or f"redis://{login}{LOOPBACK}:{self.redis_port}/0"
 
     @property
+    def embedded_database(self) -> Path:
+        """Return the file of the embedded database."""
+        return self.var_dir / "db.sqlite3"
+
+    @property
     def mail_directory(self) -> Path:
         """Where the mail catcher puts each mail."""
         return self.var_dir / "mail"

@@ -12,6 +12,7 @@ import psycopg
 from redis import Redis
 from redis.exceptions import AuthenticationError, RedisError
 
+from core.former_data import FORMER_TABLE, refusal
 from core.stack.config import ConfigError, RunConfig
 from core.stack.ports import LOOPBACK, is_free
 
@@ -67,8 +68,9 @@ def addresses(config: RunConfig) -> Iterator[tuple[str, str, int]]:
 
 
 def check_database(config: RunConfig) -> None:
-    """``DATABASE_URL``, if given, can be read and reached."""
+    """Check that the database can be reached, and isn't of an earlier version of this project."""
     if not config.database_url:
+        check_sqlite_file(config.embedded_database, "VAR_DIR")
         return
     parsed = parse_database(config.database_url)
     if parsed.get("ENGINE") == POSTGRESQL:
@@ -99,9 +101,11 @@ def parse_database(url: str) -> dict[str, Any]:
 def check_postgresql(parsed: dict[str, Any]) -> None:
     """The server lets us in."""
     try:
-        psycopg.connect(**login(parsed), dbname=parsed["NAME"]).close()
+        connection = psycopg.connect(**login(parsed), dbname=parsed["NAME"])
     except psycopg.Error as error:
         raise unreachable(parsed, error) from None
+    with closing(connection):
+        check_former_data(connection.cursor(), psycopg.Error, describe_database(parsed))
 
 
 def check_mysql(parsed: dict[str, Any]) -> None:
@@ -112,9 +116,11 @@ def check_mysql(parsed: dict[str, Any]) -> None:
     if options.get("host", "").startswith("/"):
         options["unix_socket"] = options.pop("host")
     try:
-        pymysql.connect(**options, database=parsed["NAME"]).close()
+        connection = pymysql.connect(**options, database=parsed["NAME"])
     except pymysql.Error as error:
         raise unreachable(parsed, error) from None
+    with closing(connection):
+        check_former_data(connection.cursor(), pymysql.Error, describe_database(parsed))
 
 
 def login(parsed: dict[str, Any]) -> dict[str, Any]:
@@ -161,17 +167,33 @@ def check_sqlite(name: str) -> None:
     path = Path(name).resolve()
     if not path.parent.is_dir():
         raise ConfigError(f"DATABASE_URL: the folder of {name} doesn't exist. Make it first.")
-    if path.exists():
-        check_sqlite_file(path)
+    check_sqlite_file(path, "DATABASE_URL")
 
 
-def check_sqlite_file(path: Path) -> None:
-    """The file is a database; it isn't changed by looking."""
+def check_sqlite_file(path: Path, variable: str) -> None:
+    """Check that the file, if there is one, is a database. Looking doesn't change the file."""
+    if not path.exists():
+        return
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as connection:
             connection.execute("PRAGMA schema_version")
+            check_former_data(connection.cursor(), sqlite3.Error, str(path), str(path))
     except sqlite3.Error as error:
-        raise ConfigError(f"DATABASE_URL: {path} can't be opened ({error}).") from None
+        raise ConfigError(f"{variable}: {path} can't be opened ({error}).") from None
+
+
+def check_former_data(
+    cursor: Any, missing: type[Exception], database: str, sqlite_file: str = ""
+) -> None:
+    """Raise ConfigError if an earlier version of this project made the database.
+
+    ``missing`` is the driver's error for a table that isn't there.
+    """
+    try:
+        cursor.execute(f"SELECT 1 FROM {FORMER_TABLE} WHERE 1 = 0")  # noqa: S608  # our own name
+    except missing:
+        return
+    raise ConfigError(refusal(database, sqlite_file))
 
 
 def check_redis(config: RunConfig) -> None:

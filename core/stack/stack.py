@@ -16,7 +16,6 @@ from core.stack.secret_file import kept_secret
 from core.stack.supervisor import Supervisor
 
 START_TIMEOUT = 180
-LOGINS = "Demo logins:"
 
 
 class Stack:
@@ -37,8 +36,6 @@ class Stack:
         self.interrupt = interrupt
         self.supervisor: Supervisor | None = None
         self.flower_login = config.flower_login
-        self.logins: list[str] = []
-        """The lines with which the demo data says who can log in."""
         self._lock: IO[str] | None = None
         self._started = 0.0
 
@@ -58,7 +55,6 @@ class Stack:
     def wait_ready(self, timeout: float = START_TIMEOUT) -> None:
         """Returns when every process answers; StackError when one can't."""
         self._running().wait_ready(timeout)
-        self.logins = self._printed_logins()
 
     def watch(self) -> None:
         """Keeps everything running until a signal asks to stop."""
@@ -114,11 +110,6 @@ class Stack:
         return Supervisor(
             programs(self.config), environment, self.console, self.interrupt, STOP_ORDER
         )
-
-    def _printed_logins(self) -> list[str]:
-        demo = self._running().processes.get("demo")
-        lines = [*demo.tail] if demo else []
-        return lines[lines.index(LOGINS) + 1 :] if LOGINS in lines else []
 
     def __enter__(self) -> Self:
         self.start()

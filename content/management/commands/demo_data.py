@@ -10,6 +10,7 @@ from django.db import transaction
 
 from content import demo
 from content.models import Article, Category, Comment, Product
+from core.stack.demo_logins import password_file
 
 
 class Command(BaseCommand):
@@ -38,7 +39,7 @@ class Command(BaseCommand):
         self.stdout.write("Demo logins:")
         for login in demo.LOGINS:
             if login.can_log_in:
-                made = login.password_file(Path(settings.VAR_DIR)).exists()
+                made = password_file(Path(settings.VAR_DIR), login.username).exists()
                 password = password_of(login) if made else "(the password that it had)"
                 role = " (superuser)" if login.is_superuser else ""
                 self.stdout.write(f"  {login.username:<8}{password}{role}")

@@ -18,10 +18,10 @@ from core.stack.postgres_server import PostgresServer, unprivileged_identity
 from core.stack.redis_server import RedisServer, find_binary, redis_answers
 from core.stack.servers import ServerError
 from core.stack.waiting import wait_until
-from tests.unit.stack.fakes import READY_WITHIN, python
-from tests.unit.stack.test_process import is_running
+from tests.unit.core.stack.fakes import READY_WITHIN, python
+from tests.unit.core.stack.test_process import is_running
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 @pytest.fixture(scope="module")

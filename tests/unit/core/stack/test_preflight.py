@@ -1,13 +1,17 @@
 """What is refused before anything is started, and in which words."""
 
 import socket
-from collections.abc import Generator
+import sqlite3
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 
+from core.former_data import FORMER_TABLE
 from core.stack import preflight
 from core.stack.config import ConfigError, RunConfig
 from core.stack.ports import LOOPBACK, free_port
@@ -140,6 +144,77 @@ class TestDatabase:
     def test_fail_in_memory(self, config: RunConfig) -> None:
         """Every process would have one of its own."""
         assert "seen by one process only" in self.check(config, "sqlite://:memory:")
+
+
+class TestFormerData:
+    """A database that an earlier version of this project made."""
+
+    SAID = "was made by an earlier version of this project"
+
+    @pytest.fixture
+    def embedded(self, config: RunConfig) -> Path:
+        """The embedded database, as an earlier version left it."""
+        config.var_dir.mkdir()
+        make_former(config.embedded_database)
+        return config.embedded_database
+
+    def test_fail_embedded(self, config: RunConfig, embedded: Path) -> None:
+        """The sentence has the command that moves it away, with the files beside it."""
+        said = refusal(config)
+        assert said.startswith(f"The database {embedded} {self.SAID}")
+        assert said.endswith(f"Move its file away: mkdir before && mv {embedded}* before/")
+
+    def test_moved_away(self, config: RunConfig, embedded: Path) -> None:
+        """Once that is done the run begins with a new database."""
+        embedded.rename(embedded.with_name("before.sqlite3"))
+        preflight.check(config)
+
+    def test_fail_sqlite_file(self, config: RunConfig, tmp_path: Path) -> None:
+        """Also a file that is named."""
+        path = tmp_path / "named.sqlite3"
+        make_former(path)
+        said = refusal(replace(config, database_url=f"sqlite:///{path}"))
+        assert f"mv {path}* before/" in said
+
+    @pytest.mark.every_database
+    @pytest.mark.django_db(transaction=True)
+    def test_fail_named(self, config: RunConfig) -> None:
+        """On each server: the sentence names the database, and says to make a new one."""
+        named = replace(config, database_url=url_of_database())
+        preflight.check(named)
+        with former_table():
+            said = refusal(named)
+        assert f"{connection.settings_dict['NAME']}" in said
+        assert self.SAID in said
+        if connection.vendor != "sqlite":
+            assert said.endswith("Create a new database, and name it in DATABASE_URL.")
+
+
+def make_former(path: Path) -> None:
+    """Make an SQLite database as an earlier version did, in all that matters here."""
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(f"CREATE TABLE {FORMER_TABLE} (id INTEGER PRIMARY KEY)")
+
+
+@contextmanager
+def former_table() -> Iterator[None]:
+    """Have the test's own database be one of an earlier version, in all that matters here."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE TABLE {FORMER_TABLE} (id INTEGER PRIMARY KEY)")
+        try:
+            yield
+        finally:
+            cursor.execute(f"DROP TABLE {FORMER_TABLE}")
+
+
+def url_of_database() -> str:
+    """The address of the test's own database, as DATABASE_URL."""
+    options = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{options['NAME']}"
+    scheme = "mysql" if connection.vendor == "mysql" else "postgres"
+    login = f"{options['USER']}:{options['PASSWORD']}"
+    return f"{scheme}://{login}@{options['HOST']}:{options['PORT']}/{options['NAME']}"
 
 
 class TestRedis:

@@ -9,7 +9,7 @@ import pytest
 
 from core.stack.process import Process, Program
 from core.stack.waiting import wait_until
-from tests.unit.stack.fakes import READY_WITHIN, python, serving
+from tests.unit.core.stack.fakes import READY_WITHIN, python, serving
 
 Lines = list[tuple[str, str]]
 

@@ -11,10 +11,10 @@ import pytest
 
 from core.stack.tether import tethered
 from core.stack.waiting import wait_until
-from tests.unit.stack.fakes import READY_WITHIN, lines_of, python, serving
-from tests.unit.stack.test_process import is_running
+from tests.unit.core.stack.fakes import READY_WITHIN, lines_of, python, serving
+from tests.unit.core.stack.test_process import is_running
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 @pytest.mark.skipif(

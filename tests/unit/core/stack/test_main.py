@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from core.stack.ports import LOOPBACK, free_port
+from tests.unit.core.stack.test_preflight import make_former
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 def run(tmp_path: Path, **variables: object) -> subprocess.CompletedProcess[str]:
@@ -61,3 +62,17 @@ def test_fail_when_the_database_cannot_be_reached(tmp_path: Path) -> None:
     assert refused.returncode == 2
     assert "can't be reached (Connection refused)" in refused.stdout
     assert "s3cret" not in refused.stdout + refused.stderr
+
+
+def test_fail_with_data_of_an_earlier_version(tmp_path: Path) -> None:
+    """Before anything is started or changed, in one sentence that says what to do."""
+    database = tmp_path / "var" / "db.sqlite3"
+    database.parent.mkdir()
+    make_former(database)
+    content = database.read_bytes()
+    refused = run(tmp_path)
+    assert (refused.returncode, refused.stderr) == (2, "")
+    assert refused.stdout.startswith(f"The database {database} was made by an earlier version")
+    assert refused.stdout.count("\n") == 1
+    assert database.read_bytes() == content
+    assert {each.name for each in database.parent.iterdir()} == {"db.sqlite3", "stack.lock"}

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from core.stack.compose_secrets import lines
-from tests.unit.stack.test_main import ROOT
+from tests.unit.core.stack.test_main import ROOT
 
 SECRETS = {"SECRET_KEY", "POSTGRES_PASSWORD", "FLOWER_BASIC_AUTH"}
 

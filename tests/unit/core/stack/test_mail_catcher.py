@@ -14,9 +14,9 @@ from core.stack.mail_catcher import Folder
 from core.stack.ports import LOOPBACK, free_port
 from core.stack.probes import smtp_answers
 from core.stack.waiting import wait_until
-from tests.unit.stack.fakes import READY_WITHIN
+from tests.unit.core.stack.fakes import READY_WITHIN
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 Catcher = tuple[int, Path, subprocess.Popen[str]]
 
 

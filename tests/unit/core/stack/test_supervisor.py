@@ -14,8 +14,8 @@ from core.stack.interrupt import Interrupt
 from core.stack.process import Program
 from core.stack.supervisor import Interrupted, StackError, Supervisor
 from core.stack.waiting import wait_until
-from tests.unit.stack.fakes import READY_WITHIN, Screen, lines_of, python, serving
-from tests.unit.stack.test_process import is_running
+from tests.unit.core.stack.fakes import READY_WITHIN, Screen, lines_of, python, serving
+from tests.unit.core.stack.test_process import is_running
 
 Supervise = Callable[..., Supervisor]
 
