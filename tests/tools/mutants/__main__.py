@@ -28,6 +28,7 @@ def main() -> None:
         trees: SimpleQueue[Tree] = SimpleQueue()
         for number in range(options.jobs):
             trees.put(Tree(Path(home, str(number)), options.database, options.seconds))
+        check(trees, cases)
         with ThreadPoolExecutor(options.jobs) as pool:
             survived = [*pool.map(lambda case: run(trees, case), cases)]
     print(report(cases, survived))
@@ -62,6 +63,15 @@ def every_case(only: str) -> list[Case]:
 def sample(cases: Sequence[Case], size: int, seed: int) -> list[Case]:
     """Return so many of them, in no order; all if there aren't more."""
     return random.Random(seed).sample(cases, min(size, len(cases)))
+
+
+def check(trees: "SimpleQueue[Tree]", cases: Sequence[Case]) -> None:
+    """Exit if tests fail without a mutant: every mutant would seem to be noticed."""
+    tree = trees.get()
+    packages = sorted({case.package for case in cases})
+    if not tree.passes(packages):
+        sys.exit(f"The unit tests of {', '.join(packages)} fail as they are: mend them first.")
+    trees.put(tree)
 
 
 def run(trees: "SimpleQueue[Tree]", case: Case) -> bool:

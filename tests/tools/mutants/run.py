@@ -4,7 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,6 +51,10 @@ class Tree:
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(PROJECT / name, root / name)
 
+    def passes(self, packages: Iterable[str]) -> bool:
+        """Return whether the unit tests of the packages pass as the tree is."""
+        return self._passes([folder for name in packages for folder in folders_of(name)])
+
     def survives(self, case: Case) -> bool:
         """Return whether no unit test fails: those of the module first, then the package's."""
         path = self._root / case.path
@@ -58,7 +62,7 @@ class Tree:
         path.write_text(case.mutant.text)
         try:
             near = tests_of(self._root, case)
-            return self._passes(near) and self._passes(folders_of(case))
+            return self._passes(near) and self._passes(folders_of(case.package))
         finally:
             path.write_text(original)
 
@@ -87,9 +91,9 @@ def tests_of(root: Path, case: Case) -> list[str]:
     return [str(path.relative_to(root)) for path in ordered]
 
 
-def folders_of(case: Case) -> list[str]:
+def folders_of(package: str) -> list[str]:
     """Return the folders of the package's unit tests."""
-    return [f"tests/unit/{name}" for name in FOLDERS.get(case.package, (case.package,))]
+    return [f"tests/unit/{name}" for name in FOLDERS.get(package, (package,))]
 
 
 def _wait(process: "subprocess.Popen[bytes]", seconds: float) -> int | None:

@@ -86,10 +86,20 @@ def held() -> None:
 
     def child() -> None:
         assert left.is_set(), "forked amid the block"
-        with forks.no_fork():  # has no lock of a thread that the child hasn't got
-            pass
+        thread = threading.Thread(target=pass_block, daemon=True)
+        thread.start()
+        thread.join(DEADLINE / 2)
+        assert not thread.is_alive(), "the child's threads wait for one of the parent's"
 
     fork_and_wait(child)
+
+
+def pass_block() -> None:
+    """Enter a block and leave it."""
+    from aftercommit.worker import forks
+
+    with forks.no_fork():
+        pass
 
 
 def is_forking(forks: object) -> bool:

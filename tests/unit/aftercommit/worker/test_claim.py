@@ -14,7 +14,9 @@ from aftercommit.models import OutboxBatch, OutboxCall
 from aftercommit.worker.claim import claim_batch, due_calls
 from aftercommit.worker.crashes import recover_crashed
 from aftercommit.worker.drain import drain_all
+from tests.connections import locking
 from tests.unit.aftercommit import effects
+from tests.unit.aftercommit.impatient import _impatient, row_locks_only  # noqa: F401  # a fixture
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
 
@@ -95,6 +97,18 @@ class TestClaimBatch:
         OutboxCall.objects.filter(pk=changed).update(**values)
         with transaction.atomic():
             assert [call.pk for call in batch.lock()] == [other]
+
+    @row_locks_only
+    @pytest.mark.usefixtures("_impatient")
+    def test_passes_over_what_is_locked(self) -> None:
+        """A call that somebody has locked holds up no claim, nor the lock that follows."""
+        enqueue("locked", "a", "b")
+        with locking(OutboxCall.objects.earliest("pk")):
+            batch = claim_batch("default", TASK, 2)
+            assert batch
+            assert list(batch.ids) == ids()[1:]
+        with locking(OutboxCall.objects.latest("pk")), transaction.atomic():
+            assert [call.pk for call in batch.lock()] == ids()[1:2]
 
     def test_claimed_by_another(self) -> None:
         """A batch that another drain has settled meanwhile is empty."""
@@ -200,6 +214,16 @@ class TestRecoverCrashed:
             assert recover_crashed("default") == 0
             assert set(OutboxCall.objects.values_list("crashes", flat=True)) == {1}
         assert not OutboxBatch.objects.exists()
+
+    def test_alone_after_company(self) -> None:
+        """The crash in company makes the call run alone; the one that it then had is its own."""
+        enqueue("killer", "a")
+        killer, other = ids()
+        for calls in ([killer], [killer, other]):  # whichever is found first
+            OutboxBatch.objects.create(task=TASK, calls=calls, worker="w", started_at=LONG_AGO)
+        recover_crashed("default")
+        found = OutboxCall.objects.order_by("pk").values_list("crashes", flat=True)
+        assert list(found) == [2, 1]
 
     def test_company_of_a_killer(self) -> None:
         """What ran alone when its process died keeps that count, whoever it is in company with."""

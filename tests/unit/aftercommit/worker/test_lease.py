@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import pytest
 from django.db import OperationalError, connection, connections, transaction
-from django.db.models import F
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
@@ -119,6 +118,25 @@ class TestRunning:
         effects.send_outside.delay_on_commit("a")
         OutboxCall.objects.update(payload="?")
         assert drain_all().dead == 1
+
+    @pytest.mark.every_database
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {"status": DEAD},
+            {"status": RUNNING},
+            {"status": UNCERTAIN},
+            {"available_at": Now() + timedelta(hours=1)},
+            {"task": effects.send_again.name},
+        ],
+    )
+    def test_not_due(self, values: dict[str, Any]) -> None:
+        """What is held, runs elsewhere, is put off or another task's is not leased."""
+        effects.send_outside.delay_on_commit("first")
+        OutboxCall.objects.update(**values)
+        effects.send_outside.delay_on_commit("a")
+        assert taken(lease()).pk == OutboxCall.objects.latest("pk").pk
+        assert lease().take() == (None, False)
 
     def test_more(self) -> None:
         """Whoever leases a call learns whether there is work for another process."""
@@ -413,10 +431,16 @@ class TestExpireLeases:
         assert effects.received == ["a"]
 
     def test_not_for_ever(self) -> None:
-        """A call that goes on losing its process is a dead letter in the end."""
+        """A call that goes on losing its process has its max_retries, then is a dead letter."""
         lose(effects.send_again)
-        OutboxCall.objects.update(attempts=F("attempts") + 2)
-        assert drain_all().dead == 1
+        for attempts in (1, 2):
+            assert expire_leases("default") == 0
+            row = OutboxCall.objects.get()
+            assert (row.status, row.attempts) == (PENDING, attempts)
+            assert "process that ran it was lost" in row.error
+            assert Lease("default", effects.send_again.name, 60).take()[0]
+            OutboxCall.objects.update(available_at=Now() - timedelta(seconds=1))
+        assert expire_leases("default") == 1
         assert OutboxCall.objects.get().status == DEAD
 
     @row_locks_only
