@@ -49,20 +49,20 @@ def wake() -> None:
     fork_and_wait(child)
 
 
-def known() -> None:
-    """Keep a fact that only the parent is to tell."""
+def deferred() -> None:
+    """Keep a write that only the parent is to do."""
     from aftercommit.worker import deferred_writes
 
-    class Fact:
+    class Write:
         using, task = "default", "task"
 
         def finish(self) -> bool:
             return False
 
-    deferred_writes.defer(Fact())
+    deferred_writes.defer(Write())
 
     def child() -> None:
-        assert deferred_writes.write_deferred(), "the child has the parent's fact"
+        assert deferred_writes.write_deferred(), "the child has the parent's write"
 
     fork_and_wait(child)
 
@@ -114,4 +114,4 @@ def is_forking(forks: object) -> bool:
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[3]))
     django.setup()
-    {"wake": wake, "known": known, "held": held}[sys.argv[1]]()
+    {"wake": wake, "deferred": deferred, "held": held}[sys.argv[1]]()

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from aftercommit.conf import Conf
-from aftercommit.outbox import turns, wake, waker
+from aftercommit.db.sqlite3.outbox import SQLiteOperations
+from aftercommit.outbox import turns, waker
 from aftercommit.outbox.options import DEFAULTS, Options
-from aftercommit.worker import deferred_writes, forks, heartbeat, rows
+from aftercommit.worker import deferred_writes, forks, heartbeat
 from notifications.tasks import send_delivery
 from tests.unit.aftercommit import effects
 
@@ -92,16 +93,11 @@ def test_tries_of_a_mail() -> None:
         (waker, "PAUSE", 0.01),
         (waker, "REST", 1.0),
         (waker, "MOST_MESSAGES", 1000),
-        (turns, "FRESH", 1),
         (turns, "LONGEST", 120),
         (turns, "PATIENCE", 3),
-        (wake, "LATE_CALLS", 3),
-        (wake, "LIMIT_SLACK", 30),
+        (SQLiteOperations, "largest_batch", 50),
         (forks, "FORK_WAITS", 10),
-        (deferred_writes, "MAX_WRITES", 1000),
         (deferred_writes, "FIRST_PAUSE", 0.2),
-        (deferred_writes, "EXIT_SECONDS", 10),
-        (rows, "CHUNK", 500),
     ],
 )
 def test_measured(module: Any, name: str, value: float) -> None:

@@ -97,10 +97,10 @@ def test_child() -> None:
     threads[0].join(HELD)
 
 
-@pytest.mark.parametrize("what", ["wake", "known", "held"])
+@pytest.mark.parametrize("what", ["wake", "deferred", "held"])
 def test_real_fork(what: str) -> None:
-    """A process that is forked has a thread of its own for wake-ups, knows nothing of its parent's
-    facts, and isn't forked while a thread is in a block.
+    """A process that is forked has a thread of its own for wake-ups, does none of its parent's
+    writes, and isn't forked while a thread is in a block.
     """
     command = [sys.executable, "-m", "tests.unit.aftercommit.forking", what]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60)
