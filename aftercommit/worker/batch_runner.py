@@ -9,8 +9,8 @@ from django.db import connections, transaction
 from aftercommit.call import Call, CallError
 from aftercommit.worker.database_errors import is_transient
 from aftercommit.worker.drain_state import DrainState
+from aftercommit.worker.expiry import Expired
 from aftercommit.worker.request import start_links
-from aftercommit.worker.runner import Expired
 
 
 class BatchOutcome(NamedTuple):
@@ -30,7 +30,7 @@ class BatchRunner:
         # Off until a call fails: two more statements cost most calls as much as they do themselves.
         # On from the start where somebody listens, because a listener is to be told of a run once;
         # and where there is a soft time limit, because a call that hangs is not to hang twice.
-        is_listened_to = self._runner.watched or self._runner.traced is not None
+        is_listened_to = self._runner.has_listeners or self._runner.tracer is not None
         self.uses_savepoints = is_listened_to or self._runner.limits.soft is not None
         """Whether each call has a savepoint, so that its failure spoils no other call."""
 

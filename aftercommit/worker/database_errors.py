@@ -1,7 +1,7 @@
-"""Errors: whose fault a failure is, by the codes that databases give and by no words.
+"""Tell faults of a database or a broker from faults of a call, by the codes of errors.
 
 A database's error has a SQLSTATE (PostgreSQL), a number (MySQL, MariaDB) or a result code (SQLite).
-Its text is in any language, and holds names of tables and columns, so that it proves nothing.
+The text of an error is not looked at: it is in any language, and holds names of tables and columns.
 """
 
 import sqlite3
@@ -14,26 +14,26 @@ from django.db import InterfaceError, OperationalError
 from kombu.exceptions import OperationalError as BrokerError
 
 MAX_CAUSES = 10
-"""How many causes of an error are looked at. A library's error can have Django's as its cause,
-which has the driver's."""
+"""How many errors of a chain of causes are looked at. A library's error can have Django's error as
+its cause, which has the driver's error as its cause."""
 
 MYSQL_DRIVERS = ("MySQLdb", "pymysql")
 
 
 @dataclass(frozen=True)
 class Codes:
-    """What the databases call one kind of fault."""
+    """The codes that the databases have for one kind of fault."""
 
     sqlstates: tuple[str, ...]
-    """https://www.postgresql.org/docs/current/errcodes-appendix.html: whole ones, or a class."""
+    """Whole codes or classes of https://www.postgresql.org/docs/current/errcodes-appendix.html."""
 
     numbers: frozenset[int]
-    """https://dev.mysql.com/doc/mysql-errors/8.0/en/, https://mariadb.com/kb/en/mariadb-error-codes/:
-    they come before the SQLSTATE, which is the general one for most of them."""
+    """https://dev.mysql.com/doc/mysql-errors/8.0/en/, https://mariadb.com/kb/en/mariadb-error-codes/.
+    They are used and not the SQLSTATE, because most errors have the general SQLSTATE HY000."""
 
     results: frozenset[int]
-    """https://www.sqlite.org/rescode.html: primary ones, which stand for all of their kind, or
-    extended ones."""
+    """https://www.sqlite.org/rescode.html: extended codes, or primary codes, which stand for all
+    extended codes of their kind."""
 
     def has(self, error: BaseException) -> bool:
         """Return whether the error itself has one of these codes."""
@@ -66,10 +66,16 @@ CONFLICT_OR_FULL = Codes(
         }
     ),
 )
-"""Conflicts between transactions, and a server without room: another try may well succeed."""
+"""Conflicts between transactions, and servers without room. The next try can succeed."""
 
-# What a call took too long for would take too long again: statement_timeout (57014),
-# idle_in_transaction_session_timeout (25P03) and transaction_timeout (25P04) are attempts.
+# A call that takes too long would take too long again, so that a server's time limit is an attempt:
+# A call that takes too long would do so again, so that a time limit of the server is an attempt:
+#
+# After 25P03 nobody can tell a host that froze from a call that computed for longer than the limit:
+# the server saw the same silence. The calls of a batch run again alone, and nothing is counted. A
+# call that was alone has an attempt, so that a frozen host costs it one. If it were not counted, a
+# call that always computes too long would never be a dead letter, and at each try it would hold its
+# process and its locks for the whole limit.
 CONNECTION_LOST = Codes(
     ("08", "57P"),  # no connection; the server stops, starts or ends the session
     frozenset(
@@ -87,13 +93,13 @@ CONNECTION_LOST = Codes(
         }
     ),
 )
-"""A connection, a server or a file that went away: perhaps by what the call did to it."""
+"""A connection, a server or a file that went away, perhaps because of the call."""
 
 
 def is_transient(error: BaseException) -> bool:
     """Return whether a database failed, not the call: a deadlock, a lost connection, a busy file.
 
-    The same statements may succeed at once, on a new connection.
+    The same statements can succeed at once, on a new connection.
     """
     return any(
         CONFLICT_OR_FULL.has(each) or CONNECTION_LOST.has(each) or _is_without_a_code(each)
@@ -102,10 +108,10 @@ def is_transient(error: BaseException) -> bool:
 
 
 def is_blameless(error: BaseException) -> bool:
-    """Return whether the error says nothing about the call, so that no attempt is counted.
+    """Return whether the call is not to blame, so that no attempt is counted.
 
-    It is a broker that can't be reached, a conflict over a lock, a full disk. A lost connection is
-    not blameless: the call itself can have ended it, at every attempt.
+    That is so for a broker that can't be reached, a conflict over a lock and a full disk. It is not
+    so for a lost connection: the call itself can be what ends the connection, at every attempt.
     """
     return any(
         isinstance(each, BrokerError) or CONFLICT_OR_FULL.has(each) for each in _causes(error)
@@ -113,7 +119,7 @@ def is_blameless(error: BaseException) -> bool:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield the error and what it was explicitly raised from; nothing of what Celery is asked."""
+    """Yield the error and the errors that it was raised from; nothing for a retry or its kin."""
     each: Any = error
     for _ in range(MAX_CAUSES):
         if not isinstance(each, BaseException) or isinstance(each, TaskPredicate):
@@ -123,9 +129,9 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _is_without_a_code(error: BaseException) -> bool:
-    """Return whether Django's error is one for which no server gave a code.
+    """Return whether it is a database's error without a code.
 
-    Then no server answered: a driver lost its connection, or could not make one.
+    Then no server answered: the driver lost its connection, or could not open one.
     """
     if not isinstance(error, OperationalError | InterfaceError):
         return False
@@ -151,8 +157,8 @@ def _result(error: BaseException) -> int | None:
 
 
 def _attribute(error: Any, name: str) -> Any:
-    """Return the attribute, or None: that of a stranger's class may raise."""
+    """Return the attribute; None if there is none, or if a class raises when it is asked."""
     try:
         return getattr(error, name, None)
-    except Exception:  # noqa: BLE001  # whatever it is, no database gave it
+    except Exception:  # noqa: BLE001  # No database's error raises here.
         return None

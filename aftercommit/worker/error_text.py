@@ -1,25 +1,25 @@
-"""Texts of errors, as any database, file and terminal can hold them."""
+"""Write errors as texts that any database, file and terminal can hold."""
 
 import traceback
 
 TEXT_CHARACTERS = 20_000
-"""How long an error is at most, in a row and in the log."""
+"""The length of an error at most, in a row and in the log."""
 
 ENTRY_CHARACTERS = 5_000
-"""How long one entry of a traceback is at most: a frame, or the error's own text."""
+"""The length of one entry of a traceback at most: a frame, or the error's own text."""
 
 LINE_CHARACTERS = 500
-"""How long an error is in a line of the log."""
+"""The length of an error at most, in a line of the log."""
 
 
 def format_error(error: BaseException) -> str:
-    """Return the error's traceback as any database can store it; of a long one, both ends."""
+    """Return the error's traceback as any database can store it. Long ones lose their middle."""
     entries = traceback.format_exception(error)
     return make_storable(shorten("".join(shorten(each, ENTRY_CHARACTERS) for each in entries)))
 
 
 def shorten(text: str, characters: int = TEXT_CHARACTERS) -> str:
-    """Return the text, without its middle if it is longer than so many characters."""
+    """Return the text, without its middle if it has more than ``characters``."""
     if len(text) <= characters:
         return text
     end = characters // 2
@@ -28,21 +28,21 @@ def shorten(text: str, characters: int = TEXT_CHARACTERS) -> str:
 
 
 def make_storable(text: str) -> str:
-    """Return the text without what PostgreSQL can't store: NUL, and half of a surrogate pair."""
+    """Escape NUL and half surrogate pairs, which PostgreSQL can't store; return the text."""
     return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
 
 
 def summarize_error(error: BaseException) -> str:
-    """Return the error's class and text in one printable line; never raise."""
+    """Return the error's class and text in one printable line. Never raises."""
     name = type(error).__name__
     try:
         text = shorten(str(error), LINE_CHARACTERS)
-    except Exception as failure:  # noqa: BLE001  # a stranger's __str__ can raise anything
+    except Exception as failure:  # noqa: BLE001  # Any class can have a __str__ that raises.
         text = f"its text can't be made, for {type(failure).__name__}"
     return make_printable(f"{name}: {text}" if text else name)
 
 
 def make_printable(text: str) -> str:
-    """Return the text as one line, in which whatever can't be shown is written as in Python."""
+    """Return the text as one line, with Python's escapes for characters that can't be shown."""
     line = " ".join(text.split())
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)

@@ -1,7 +1,7 @@
-"""Telling of a call that failed: Celery's hooks and signals, its result, and an event for Flower.
+"""Record a call that failed, and report it: to Celery's hooks and signals, its result, and Flower.
 
-All of it belongs to the transaction that records the failure. None of it can keep the failure from
-being recorded.
+All of it belongs to the transaction that records the failure. No error in a report can keep the
+failure from being recorded.
 """
 
 import logging
@@ -16,9 +16,11 @@ from aftercommit.call import Call, CallError
 from aftercommit.models import OutboxCall
 from aftercommit.worker import results, task_events
 from aftercommit.worker.database_errors import is_transient
+from aftercommit.worker.expiry import Expired
+from aftercommit.worker.listeners import send_signal
 from aftercommit.worker.loading import rows_of
 from aftercommit.worker.request import CallRequest
-from aftercommit.worker.runner import Expired, Runner
+from aftercommit.worker.runner import Runner
 from aftercommit.worker.settle import settle_failed
 from aftercommit.worker.summary import DrainSummary
 
@@ -40,88 +42,94 @@ def settle_failure(runner: Runner, summary: DrainSummary, call: Call, error: Bas
 def report_failure(
     runner: Runner, call: Call, error: BaseException, status: OutboxCall.Status
 ) -> None:
-    """Tell everybody who watches tasks that the call failed, and is dead or to be retried."""
+    """Report to all who watch tasks that the call failed, and is dead or to be retried."""
     try:
-        request = _request_of(runner, call)
-        retried = status == OutboxCall.Status.PENDING
-        if runner.watched or results.is_result_kept(runner.task, call):
+        request = _build_request(runner, call)
+        is_retried = status == OutboxCall.Status.PENDING
+        if runner.has_listeners or results.is_result_kept(runner.task, call):
             info = _describe(error)
-            with transaction.atomic(using=call.using), runner.current(request):
-                _tell(runner, request, error, info, retried)
-        task_events.send_failure(runner, call, error, retried)
+            with transaction.atomic(using=call.using), runner.as_current(request):
+                report = _report_retry if is_retried else _report_dead
+                report(runner, request, error, info)
+        task_events.send_failure(runner, call, error, is_retried)
     except Exception as problem:
         if is_transient(problem):
-            raise  # nothing is recorded either: the batch is tried again
+            raise  # The failure is not recorded either: the batch is tried again.
         logger.exception("%s[%s]: not everybody was told that it failed", call.task, call.id)
 
 
 def _describe(error: BaseException) -> ExceptionInfo:
-    """Return what Celery's hooks get; of an error that nobody has raised with a traceback too."""
+    """Return what Celery's hooks get, with a traceback even for an error that nobody raised."""
     if error.__traceback__ is None:
         try:
             raise error
-        except BaseException as raised:  # noqa: BLE001  # itself
+        except BaseException as raised:  # noqa: BLE001  # It is the same error.
             error = raised
     return ExceptionInfo((type(error), error, error.__traceback__))
 
 
-def _request_of(runner: Runner, call: Call) -> CallRequest:
+def _build_request(runner: Runner, call: Call) -> CallRequest:
     if not hasattr(call, "options"):
         try:
             call.decode()
         except CallError:
-            # There is no argument to tell of.
+            # A call that can't be read is reported without its arguments.
             call.args, call.kwargs, call.options = [], {}, {}
     if runner.options.batch:
-        return runner.request_of([call], [[call]], {})
-    return runner.request_of([call], call.args, call.kwargs)
+        return runner.build_request([call], [[call]], {})
+    return runner.build_request([call], call.args, call.kwargs)
 
 
-def _tell(
-    runner: Runner, request: CallRequest, error: Any, info: ExceptionInfo, retried: bool
+def _report_retry(runner: Runner, request: CallRequest, error: Any, info: ExceptionInfo) -> None:
+    task = runner.task
+    reason = error if isinstance(error, Retry) else Retry(exc=error)
+    if results.is_result_kept(task, request.outbox_calls[0]):
+        results.store_retry(task, request, reason.exc or error, info)
+    task.on_retry(reason.exc or error, request.id, request.args, request.kwargs, info)
+    signals.task_retry.send(sender=task, request=request, reason=reason, einfo=info)
+    _report_end(runner, request, error, info, states.RETRY)
+
+
+def _report_dead(runner: Runner, request: CallRequest, error: Any, info: ExceptionInfo) -> None:
+    task = runner.task
+    if results.is_result_kept(task, request.outbox_calls[0]):
+        results.store_error(task, request, error, info)
+    task.on_failure(error, request.id, request.args, request.kwargs, info)
+    signals.task_failure.send(
+        sender=task,
+        task_id=request.id,
+        exception=error,
+        args=request.args,
+        kwargs=request.kwargs,
+        traceback=error.__traceback__,
+        einfo=info,
+    )
+    _report_end(runner, request, error, info, states.FAILURE)
+
+
+def _report_end(
+    runner: Runner, request: CallRequest, error: Any, info: ExceptionInfo, state: str
 ) -> None:
-    task, about = runner.task, (request.id, request.args, request.kwargs)
-    state = states.RETRY if retried else states.FAILURE
-    if retried:
-        reason = error if isinstance(error, Retry) else Retry(exc=error)
-        cause = reason.exc or error
-        if results.is_result_kept(task, request.outbox_calls[0]):
-            results.store_retry(task, request, cause, info)
-        task.on_retry(cause, *about, info)
-        signals.task_retry.send(sender=task, request=request, reason=reason, einfo=info)
-    else:
-        if results.is_result_kept(task, request.outbox_calls[0]):
-            results.store_error(task, request, error, info)
-        task.on_failure(error, *about, info)
-        signals.task_failure.send(
-            sender=task,
-            task_id=request.id,
-            exception=error,
-            args=request.args,
-            kwargs=request.kwargs,
-            traceback=error.__traceback__,
-            einfo=info,
-        )
-    task.after_return(state, error, *about, info)
-    if runner.watched and runner.traced is None:
-        runner.send(signals.task_postrun, request, retval=error, state=state)
+    runner.task.after_return(state, error, request.id, request.args, request.kwargs, info)
+    if runner.has_listeners and runner.tracer is None:  # The tracer has sent the signal.
+        send_signal(signals.task_postrun, runner.task, request, retval=error, state=state)
 
 
 def report_expired(runner: Runner, call: Call, error: BaseException) -> None:
-    """Tell that a call was not run, since it was too late: as Celery does of a message."""
+    """Report that a call was too late to be run, as Celery does for a message."""
     logger.warning("%s", error, extra={"task": call.task, "call_id": call.id})
-    _tell_unrun(runner, call, "expired")
+    _report_not_run(runner, call, "expired")
 
 
 def report_revoked(runner: Runner, call: Call) -> None:
-    """Tell that a call will not be run, since somebody took it back."""
-    _tell_unrun(runner, call, "revoked")
+    """Report that a call will not be run, because somebody revoked it."""
+    _report_not_run(runner, call, "revoked")
 
 
-def _tell_unrun(runner: Runner, call: Call, reason: str) -> None:
+def _report_not_run(runner: Runner, call: Call, reason: str) -> None:
     try:
-        request = _request_of(runner, call)
-        with transaction.atomic(using=call.using), runner.current(request):
+        request = _build_request(runner, call)
+        with transaction.atomic(using=call.using), runner.as_current(request):
             results.store_revoked(runner.task, request, reason)
             signals.task_revoked.send(
                 sender=runner.task,

@@ -1,8 +1,8 @@
-"""Threads beside a pool that forks: no process is forked while one of them is at the database.
+"""Keep a pool from forking a process while another thread is at the database.
 
-A process that is forked while another thread holds a lock of the database's library (sqlite3_open
-takes one, as does TLS) gets a copy of that lock that nobody will release: it hangs at its first
-connection, for good, and the worker's pool has one process less.
+A process that is forked while a thread holds a lock of the database's library (sqlite3_open takes
+one, as does TLS) gets a copy of that lock that nobody will release. It hangs for good at its first
+connection, and the worker's pool has one process less.
 """
 
 import os
@@ -13,18 +13,18 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 FORK_WAITS = 10
-"""Seconds that a fork waits at most: a thread may be waiting for a server that is silent."""
+"""Seconds that a fork waits at most. A thread can be waiting for a server that is silent."""
 
 _gate = threading.RLock()
-"""Held by whoever forks; threads pass it on their way into a block."""
+"""Held by the thread that forks. Other threads pass it on their way into a block."""
 
 _inside: list[Any] = []
-"""A lock for each block that a thread is in."""
+"""A lock for each block that a thread is inside."""
 
 
 @contextmanager
 def no_fork() -> Iterator[None]:
-    """Have the forks of other threads wait for the end of the block, FORK_WAITS seconds at most."""
+    """Have forks of other threads wait for the end of the block, FORK_WAITS seconds at most."""
     block = threading.RLock()
     with _gate:
         block.acquire()
@@ -46,7 +46,7 @@ def _before() -> None:
 
 
 def _after_in_parent() -> None:
-    with suppress(RuntimeError):  # it wasn't acquired in time
+    with suppress(RuntimeError):  # _before() did not get it in time.
         _gate.release()
 
 

@@ -1,4 +1,4 @@
-"""Heartbeats: which workers live, and which tasks each has, as rows in every database."""
+"""Write and read heartbeats: for each worker a row in each database, with the worker's tasks."""
 
 import logging
 import os
@@ -16,10 +16,10 @@ from aftercommit.worker.rows import brief, change_free, lock_rows
 logger = logging.getLogger(__name__)
 
 Tasks = Mapping[str, str | None]
-"""A worker's tasks by name, each with the arguments that it takes as text: None if any."""
+"""A worker's tasks by name, each with the arguments that it takes, as text. None for any."""
 
-KEPT = timedelta(days=1)
-"""How long the heartbeat of a worker that was killed is kept, to be named."""
+KEPT_FOR = timedelta(days=1)
+"""How long the row of a worker that was killed is kept, so that health can name the worker."""
 
 AGE = ExpressionWrapper(Now() - F("seen_at"), output_field=DurationField())
 
@@ -28,7 +28,7 @@ class Heartbeat:
     """This process's row in each database, under the name that Celery has for the worker.
 
     ``tasks`` returns the tasks that the worker has. They are written with the first heartbeat, and
-    again when they changed.
+    again after they have changed.
     """
 
     def __init__(self, name: str, tasks: Callable[[], Tasks] = dict) -> None:
@@ -39,7 +39,7 @@ class Heartbeat:
         self._written: dict[str, Tasks] = {}
 
     def beat(self, using: str) -> None:
-        """Write that this worker lives. A row that somebody has locked waits for the next beat."""
+        """Write that this worker lives. If the row is locked, leave it for the next heartbeat."""
         tasks = self._tasks()
         with brief(using):
             rows = OutboxWorker.objects.using(using).filter(name=self.name)
@@ -65,9 +65,9 @@ class Heartbeat:
         rows.update(ended_at=None, **started, **values)
 
     def end(self, using: str) -> None:
-        """Write that this worker stops, and nobody need look for it.
+        """Write that this worker stops, so that nobody misses it.
 
-        The row stays for the tasks in it: a worker that is stopped for a deploy is about to start.
+        The row stays, because it names the worker's tasks: after a deploy the worker starts again.
         """
         mine = OutboxWorker.objects.using(using).filter(
             name=self.name, host=self.host, pid=self.pid, ended_at=None
@@ -77,19 +77,19 @@ class Heartbeat:
 
 def forget_workers(using: str) -> None:
     """Delete the rows of workers that stopped, or were killed, long ago."""
-    kept = max(KEPT, timedelta(seconds=conf().UNKNOWN_TASK_GRACE))
+    kept = max(KEPT_FOR, timedelta(seconds=conf().UNKNOWN_TASK_GRACE))
     gone = OutboxWorker.objects.using(using).filter(seen_at__lt=Now() - kept)
     change_free(gone, lambda free: free.delete()[0])
 
 
 def worker_ages(using: str) -> dict[str, float]:
-    """Return the seconds since its last heartbeat for each worker, by name, that didn't stop."""
+    """Return the seconds since the last heartbeat of each worker that was not stopped, by name."""
     rows = OutboxWorker.objects.using(using).filter(ended_at=None).order_by("name")
     ages = rows.annotate(age=AGE).values_list("name", "age")
     return {name: age.total_seconds() for name, age in ages}
 
 
 def stale_seconds() -> float:
-    """Return how old a heartbeat may be before its worker is named as stale."""
+    """Return the seconds after which a worker without a heartbeat is stale."""
     given = conf().STALE_WORKER
     return max(30, 3 * conf().SWEEP_INTERVAL) if given is None else given

@@ -1,4 +1,4 @@
-"""The lines in the log about calls that failed."""
+"""Log calls that failed, one line each."""
 
 import json
 import logging
@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 
 def _format_safely(record: logging.LogRecord) -> bool:
-    """Have handlers write a traceback that any file can hold: else they would lose the record."""
+    """Give handlers a traceback that any file can hold. With another they would lose the record."""
     if record.exc_info and record.exc_info[1]:
         record.exc_text = format_error(record.exc_info[1])
     return True
@@ -22,7 +22,7 @@ logger.addFilter(_format_safely)
 
 
 def log_fields(call: Call) -> dict[str, Any]:
-    """Return what names the call's attempt in each log record, for logs that keep fields."""
+    """Return the fields that name the call's attempt, for logs that keep a record's fields."""
     return {
         "task": call.task,
         "call_id": call.id,
@@ -34,7 +34,7 @@ def log_fields(call: Call) -> dict[str, Any]:
 def _request_id(call: Call) -> str:
     try:
         return make_printable(str(json.loads(call.raw_context)[2]))
-    except Exception:  # noqa: BLE001  # what can't be read is known of no request
+    except Exception:  # noqa: BLE001  # A context that can't be read names no request.
         return ""
 
 
@@ -45,7 +45,7 @@ def log_failure(
     level: int,
     fate: str,
 ) -> None:
-    """Log what became of the call, in one line; at the level of errors with the traceback."""
+    """Log what became of the call in one line, and at the level ERROR with the traceback."""
     log_safely(
         level,
         "%s[%s] of request %s: attempt %s of %s %s: %s",
@@ -67,8 +67,8 @@ def log_safely(
     extra: Mapping[str, Any],
     exc_info: BaseException | None = None,
 ) -> None:
-    """Log, and without the fields and the traceback if a project's logging refuses these."""
+    """Log a message. Leave the fields and the traceback out if a project's logging refuses them."""
     try:
         logger.log(level, message, *args, extra=extra, exc_info=exc_info)
-    except Exception as failure:  # noqa: BLE001  # such as a record factory with names of ours
+    except Exception as failure:  # noqa: BLE001  # A record factory can have fields of the same names.
         logger.log(level, f"{message} (logged in short: %s)", *args, summarize_error(failure))

@@ -1,6 +1,6 @@
-"""Calls whose end no run can tell of: their process died, or no worker has their task.
+"""End calls that have no run to report their end: the process died, or no worker has the task.
 
-Everybody who watches tasks is told all the same, in the transaction that records the end.
+The end is reported to all who watch tasks, in the transaction that records it.
 """
 
 import logging
@@ -28,23 +28,23 @@ def end_lost_calls(
     text: str,
     status: OutboxCall.Status = Status.DEAD,
 ) -> int:
-    """Change rows that this transaction has locked, and tell of each call; return the count.
+    """Change rows that this transaction has locked, and report the end of each call.
 
-    ``change`` gives the rows the status, and returns how many rows there were.
+    ``change`` gives the rows the status, and returns how many rows there were. Return that number.
     """
     calls = load_calls(rows.db, rows)
     count = change(rows)
-    _tell(rows.db, calls, WorkerLostError(text), status)
+    _report(rows.db, calls, WorkerLostError(text), status)
     return count
 
 
-def _tell(
+def _report(
     using: str, calls: Sequence[Call], error: WorkerLostError, status: OutboxCall.Status
 ) -> None:
     runners = {name: Runner(task) for name in {c.task for c in calls} if (task := find_task(name))}
     for call in calls:
         connections[using].on_commit(partial(_log, call, error, status), robust=True)
-        # Of an uncertain call nobody knows whether it failed.
+        # Nobody knows whether an uncertain call failed, so that no failure is reported.
         if status == Status.DEAD and call.task in runners:
             report_failure(runners[call.task], call, error, status)
 

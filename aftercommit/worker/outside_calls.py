@@ -53,9 +53,10 @@ class OutsideCalls:
             self._rate.return_turn()
         while call is not None:
             error, result = self._run(call)
-            keep = self._state.runner.take_unkept()
-            if error or keep or self._state.is_time_up() or self._is_marked_alone(call):
-                self._mark_alone(Ended(call, error, partial(self._mark, result, keep)))
+            store_result = self._state.runner.take_result_writer()
+            if error or store_result or self._state.is_time_up() or self._is_marked_alone(call):
+                mark = partial(self._mark, result, store_result)
+                self._mark_alone(Ended(call, error, mark))
                 return more
             call, more = self._lease(done=call)
         return False
@@ -107,7 +108,7 @@ class OutsideCalls:
     def _mark(
         self,
         result: Any,
-        keep: Callable[[], None] | None,
+        store_result: Callable[[], None] | None,
         call: Call,
         error: BaseException | None,
     ) -> None:
@@ -117,8 +118,8 @@ class OutsideCalls:
                 take_back_attempt(call)
                 settle_failure(state.runner, summary, call, error)
             elif rows_of(call)._raw_delete(state.using):
-                if keep:
-                    keep()
+                if store_result:
+                    store_result()
                 self._start_links(call, result)
                 summary.settled = 1
                 send_success(state.runner, [call])

@@ -1,4 +1,4 @@
-"""A thread that does something in each database again and again, whatever fails."""
+"""Do something in each database again and again, in a thread that outlives any error."""
 
 import logging
 import threading
@@ -12,7 +12,7 @@ from aftercommit.worker.forks import no_fork
 logger = logging.getLogger(__name__)
 
 Step = Callable[[str], object]
-"""What is done in the database with this alias."""
+"""A function that does one thing in the database with the given alias."""
 
 
 def outbox_aliases() -> list[str]:
@@ -21,9 +21,9 @@ def outbox_aliases() -> list[str]:
 
 
 class PeriodicThread(threading.Thread):
-    """Does its steps in each database, then again each OUTBOX_SWEEP_INTERVAL seconds.
+    """Does its steps in each database, and again every OUTBOX_SWEEP_INTERVAL seconds.
 
-    It goes on until it is stopped. ``last`` is done once then.
+    The thread goes on until it is stopped. Then it does the steps of ``last`` once.
     """
 
     def __init__(self, name: str, steps: Sequence[Step], last: Sequence[Step] = ()) -> None:
@@ -40,7 +40,7 @@ class PeriodicThread(threading.Thread):
         self._try_round(self._last)
 
     def stop(self) -> None:
-        """Stop after the steps that are done now; ``join()`` for the end."""
+        """Stop after the round that runs now. ``join()`` waits for the end."""
         self._stopped.set()
 
     def _try_round(self, steps: Sequence[Step]) -> None:
@@ -56,12 +56,12 @@ class PeriodicThread(threading.Thread):
                     for step in steps:
                         self._do(step, using)
             finally:
-                connections.close_all()  # not to be open when the pool forks a process
+                connections.close_all()  # No connection may be open when the pool forks.
 
     def _do(self, step: Step, using: str) -> None:
         try:
             step(using)
-        except Exception as error:  # noqa: BLE001  # the next one may find the server back
+        except Exception as error:  # noqa: BLE001  # The next round can find the server back.
             logger.warning(
                 "Sweep of database %r failed, the next is in %gs: %s",
                 using,

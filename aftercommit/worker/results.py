@@ -1,7 +1,7 @@
-"""Results of calls: under the call's id, where Celery keeps those of tasks.
+"""Store the results of calls under the call's id, where Celery stores the results of tasks.
 
-In django-celery-results' table they are written in the transaction of the effect. Any other backend
-is told after the commit.
+In django-celery-results' table a result is written in the transaction of the effect. Any other
+backend gets it after the commit.
 """
 
 import logging
@@ -24,9 +24,9 @@ LOST = "%s[%s]: its result is lost"
 
 
 def is_result_kept(task: Any, call: Call) -> bool:
-    """Return whether the call's result is kept: as the call says, or else its task.
+    """Return whether the call's result is kept, as the call says or else its task.
 
-    What a batch returns is no single call's result.
+    A batch has no result: the function returns one value for many calls.
     """
     if getattr(task, "batch", False):
         return False
@@ -35,14 +35,14 @@ def is_result_kept(task: Any, call: Call) -> bool:
 
 
 def store_result(task: Any, request: CallRequest, result: Any) -> None:
-    """Keep what the function returned."""
-    _write(task, request, partial(task.backend.mark_as_done, request.id, result, request))
+    """Store what the function returned."""
+    _store(task, request, partial(task.backend.mark_as_done, request.id, result, request))
 
 
 def store_outside_result(task: Any, request: CallRequest, result: Any) -> None:
-    """Keep the result of an effect outside the database, in the transaction that marks its call.
+    """Store the result of an outside effect, in the transaction that marks its call.
 
-    Raises only if the database is away: nothing else is worth that the effect is had again.
+    Raises only if the database is away. No other error is worth a second effect.
     """
     try:
         with transaction.atomic(using=request.outbox_calls[0].using):
@@ -54,7 +54,7 @@ def store_outside_result(task: Any, request: CallRequest, result: Any) -> None:
 
 
 def store_error(task: Any, request: CallRequest, error: Any, info: ExceptionInfo) -> None:
-    """Keep the error of a call that is a dead letter."""
+    """Store the error of a call that is a dead letter."""
     store = partial(
         task.backend.mark_as_failure,
         request.id,
@@ -63,32 +63,32 @@ def store_error(task: Any, request: CallRequest, error: Any, info: ExceptionInfo
         request=request,
         call_errbacks=False,
     )
-    _write(task, request, store)
+    _store(task, request, store)
 
 
 def store_retry(task: Any, request: CallRequest, error: Any, info: ExceptionInfo) -> None:
-    """Keep the error of a call that is to be retried."""
+    """Store the error of a call that is to be retried."""
     text = make_storable(info.traceback or "")
     store = partial(task.backend.mark_as_retry, request.id, error, text, request=request)
-    _write(task, request, store)
+    _store(task, request, store)
 
 
 def store_revoked(task: Any, request: CallRequest, reason: str) -> None:
-    """Keep that the call was not run, and never will be."""
+    """Store that the call was not run, and never will be."""
     if is_result_kept(task, request.outbox_calls[0]):
         store = partial(task.backend.mark_as_revoked, request.id, reason, request=request)
-        _write(task, request, store)
+        _store(task, request, store)
 
 
-def _write(task: Any, request: CallRequest, store: Callable[[], Any]) -> None:
+def _store(task: Any, request: CallRequest, store: Callable[[], Any]) -> None:
     if type(task.backend).__module__.startswith("django_celery_results."):
         store()
         return
     using = request.outbox_calls[0].using
-    transaction.on_commit(partial(_tell, task, request, store), using=using)
+    transaction.on_commit(partial(_store_safely, task, request, store), using=using)
 
 
-def _tell(task: Any, request: CallRequest, store: Callable[[], Any]) -> None:
+def _store_safely(task: Any, request: CallRequest, store: Callable[[], Any]) -> None:
     try:
         store()
     except Exception:

@@ -1,4 +1,4 @@
-"""Verdicts: whether a call that failed is tried again, and when."""
+"""Decide whether a call that failed is tried again, and when."""
 
 import math
 from datetime import UTC, datetime, timedelta
@@ -15,18 +15,20 @@ from aftercommit.outbox.options import DEFAULTS, Options
 from aftercommit.worker.database_errors import is_blameless, is_transient
 
 MAX_DELAY = timedelta(days=36_525).total_seconds()
-"""No call is put off for longer: every database, Python and each time zone can hold that time."""
+"""The seconds that a call is put off at most, a century: every database and time zone can hold the
+time."""
 
 MIN_DELAY = 1.0
-"""Seconds until a call is tried again whose attempt wasn't counted. Without any a drain would try
-it for as long as it may run."""
+"""Seconds at least until a call is tried again whose attempt was not counted. Without a pause a
+drain would try the call again and again for its whole time."""
 
 MAX_DOUBLINGS = 64
-"""How often the backoff doubles at most: a call without a limit can have thousands of attempts."""
+"""How often the backoff doubles at most. A call without ``max_retries`` can have thousands of
+attempts."""
 
 
 class Verdict(Enum):
-    """What becomes of a call that failed."""
+    """The fate of a call that failed."""
 
     RETRY = "tried again, and the attempt is counted"
     PUT_OFF = "tried again, as if it had not been tried"
@@ -34,16 +36,17 @@ class Verdict(Enum):
 
 
 def judge(call: Call, options: Options, error: BaseException) -> Verdict:
-    """Return what becomes of the call, by its error and its task's options.
+    """Return the call's fate, by its error and its task's options.
 
-    What the author asked for by ``self.retry()`` or ``Reject`` comes first, then what the options
-    name, then whose fault it was. An outage is no reason for a dead letter at once.
+    ``self.retry()`` and ``Reject``, which the task's author wrote, come first. Then come the errors
+    that the options name, then the question whose fault it was. An outage makes no dead letter at
+    once.
     """
     match error:
         case CallError() | SignatureError():
             return Verdict.DEAD
         case Retry():
-            return Verdict.RETRY  # self.retry() has held it against its own max_retries
+            return Verdict.RETRY  # self.retry() has compared the attempts with its max_retries.
         case Reject():
             requeue = getattr(error, "requeue", False)
             return _by_limit(call, options) if requeue else Verdict.DEAD
@@ -57,7 +60,10 @@ def judge(call: Call, options: Options, error: BaseException) -> Verdict:
 
 
 def _is_to_be_retried(options: Options, error: BaseException) -> bool:
-    """Return what the options say. Of those that are named, Celery has made a Retry mostly."""
+    """Return whether the options have the error retried.
+
+    Celery has made a Retry of most errors that ``autoretry_for`` names.
+    """
     if options.autoretry_for:
         return isinstance(error, tuple(options.autoretry_for))
     return not is_expected(options, error)
@@ -74,7 +80,7 @@ def _by_limit(call: Call, options: Options) -> Verdict:
 
 
 def judge_by_default(call: Call, options: Options) -> Verdict:
-    """Return what becomes of a call about whose error nothing can be said."""
+    """Return the fate of a call whose error or options raise when they are asked."""
     limit = options.max_retries
     if not isinstance(limit, int | None):
         limit = DEFAULTS["max_retries"]
@@ -82,7 +88,7 @@ def judge_by_default(call: Call, options: Options) -> Verdict:
 
 
 def default_delay(call: Call) -> datetime | float:
-    """Return the seconds until the next attempt when the task's own options can't say it."""
+    """Return the seconds until the next attempt, for a task whose own options give no time."""
     return float(min(DEFAULTS["retry_backoff_max"], 2 ** min(call.attempts, MAX_DOUBLINGS)))
 
 
@@ -91,7 +97,7 @@ def next_attempt_time(
 ) -> datetime | float:
     """Return the time of the next attempt, or the seconds until then.
 
-    Raises TypeError or ValueError if the task or its ``self.retry()`` says no time.
+    Raises TypeError or ValueError if the task's option or its ``self.retry()`` gives no valid time.
     """
     if isinstance(error, Retry) and error.when is not None:
         return parse_time(error.when)
@@ -112,10 +118,10 @@ def _backoff(call: Call, options: Options) -> float:
 
 
 def parse_time(when: Any) -> datetime | float:
-    """Return when as a time to come or as seconds from now, 0 if it is over, a century at most.
+    """Return a future time, or the seconds until then: 0 for the past, a century at most.
 
-    ``when`` is a number of seconds, a timedelta, a datetime or a text of ISO 8601. One without a
-    time zone is in that of the settings, as Django has it.
+    ``when`` is a number of seconds, a timedelta, a datetime or a text of ISO 8601. A time without a
+    time zone is in the time zone of Django's settings.
     """
     if isinstance(when, str):
         when = _parse(when)
@@ -141,7 +147,7 @@ def _parse(text: str) -> Any:
 
 
 def _clamp_time(when: datetime) -> datetime | float:
-    # By the year first: a time zone takes datetime.max beyond what Python can compare.
+    # Compare the years first: with a time zone, datetime.max is beyond what Python can compare.
     now = timezone.now()
     if when.year < now.year - 1:
         return 0.0
@@ -149,5 +155,5 @@ def _clamp_time(when: datetime) -> datetime | float:
         return MAX_DELAY
     zone = timezone.get_default_timezone()
     aware = when if timezone.is_aware(when) else timezone.make_aware(when, zone)
-    # A time that is over would keep the call at the head of its task's queue.
+    # A time in the past would keep the call the first of its task's calls.
     return aware.astimezone(UTC) if aware > now else 0.0

@@ -1,7 +1,7 @@
-"""Revoking: a call that nobody has begun is taken back, by its id, as Celery revokes a task.
+"""Revoke calls that nobody has begun, by their ids, as Celery revokes tasks.
 
-``app.control.revoke(id)`` and ``AsyncResult(id).revoke()`` reach the workers. Each worker looks at
-its next sweep whether one of the ids is a call's.
+``app.control.revoke(id)`` and ``AsyncResult(id).revoke()`` reach the workers. With its next sweep
+each worker deletes the calls that have one of the ids.
 """
 
 import logging
@@ -21,10 +21,10 @@ logger = logging.getLogger(__name__)
 
 
 def revoke_calls(ids: Iterable[str | int], using: str = DEFAULT_DB_ALIAS) -> int:
-    """Delete the calls with these ids that are pending, and return how many there were.
+    """Delete the pending calls with these ids, and return their number.
 
-    A call that a worker runs at this moment, one that is dead, and one of another database are left
-    alone. Raises ValueError for what is no call's id.
+    Calls that a worker runs at this moment, dead letters, and calls of another database are left
+    alone. Raises ValueError for an id that is not a number.
     """
     pending = OutboxCall.objects.using(using).filter(
         pk__in=list(map(int, ids)), status=OutboxCall.Status.PENDING
@@ -41,6 +41,6 @@ def revoke_calls(ids: Iterable[str | int], using: str = DEFAULT_DB_ALIAS) -> int
 
 
 def revoke_as_told(using: str) -> int:
-    """Revoke the calls that this worker was told to revoke; return how many there were."""
+    """Revoke the calls that this worker was told to revoke, and return their number."""
     ids = [each for each in list(state.revoked) if str(each).isdecimal()]
     return revoke_calls(ids, using) if ids else 0

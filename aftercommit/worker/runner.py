@@ -1,16 +1,8 @@
-"""Running calls as their task: with a request, Celery's hooks and signals, a limit and a result.
+"""Run calls as their task: with a request, Celery's hooks, a time limit and a result."""
 
-Celery's own tracer is not used for it, but where a library has put a wrapper around the tracer: it
-takes a message's outcome for final, and a call's outcome is final with the transaction's commit.
-What nobody has connected to costs nothing.
-"""
-
-import logging
 import socket
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from datetime import datetime, timedelta
 from functools import partial
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
@@ -19,7 +11,6 @@ from celery import signals, states
 from celery._state import _task_stack  # type: ignore[attr-defined]  # not in its stubs
 from celery.app import trace
 from celery.exceptions import Ignore
-from django.db.models.functions import Now
 
 from aftercommit.call import Call
 from aftercommit.context import use
@@ -27,42 +18,23 @@ from aftercommit.outbox.calling import check_signature
 from aftercommit.outbox.carriers import carriers
 from aftercommit.outbox.options import Options, the_task
 from aftercommit.worker import results
-from aftercommit.worker.listeners import has_listeners, has_own_hooks, is_tracer_wrapped
-from aftercommit.worker.loading import rows_of
+from aftercommit.worker.expiry import check_expiry
+from aftercommit.worker.listeners import (
+    has_listeners,
+    has_own_hooks,
+    run_with_listeners,
+    send_signal,
+)
 from aftercommit.worker.request import CallRequest, adopt
 from aftercommit.worker.time_limits import Limits, limit_time
+from aftercommit.worker.tracer import Tracer, is_tracer_wrapped
 
-logger = logging.getLogger(__name__)
+NOT_RUN = (CoroutineType, GeneratorType, AsyncGeneratorType)
+"""The types of results that show that a function's code has not been run."""
 
-UNRUN = (CoroutineType, GeneratorType, AsyncGeneratorType)
-"""What a function returns of which nothing has been run."""
-
-NOTHING = nullcontext()
+NO_CARRIERS = nullcontext()
 
 HOST = socket.gethostname()
-
-
-class Expired(Exception):
-    """The call is too late: its ``expires`` is over. Nothing was run."""
-
-
-def _wraps_calls(task: Any) -> bool:
-    """Return whether the task's class has a ``__call__`` of its own around its function."""
-    if not trace.task_has_custom(task, "__call__"):
-        return False
-    # Celery's __call__, which it may call in turn, would push another request. A worker's process
-    # has this protection against it; a command's has not.
-    trace._install_stack_protection()  # type: ignore[attr-defined]  # not in its stubs
-    return True
-
-
-@contextmanager
-def _logged(request: CallRequest) -> Iterator[None]:
-    """Log what a hook raises after an effect outside the database: it must not be had again."""
-    try:
-        yield
-    except Exception:
-        logger.exception("%s[%s]: a hook failed after the call", request.get("task"), request.id)
 
 
 class Runner:
@@ -76,15 +48,12 @@ class Runner:
         adopt(task)
         self.options = Options.of(task)
         self.limits = Limits.of(task)
-        self.watched = has_listeners(task)
-        """Whether somebody is told of each call."""
-        # By Celery's tracer an outside effect would be had again if a hook fails after it.
-        by_tracer = is_tracer_wrapped() and (self.options.atomic or not has_own_hooks(task))
-        self.traced: Any = self._build_tracer() if by_tracer else None
-        self._function = task if _wraps_calls(task) else task.run
+        self.has_listeners = has_listeners(task)
+        self.tracer = Tracer(task) if _is_traced(task, self.options) else None
         self.hostname: str = getattr(message, "hostname", None) or f"outbox@{HOST}"
-        self._unkept: Callable[[], None] | None = None
-        self._base = {
+        self._function = task if _has_own_call(task) else task.run
+        self._store_result: Callable[[], None] | None = None
+        self._request_values = {
             "task": task.name,
             "hostname": self.hostname,
             "delivery_info": getattr(message, "delivery_info", None) or {},
@@ -92,10 +61,10 @@ class Runner:
         }
 
     def read(self, call: Call) -> None:
-        """Decode the call; raise CallError if that fails, and Expired if the call is too late."""
+        """Decode the call. Raises CallError if that fails, and Expired if the call is too late."""
         call.decode()
         if (expires := call.options.get("expires", self.options.expires)) is not None:
-            self._check_expiry(call, expires)
+            check_expiry(call, expires)
 
     def run(self, call: Call) -> Any:
         """Run the function with the call's arguments, in its context; return its result.
@@ -104,14 +73,14 @@ class Runner:
         """
         self.read(call)
         check_signature(self.task, call.args, call.kwargs)
-        with use(call.context), carriers.restored(call.carried) if call.carried else NOTHING:
-            return self._run(self.request_of([call], call.args, call.kwargs))
+        with use(call.context), carriers.restored(call.carried) if call.carried else NO_CARRIERS:
+            return self._run(self.build_request([call], call.args, call.kwargs))
 
     def run_batch(self, calls: Sequence[Call]) -> None:
         """Run a batch task's function with the calls, which are decoded."""
-        self._run(self.request_of(calls, [calls], {}))
+        self._run(self.build_request(calls, [calls], {}))
 
-    def request_of(
+    def build_request(
         self, calls: Sequence[Call], args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> CallRequest:
         """Return the request of a call, or of a batch, which has the first call's id."""
@@ -126,67 +95,19 @@ class Runner:
             headers=call.options.get("headers") or {},
             timelimit=(self.limits.hard, self.limits.soft),
             outbox_calls=calls,
-            **self._base,
+            **self._request_values,
         )
 
-    def _check_expiry(self, call: Call, expires: Any) -> None:
-        rows = rows_of(call).annotate(now=Now())
-        if isinstance(expires, datetime):
-            late = rows.filter(now__gte=expires)
-        else:
-            late = rows.filter(created_at__lte=Now() - timedelta(seconds=expires))
-        if late.exists():
-            raise Expired(f"{call.task}[{call}]: not run, since it expired (expires={expires})")
+    def take_result_writer(self) -> Callable[[], None] | None:
+        """Return what stores the last outside call's result; None if no result is kept.
 
-    def _run(self, request: CallRequest) -> Any:
-        with limit_time(self.limits, f"{self.task.name}[{request.id}]"):
-            result, state = self._trace(request)
-        if isinstance(result, UNRUN):
-            raise TypeError(
-                f"{self.task.name} returned {type(result).__name__}, of which nothing has been "
-                "run. Write a plain function that returns its result."
-            )
-        call = request.outbox_calls[0]
-        if state != states.SUCCESS:
-            # A call that is ignored calls nobody. One that is replaced has passed its links on.
-            call.options = {**call.options, "link": ()}
-        elif results.is_result_kept(self.task, call):
-            self._keep(request, result)
-        return result
-
-    def _keep(self, request: CallRequest, result: Any) -> None:
-        if self.options.atomic:
-            results.store_result(self.task, request, result)
-        else:
-            self._unkept = partial(results.store_outside_result, self.task, request, result)
-
-    def take_unkept(self) -> Callable[[], None] | None:
-        """Return what keeps the last outside call's result; None if no result is to be kept.
-
-        It is to be called in the transaction that marks the call as done.
+        The transaction that marks the call as done has to call it.
         """
-        unkept, self._unkept = self._unkept, None
-        return unkept
-
-    def _trace(self, request: CallRequest) -> tuple[Any, str]:
-        """Return what the function returned, or raise what it raised; and the state."""
-        if self.traced is not None:
-            return self._run_traced(request)
-        with self.current(request):
-            try:
-                if self.watched:
-                    return self._run_watched(request), states.SUCCESS
-                return self._call(request), states.SUCCESS
-            except Ignore as ignored:
-                if self.watched:
-                    self.send(signals.task_postrun, request, retval=ignored, state=states.IGNORED)
-                return None, states.IGNORED
-
-    def _call(self, request: Any) -> Any:
-        return self._function(*request.args, **request.kwargs)
+        writer, self._store_result = self._store_result, None
+        return writer
 
     @contextmanager
-    def current(self, request: CallRequest) -> Iterator[None]:
+    def as_current(self, request: CallRequest) -> Iterator[None]:
         """Have ``current_task`` and ``task.request`` be this task and this request."""
         _task_stack.push(self.task)
         self.task.request_stack.push(request)
@@ -196,47 +117,62 @@ class Runner:
             self.task.request_stack.pop()
             _task_stack.pop()
 
-    def _run_watched(self, request: CallRequest) -> Any:
-        task, about = self.task, (request.id, request.args, request.kwargs)
-        self.send(signals.task_prerun, request)
-        task.before_start(*about)
-        begin = time.monotonic()
-        result = self._call(request)
-        runtime = time.monotonic() - begin
-        with nullcontext() if self.options.atomic else _logged(request):
-            task.on_success(result, *about)
-            signals.task_success.send(sender=task, result=result, runtime=runtime)
-            task.after_return(states.SUCCESS, result, *about, None)
-        self.send(signals.task_postrun, request, retval=result, state=states.SUCCESS)
+    def _run(self, request: CallRequest) -> Any:
+        with limit_time(self.limits, f"{self.task.name}[{request.id}]"):
+            result, state = self._trace(request)
+        if isinstance(result, NOT_RUN):
+            raise TypeError(
+                f"{self.task.name} returned {type(result).__name__}, of which nothing has been "
+                "run. Write a plain function that returns its result."
+            )
+        call = request.outbox_calls[0]
+        if state != states.SUCCESS:
+            # A call that is ignored starts no links. One that is replaced has passed its links on.
+            call.options = {**call.options, "link": ()}
+        elif results.is_result_kept(self.task, call):
+            self._keep_result(request, result)
         return result
 
-    def send(self, signal: Any, request: CallRequest, **values: Any) -> None:
-        """Send ``task_prerun`` or ``task_postrun``.
+    def _keep_result(self, request: CallRequest, result: Any) -> None:
+        if self.options.atomic:
+            results.store_result(self.task, request, result)
+        else:
+            store = results.store_outside_result
+            self._store_result = partial(store, self.task, request, result)
 
-        Celery closes all connections to databases at these, amid a transaction too, unless the
-        request is an eager one.
-        """
-        request.is_eager = True
-        try:
-            signal.send(
-                sender=self.task,
-                task_id=request.id,
-                task=self.task,
-                args=request.args,
-                kwargs=request.kwargs,
-                **values,
-            )
-        finally:
-            request.is_eager = False
+    def _trace(self, request: CallRequest) -> tuple[Any, str]:
+        """Return the function's result and the call's state. Raises what the function raises."""
+        if self.tracer is not None:
+            return self.tracer.run(request)
+        with self.as_current(request):
+            try:
+                if self.has_listeners:
+                    run = partial(self._call, request)
+                    return run_with_listeners(self.task, request, run), states.SUCCESS
+                return self._call(request), states.SUCCESS
+            except Ignore as ignored:
+                if self.has_listeners:
+                    ending = {"retval": ignored, "state": states.IGNORED}
+                    send_signal(signals.task_postrun, self.task, request, **ending)
+                return None, states.IGNORED
 
-    def _build_tracer(self) -> Any:
-        # With these two it raises what the function raises, and stores no result.
-        return trace.build_tracer(
-            self.task.name, self.task, app=self.task.app, eager=True, propagate=True
-        )
+    def _call(self, request: Any) -> Any:
+        return self._function(*request.args, **request.kwargs)
 
-    def _run_traced(self, request: CallRequest) -> tuple[Any, str]:
-        values = {**vars(request), "is_eager": True, "utc": True}
-        outcome = self.traced(request.id, request.args, request.kwargs, values)
-        state = states.SUCCESS if outcome.info is None else outcome.info.state
-        return outcome.retval, state
+
+def _is_traced(task: Any, options: Options) -> bool:
+    """Return whether the task's calls run by Celery's tracer.
+
+    The tracer would have an outside effect again if a hook fails after the effect.
+    """
+    return is_tracer_wrapped() and (options.atomic or not has_own_hooks(task))
+
+
+def _has_own_call(task: Any) -> bool:
+    """Return whether the task's class has a ``__call__`` of its own around its function."""
+    if not trace.task_has_custom(task, "__call__"):
+        return False
+    # Celery's __call__, which the task's own may call, would push another request. A worker's
+    # process has this protection against it, and a command's process has not.
+    trace._install_stack_protection()  # type: ignore[attr-defined]  # not in its stubs
+    return True

@@ -1,8 +1,8 @@
-"""Events about calls, as Celery's workers send them about tasks: what Flower shows.
+"""Send Celery's task events about calls, which Flower shows.
 
-A worker that sends task events (``-E``, ``worker_send_task_events``) sends those of calls too: of
-the ones that fail, or of all, as ``OUTBOX_EVENTS`` says. They are sent after the commit, off the
-drain's thread. Arguments and errors go through the broker with them, and are not kept there.
+A worker that sends task events (``-E``, ``worker_send_task_events``) sends them about calls too:
+about the calls that fail, or about all, as ``OUTBOX_EVENTS`` says. A thread sends them after the
+commit. Arguments and errors go through the broker with the events, and are not kept there.
 """
 
 import time
@@ -24,18 +24,18 @@ Event = tuple[str, dict[str, Any]]
 """The type of a Celery event, and its fields."""
 
 _enabled = False
-"""Whether the worker that this process belongs to sends events."""
+"""True in a worker that sends events, and in the processes of its pool."""
 
 
 @worker_init.connect
 def worker_init_enable_events(sender: Any, **kwargs: Any) -> None:
-    """Send events if the worker does; its pool's processes inherit the answer."""
+    """Send events if the worker does. The pool's processes inherit the answer."""
     global _enabled
     _enabled = bool(getattr(sender, "task_events", False))
 
 
 def send_failure(runner: Runner, call: Call, error: BaseException, retried: bool) -> None:
-    """Show the call as one that failed, or as one that is retried."""
+    """Send the events of a call that failed, or that is to be retried."""
     if _enabled and conf().EVENTS != "none":
         about = {
             "exception": summarize_error(error),
@@ -46,7 +46,7 @@ def send_failure(runner: Runner, call: Call, error: BaseException, retried: bool
 
 
 def send_success(runner: Runner, calls: Sequence[Call]) -> None:
-    """Show the calls as ones that succeeded, if successes are shown."""
+    """Send the events of calls that succeeded, if ``OUTBOX_EVENTS`` is "all"."""
     if _enabled and calls and conf().EVENTS == "all":
         events = [
             event

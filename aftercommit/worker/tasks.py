@@ -1,4 +1,4 @@
-"""The tasks of the library itself: the one that wake-ups call, and the one that starts a canvas."""
+"""Define the library's own tasks: one that wake-ups start, and one that starts a canvas."""
 
 from typing import Any
 
@@ -13,19 +13,20 @@ from aftercommit.worker.drain import drain_task
 from aftercommit.worker.summary import DrainSummary
 
 
-# Acknowledged before it runs, whatever the project's CELERY_TASK_ACKS_LATE says: a wake-up that is
-# lost is found by the sweep, and a mail that is being sent is not cut off with the connection.
+# Acknowledge the message before the drain runs, whatever CELERY_TASK_ACKS_LATE says. A wake-up that
+# is lost costs nothing, because the sweep finds its calls. Acknowledged late, a connection to the
+# broker that is lost would cut off the mail that is being sent.
 @shared_task(bind=True, base=Task, name=DRAIN, acks_late=False, ignore_result=True, max_retries=0)
 def drain(self: Any, task: str, using: str) -> dict[str, Any]:
-    """Settle what is due of the task in database ``using``; return what was done, for the log."""
-    found, report = find_task(task), DrainSummary()
+    """Settle the task's due calls in database ``using``; return the numbers, for the log."""
+    found, summary = find_task(task), DrainSummary()
     if found is not None and not is_overtaken(using, task, self.request.headers or {}):
-        report = drain_task(found, using, message=self.request)
-    return {"task": task, **report.as_result()}
+        summary = drain_task(found, using, message=self.request)
+    return {"task": task, **summary.as_result()}
 
 
 @shared_task(base=OutboxTask, name=START, atomic=False, ignore_result=True)
 def start(signature: dict[str, Any]) -> None:
-    """Send a canvas to the broker, where it is Celery's."""
+    """Send a canvas to the broker. From there on Celery runs it."""
     canvas: Any = maybe_signature(signature, app=current_app)
     canvas.apply_async()

@@ -1,8 +1,8 @@
-"""Time limits of calls. Celery's hold for a message, and one message drains many calls.
+"""Hold calls to their time limits. Celery's own hold for a message, which drains many calls.
 
-They are held in the processes of a prefork pool, as Celery's are: by a timer of the process, whose
-signal interrupts the call. The timer is set for the first call and left alone for those after it:
-to set it for each would cost as much as a short call.
+They are held in the processes of a prefork pool, as Celery's are: a timer of the process interrupts
+the call by a signal. The timer is set for the first call, and not again for the calls after it:
+setting it for each call would cost as much as a short call.
 """
 
 import logging
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Limits:
-    """How long a call may run, in seconds: until it is told, and until its process is killed."""
+    """The seconds until a call gets SoftTimeLimitExceeded, and until its process is killed."""
 
     soft: float | None
     hard: float | None
@@ -38,18 +38,18 @@ class Limits:
 
 
 def get_hard_limit(task: Any) -> float | None:
-    """Return after how many seconds the process of a task's call is killed; None for never."""
+    """Return the seconds after which the process of a task's call is killed. None for never."""
     limit: float | None = task.time_limit or _defaults.hard or current_app.conf.task_time_limit
     return limit
 
 
 _defaults = Limits(None, None)
-"""The limits that the worker's command line names."""
+"""The limits for all tasks, which the worker's command line names."""
 
 
 @dataclass
-class Watch:
-    """The call that this process runs now, and the times at which it is interrupted."""
+class RunningCall:
+    """The call that this process runs now, and the times that interrupt the call."""
 
     name: str = ""
     limits: Limits = Limits(None, None)
@@ -57,68 +57,68 @@ class Watch:
     hard_at: float = inf
     enabled: bool = False
     set_for: float = inf
-    """The time at which the process's timer goes off."""
+    """When the process's timer goes off."""
 
 
-_watch = Watch()
+_running = RunningCall()
 
 
 @contextmanager
 def limit_time(limits: Limits, name: str) -> Iterator[None]:
     """Raise SoftTimeLimitExceeded in a block that takes too long, or kill the process.
 
-    ``name`` is for the log. Does nothing where no time limit can be held (see the module's text).
+    ``name`` is for the log. Does nothing outside the processes of a prefork pool.
     """
-    watch = _watch
-    if not watch.enabled:
+    running = _running
+    if not running.enabled:
         yield
         return
     begin = time.monotonic()
-    watch.name, watch.limits = name, limits
-    watch.soft_at = begin + limits.soft if limits.soft else inf
-    watch.hard_at = begin + limits.hard if limits.hard else inf
+    running.name, running.limits = name, limits
+    running.soft_at = begin + limits.soft if limits.soft else inf
+    running.hard_at = begin + limits.hard if limits.hard else inf
     _set_timer()
     try:
         yield
     finally:
-        watch.soft_at = watch.hard_at = inf
+        running.soft_at = running.hard_at = inf
 
 
 def _set_timer() -> None:
-    """Have the timer go off in time for the call that runs; earlier does no harm."""
-    due = min(_watch.soft_at, _watch.hard_at)
-    if due < _watch.set_for:
-        _watch.set_for = due
+    """Have the timer go off in time for the call that runs. Going off too early does no harm."""
+    due = min(_running.soft_at, _running.hard_at)
+    if due < _running.set_for:
+        _running.set_for = due
         signal.setitimer(signal.ITIMER_REAL, max(due - time.monotonic(), 0.001))
 
 
 def _on_alarm(*_: Any) -> None:
-    watch, now = _watch, time.monotonic()
-    watch.set_for = inf
-    if now >= watch.hard_at:
+    running, now = _running, time.monotonic()
+    running.set_for = inf
+    if now >= running.hard_at:
         _kill()
-    is_late = now >= watch.soft_at
+    is_late = now >= running.soft_at
     if is_late:
-        watch.soft_at = inf
+        running.soft_at = inf
     _set_timer()
     if is_late:
-        raise SoftTimeLimitExceeded(watch.limits.soft)
+        raise SoftTimeLimitExceeded(running.limits.soft)
 
 
 def _kill() -> None:
     """End this process as Celery ends one: its call has crashed."""
-    with suppress(Exception):  # the signal may have come amid a line of the log
+    with suppress(Exception):  # The signal can have come amid a line of the log.
         logger.error(
             "%s: not over after its time limit of %gs; its process is killed",
-            _watch.name,
-            _watch.limits.hard,
+            _running.name,
+            _running.limits.hard,
         )
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 @worker_init.connect
 def worker_init_take_limits(sender: Any, **kwargs: Any) -> None:
-    """Take the limits that the worker was started with; its pool's processes inherit them."""
+    """Take the limits that the worker was started with. The pool's processes inherit them."""
     global _defaults
     pool = getattr(sender, "pool_cls", None)
     if "prefork" not in str(getattr(pool, "__module__", pool)):
@@ -134,8 +134,8 @@ def worker_init_take_limits(sender: Any, **kwargs: Any) -> None:
 
 @worker_process_init.connect
 def worker_process_init_hold_limits(**kwargs: Any) -> None:
-    """Hold the limits in a process that a pool has forked; a killed one is replaced."""
-    # A pool without processes of its own sends the same signal, from the worker's.
+    """Hold the limits in a process that a pool has forked. The pool replaces one that is killed."""
+    # A pool without processes of its own sends the same signal in the worker's process.
     if getattr(current_process(), "index", None) is not None:
         signal.signal(signal.SIGALRM, _on_alarm)
-        _watch.enabled = True
+        _running.enabled = True

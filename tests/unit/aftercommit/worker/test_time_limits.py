@@ -10,7 +10,7 @@ import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 
 from aftercommit.worker import time_limits
-from aftercommit.worker.time_limits import Limits, Watch, limit_time, worker_init_take_limits
+from aftercommit.worker.time_limits import Limits, RunningCall, limit_time, worker_init_take_limits
 from tests.unit.aftercommit import effects
 
 NONE = Limits(None, None)
@@ -19,9 +19,9 @@ NONE = Limits(None, None)
 @pytest.fixture
 def killed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Hold limits in this process; a process that would be killed is noted by its call's name."""
-    watch, names = Watch(enabled=True), []
-    monkeypatch.setattr(time_limits, "_watch", watch)
-    monkeypatch.setattr(time_limits, "_kill", lambda: names.append(watch.name))
+    running, names = RunningCall(enabled=True), []
+    monkeypatch.setattr(time_limits, "_running", running)
+    monkeypatch.setattr(time_limits, "_kill", lambda: names.append(running.name))
     before = signal.signal(signal.SIGALRM, time_limits._on_alarm)
     yield names
     signal.setitimer(signal.ITIMER_REAL, 0)
