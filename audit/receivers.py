@@ -92,4 +92,4 @@ def _enqueue(action: Action, instance: Any, changes: dict[str, Any], using: str)
     }
     if user is not None and user.pk is not None:
         kwargs |= {"actor_id": str(user.pk), "actor": user.get_username()}
-    write_audit_logs.apply_async_on_commit(kwargs=kwargs, using=using)
+    write_audit_logs.using(using).delay_on_commit(**kwargs)

@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db import router
 from django.db.models.signals import post_delete, post_save, pre_delete, pre_save
 from django.dispatch import receiver
 from django.http import HttpRequest
@@ -52,8 +53,7 @@ def article_created_count(
 ) -> None:
     """Count a new article."""
     if created and not raw:
-        after = instance.counted_in()
-        tasks.count_articles.apply_async_on_commit(kwargs={"after": after}, using=using)
+        tasks.count_articles.using(using).delay_on_commit(after=instance.counted_in())
 
 
 @receiver(post_save, sender=Article)
@@ -62,26 +62,23 @@ def article_moved_count(instance: Article, raw: bool, using: str, **kwargs: Any)
     moved = {name: c for name, c in instance.changes().items() if name in COUNTED_BY}
     if moved and not raw:
         before, after = ({name: c[i] for name, c in moved.items()} for i in (0, 1))
-        call = {"before": before, "after": after}
-        tasks.count_articles.apply_async_on_commit(kwargs=call, using=using)
+        tasks.count_articles.using(using).delay_on_commit(before=before, after=after)
 
 
 @receiver(pre_delete, sender=Article)
 def article_deleting_count(instance: Article, using: str, **kwargs: Any) -> None:
     """Count a deleted article no more, unless another transaction deleted it first."""
     if instance.lock_row(using):
-        before = instance.counted_in()
-        tasks.count_articles.apply_async_on_commit(kwargs={"before": before}, using=using)
+        tasks.count_articles.using(using).delay_on_commit(before=instance.counted_in())
 
 
 @receiver(article_viewed)
 def article_viewed_count(
     article: Article, request: HttpRequest | None = None, **kwargs: Any
 ) -> None:
-    """Count a view."""
-    tasks.count_views.apply_async_on_commit(
-        kwargs={"article_id": article.pk}, using=article._state.db
-    )
+    """Count a view, in the database that the article is written to."""
+    using = router.db_for_write(Article, instance=article)
+    tasks.count_views.using(using).delay_on_commit(article_id=article.pk)
 
 
 # --- The log --------------------------------------------------------------------------------

@@ -47,8 +47,7 @@ def _set_status(status: Status, using: str, deliveries: Sequence[Delivery], **fi
 def _send_again(using: str, deliveries: Sequence[Delivery]) -> None:
     _set_status(Status.PENDING, using, deliveries)
     for delivery in deliveries:
-        call = {"delivery_id": delivery.pk}
-        send_delivery.apply_async_on_commit(kwargs=call, using=using)
+        send_delivery.using(using).delay_on_commit(delivery_id=delivery.pk)
 
 
 def _warn_of_second_mail(deliveries: QuerySet[Delivery]) -> Iterator[str]:

@@ -22,8 +22,8 @@ from .operations import settle_unsent
 @receiver(article_published)
 def article_published_notify_followers(article: Article, using: str, **kwargs: Any) -> None:
     """Tell the followers; each publication is an event of its own, also of the same article."""
-    call = {"article_id": article.pk, "event_id": uuid.uuid4().hex}
-    tasks.notify_followers.apply_async_on_commit(kwargs=call, using=using)
+    event_id = uuid.uuid4().hex
+    tasks.notify_followers.using(using).delay_on_commit(article_id=article.pk, event_id=event_id)
 
 
 @receiver(post_save, sender=Comment)
@@ -32,8 +32,7 @@ def comment_created_notify_author(
 ) -> None:
     """Tell the article's author."""
     if created and not raw:
-        call = {"comment_id": instance.pk}
-        tasks.notify_comment_author.apply_async_on_commit(kwargs=call, using=using)
+        tasks.notify_comment_author.using(using).delay_on_commit(comment_id=instance.pk)
 
 
 @receiver(calls_discarded)

@@ -10,6 +10,7 @@ from celery import current_app
 from celery.canvas import Signature
 from celery.utils.functional import maybe_list
 from django.db import DEFAULT_DB_ALIAS, connections
+from django.utils.connection import ConnectionDoesNotExist
 
 from aftercommit.outbox.arguments import encode_arguments
 from aftercommit.outbox.carriers import encode_context
@@ -50,8 +51,9 @@ def call_on_commit(
     time. ``options`` are those of ``HONOURED``, with Celery's meaning. Returns the call, whose
     ``id`` is that of the task's request and result.
 
-    Raises TypeError for arguments that JSON can't carry and for options that can't be kept, and
-    SignatureError, a TypeError, for arguments that the function doesn't take.
+    Raises TypeError for arguments that JSON can't carry and for options that can't be kept,
+    SignatureError, a TypeError, for arguments that the function doesn't take, and
+    ConnectionDoesNotExist for a database that DATABASES doesn't have.
     """
     if task.name not in _runnable:
         check_runnable(task)
@@ -59,7 +61,12 @@ def call_on_commit(
         _check_time(task.name, countdown, eta)
     kept = _keep(task, options) if options else None
     args, kwargs = list(args or ()), dict(kwargs or {})
-    check_signature(task, args, kwargs)
+    # As check_signature() does: to call it would be a Python call more for each effect.
+    if task.typing and not getattr(task, "batch", False):
+        try:
+            task.__header__(*args, **kwargs)
+        except TypeError as error:
+            raise SignatureError(f"{task.name}: {error}") from None
     call = PendingCall(
         task.name,
         encode_arguments(task.name, args, kwargs, kept),
@@ -69,7 +76,11 @@ def call_on_commit(
         eta=eta,
     )
     callback = EagerCall(task, call) if is_eager(task) else call
-    connection = connections[call.using]
+    try:
+        connection = connections[call.using]
+    except (ConnectionDoesNotExist, TypeError):
+        check_alias(task.name, using)
+        raise
     if not connection.in_atomic_block:
         warn_of_other_transaction(task.name, connection)
     connection.on_commit(callback)  # what transaction.on_commit() does, in two calls
@@ -89,6 +100,18 @@ def start_on_commit(signature: Signature, using: str | None = None) -> PendingCa
     if single and not set(options) - {*HONOURED, "countdown", "eta"}:
         return call_on_commit(task, signature.args, signature.kwargs, using=using, **options)
     return call_on_commit(current_app.tasks[START], [signature], using=using)
+
+
+def check_alias(task: str, alias: Any) -> None:
+    """Raise an error that names the databases that there are, unless ``alias`` is one of them."""
+    known = f"DATABASES has {', '.join(map(repr, connections))}"
+    if not isinstance(alias, str):
+        raise TypeError(
+            f"{task}: using={alias!r} is not the alias of a database; {known}. A receiver gets the "
+            "alias as its argument `using`. An instance that was never saved has none."
+        )
+    if alias not in connections.settings:
+        raise ConnectionDoesNotExist(f"{task}: there is no database {alias!r}; {known}.")
 
 
 def check_signature(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:

@@ -1,6 +1,8 @@
 """The base task: ``delay_on_commit`` that is durable."""
 
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from types import GenericAlias
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
 from celery import current_app
@@ -10,18 +12,27 @@ from celery.contrib.django.task import DjangoTask
 from aftercommit.outbox.calling import call_on_commit
 from aftercommit.outbox.options import DEFAULTS
 from aftercommit.outbox.pending import PendingCall
+from aftercommit.outbox.using import TaskUsing
+
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
 
 if TYPE_CHECKING:
-    _DjangoTask = DjangoTask[..., Any]
-else:
     _DjangoTask = DjangoTask
+else:
+
+    class _DjangoTask(DjangoTask):
+        """Celery's class, which can be given types since Celery 5.5 only."""
+
+        abstract = True
+        __class_getitem__ = classmethod(GenericAlias)
 
 
 STATEMENTS = ("INSERT", "UPDATE", "DELETE", "MERGE")
 """What a task's ``sql`` may be."""
 
 
-class OutboxTask(_DjangoTask):
+class OutboxTask(_DjangoTask[P, R_co]):
     """A Celery task whose ``delay_on_commit`` commits with the transaction, or not at all.
 
     ``delay`` and ``apply_async`` keep Celery's meaning and Celery's defaults: they send the
@@ -77,16 +88,30 @@ class OutboxTask(_DjangoTask):
                 f"of {', '.join(STATEMENTS)}; put a WITH or a SELECT inside."
             )
 
-    def delay_on_commit(self, *args: Any, **kwargs: Any) -> PendingCall:  # type: ignore[override]  # Celery's returns None
+    def delay_on_commit(self, *args: P.args, **kwargs: P.kwargs) -> PendingCall:  # type: ignore[override]  # Celery's returns None
         """Have the task called with these arguments if the current transaction commits.
 
         Returns the call, whose ``id`` is that of the task's request and result.
         """
         return call_on_commit(self, args, kwargs)
 
-    async def adelay_on_commit(self, *args: Any, **kwargs: Any) -> PendingCall:
+    async def adelay_on_commit(self, *args: P.args, **kwargs: P.kwargs) -> PendingCall:
         """Do what ``delay_on_commit`` does, from a coroutine, which has no transaction open."""
         return await sync_to_async(call_on_commit)(self, args, kwargs)
+
+    if TYPE_CHECKING:
+
+        def using(self, alias: str) -> TaskUsing[P]:
+            """Return the task for calls in the database ``alias``, as ``QuerySet.using`` does.
+
+            A receiver writes ``task.using(using).delay_on_commit(…)``, so that the call commits
+            with the change that it follows. Raises TypeError or ConnectionDoesNotExist for an
+            alias that DATABASES doesn't have.
+            """
+
+    else:
+        # A method that Python need not call: it is looked up in a cache, since a request pays.
+        using = lru_cache(maxsize=1024)(TaskUsing)
 
     # The function itself, as a method: a frame less in the request.
     apply_async_on_commit = call_on_commit  # type: ignore[assignment]  # Celery's returns None

@@ -116,7 +116,7 @@ def test_neighbours(deploy: Deploy, settings: Any) -> None:
     write_one.delay_on_commit(name="old")
     deploy(dated)
     with transaction.atomic():
-        write_one.delay_on_commit(name="new", date="today")
+        write_one.delay_on_commit(name="new", date="today")  # type: ignore[call-arg]
     report = drain_all()
     assert (report.settled, report.dead) == (1, 1)
     assert written() == ["new today"]

@@ -118,7 +118,7 @@ def test_atomic(operation: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         raise DatabaseError("disk full")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(receivers.write_audit_logs, "apply_async_on_commit", fail)
+        patch.setattr(receivers.write_audit_logs, "using", fail)
         with pytest.raises(DatabaseError, match="disk full"):
             operation(OutboxCall.objects.all())
     call.refresh_from_db()

@@ -179,7 +179,7 @@ class TestEach:
     def test_log_that_fails(self, admin: Client, action: str, delivery: Delivery) -> None:
         """Is undone if it can't be logged: no status, no call."""
         question = choose(admin, action, delivery)
-        writer = "audit.tasks.write_audit_logs.apply_async_on_commit"
+        writer = "audit.receivers.write_audit_logs.using"
         with (
             patch(writer, side_effect=ValueError("no log")),
             pytest.raises(ValueError, match="log"),

@@ -54,7 +54,7 @@ def _second_database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) 
 
 def make_group(name: str, using: str) -> None:
     """A call in the database's transaction."""
-    effects.make_group.apply_async_on_commit([name], using=using)
+    effects.make_group.using(using).delay_on_commit(name)
 
 
 def waiting() -> dict[str, int]:
@@ -144,14 +144,14 @@ class TestDrain:
     def test_failed(self) -> None:
         """A call that fails stays in its database."""
         effects.act("b", lambda _: 1 / 0)
-        effects.make_group_patiently.apply_async_on_commit(["b"], using=SECOND)
+        effects.make_group_patiently.using(SECOND).delay_on_commit("b")
         drain_task(effects.make_group_patiently, SECOND)
         assert OutboxCall.objects.using(SECOND).get().attempts == 1
         assert waiting()[DEFAULT] == 0
 
     def test_leased(self) -> None:
         """So does one with outside effects, until it is done."""
-        effects.send_outside.apply_async_on_commit(["b"], using=SECOND)
+        effects.send_outside.using(SECOND).delay_on_commit("b")
         assert drain_task(effects.send_outside, DEFAULT).total == 0
         assert drain_task(effects.send_outside, SECOND).settled == 1
         assert waiting()[SECOND] == 0

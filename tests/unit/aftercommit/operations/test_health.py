@@ -447,7 +447,7 @@ class TestDatabases:
     def test_each(self, second: str) -> None:
         """Each is looked at."""
         make_worker("worker@web")
-        effects.make_group.apply_async_on_commit(["x"], using=second)
+        effects.make_group.using(second).delay_on_commit("x")
         found = check_health().as_json()
         assert found["databases"]["default"]["tasks"] == {}
         assert list(found["databases"][second]["tasks"]) == [MAKE_GROUP]
@@ -456,7 +456,7 @@ class TestDatabases:
         """A worker that lives in one database doesn't vouch for another."""
         settings.OUTBOX_STALE_WORKER = 1e-9
         make_worker("worker@web", -100)
-        effects.make_group.apply_async_on_commit(["x"], using=second)
+        effects.make_group.using(second).delay_on_commit("x")
         (problem,) = check_health().problems
         assert problem.startswith(f"No worker lives that settles calls in {second!r}")
 

@@ -81,12 +81,12 @@ class TestDelayOnCommit:
     def test_fail_not_serializable_positional(self) -> None:
         """A positional argument is named by its place."""
         with pytest.raises(TypeError, match=r"effects\.make_group: argument 'number 1'"):
-            effects.make_group.delay_on_commit(object())
+            effects.make_group.delay_on_commit(object())  # type: ignore[arg-type]
 
     def test_fail_signature(self) -> None:
         """Arguments that the function doesn't take raise in the receiver."""
         with pytest.raises(TypeError, match=r"effects\.make_group: .*nam"):
-            effects.make_group.delay_on_commit(nam="a")
+            effects.make_group.delay_on_commit(nam="a")  # type: ignore[call-arg]
 
 
 class TestApplyAsyncOnCommit:
