@@ -85,7 +85,7 @@ def any_arguments() -> Parameters:
 def accept_options(context: FunctionSigContext) -> FunctionLike:
     """Return the signature with any other option beside Celery's, if it takes options at all."""
     signature = context.default_signature
-    if "name" not in signature.arg_names:
+    if "name" not in signature.arg_names or ARG_STAR2 in signature.arg_kinds:
         return signature
     return signature.copy_modified(
         arg_types=[*signature.arg_types, AnyType(TypeOfAny.explicit)],
