@@ -34,18 +34,18 @@ class OutboxCallAdmin(OperatedAdmin):
 
     @admin.display(description="arguments")
     def short_arguments(self, call: OutboxCall) -> str:
-        """The start of the arguments."""
+        """Return the start of the arguments."""
         return call.payload if len(call.payload) <= 60 else call.payload[:59] + "…"
 
     @admin.display(description="last error")
     def last_line(self, call: OutboxCall) -> str:
-        """What went wrong last, in a line."""
+        """Return the last line of the last error."""
         line = call.error.strip().rpartition("\n")[2]
         return line if len(line) <= 100 else line[:99] + "…"
 
     @admin.display
     def arguments(self, call: OutboxCall) -> str:
-        """The arguments, indented if they are JSON."""
+        """Return the arguments, indented if they are JSON."""
         try:
             text = json.dumps(json.loads(call.payload), indent=2, ensure_ascii=False)
         except (ValueError, RecursionError):
@@ -54,13 +54,13 @@ class OutboxCallAdmin(OperatedAdmin):
 
     @admin.display
     def traceback(self, call: OutboxCall) -> str:
-        """The last error, whole."""
+        """Return the last error with its traceback."""
         return format_html("<pre>{}</pre>", call.error or "none")
 
 
 @admin.register(OutboxBatch)
 class OutboxBatchAdmin(ReadOnlyAdmin):
-    """The batches that run now, and those of processes that died and nobody has found yet."""
+    """The batches that run now, and the batches of dead processes that no sweep has found yet."""
 
     list_display = ("id", "task", "worker", "started_at")
     list_filter = ("task",)
@@ -80,6 +80,6 @@ class OutboxWorkerAdmin(ReadOnlyAdmin):
 
     @admin.display(description="alive", boolean=True)
     def is_alive(self, worker: Any) -> bool:
-        """Whether its last heartbeat is as recent as it should be."""
+        """Return whether the last heartbeat is as recent as it should be."""
         seconds: float = worker.age.total_seconds()
         return seconds <= stale_seconds()

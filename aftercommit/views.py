@@ -1,4 +1,4 @@
-"""What a load balancer and a monitor ask."""
+"""Pages for load balancers and monitors."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ View = Callable[[HttpRequest], HttpResponse]
 
 
 def outside_transactions(view: View) -> View:
-    """The view, called outside any transaction, whatever ATOMIC_REQUESTS says of any database."""
+    """Return the view, called outside any transaction, whatever ATOMIC_REQUESTS says."""
     for alias in connections:
         view = transaction.non_atomic_requests(using=alias)(view)
     return view
@@ -23,7 +23,7 @@ def outside_transactions(view: View) -> View:
 @require_safe
 @never_cache
 def live(request: HttpRequest) -> HttpResponse:
-    """200 whenever this process answers; it touches nothing, neither database nor cache."""
+    """Return 200 whenever this process answers. Asks neither the database nor the cache."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
@@ -31,6 +31,6 @@ def live(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def ready(request: HttpRequest) -> HttpResponse:
-    """200 if the outbox has no problem, else 503; the JSON says what, and how it stands."""
+    """Return 200 if the outbox has no problem, else 503, with the problems and figures as JSON."""
     health = check_health().as_json()
     return JsonResponse(health, status=200 if health["ready"] else 503)

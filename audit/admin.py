@@ -27,7 +27,7 @@ class ModelFilter(admin.SimpleListFilter):
     parameter_name = "model"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        """Each model's label and name."""
+        """Return each model's label and name."""
         sites = model_admin.admin_site._registry.items()
         operated = {model for model, its in sites if isinstance(its, OperatedAdmin)}
         options = [model._meta for model in {*audited_models(), *operated}]
@@ -36,13 +36,13 @@ class ModelFilter(admin.SimpleListFilter):
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[AuditLog]
     ) -> QuerySet[AuditLog] | None:
-        """The entries about the chosen model."""
+        """Return the entries about the chosen model."""
         return queryset.filter(model_label=self.value()) if self.value() else None
 
 
 @admin.register(AuditLog)
 class AuditLogAdmin(ReadOnlyAdmin):
-    """Who changed what, and when."""
+    """The entries of the log: who changed what, and when."""
 
     list_display = ("timestamp", "action", "model_name", "object_repr", "summary", "user_label")
     list_filter = ("action", ModelFilter, "timestamp")
@@ -64,24 +64,24 @@ class AuditLogAdmin(ReadOnlyAdmin):
 
     @admin.display(description="model", ordering="model_label")
     def model_name(self, log: AuditLog) -> str:
-        """The name of the object's class."""
+        """Return the name of the object's class."""
         return log.model_name
 
     @admin.display(description="changes")
     def summary(self, log: AuditLog) -> str:
-        """The names of the fields that an update changed."""
+        """Return the names of the fields that an update changed."""
         return ", ".join(log.changes) if log.action == AuditLog.Action.UPDATE else ""
 
     @admin.display(description="object")
     def object_link(self, log: AuditLog) -> str | SafeString:
-        """The object's name and id, linked to its page in the admin while it has one."""
+        """Return the object's name and id, linked to its page in the admin if it has one."""
         name = f"{log.object_repr} (#{log.object_id})"
         url = self._object_url(log)
         return format_html('<a href="{}">{}</a>', url, name) if url else name
 
     @admin.display(description="changes")
     def changes_table(self, log: AuditLog) -> SafeString:
-        """Each field with its old and its new value."""
+        """Return a table of the fields with their old and new values."""
         context = {"changes": log.named_changes().items()}
         return render_to_string("audit/changes.html", context)
 

@@ -1,4 +1,4 @@
-"""Where the log joins Django: the checks, and the models that are audited."""
+"""The audit log as an app: its checks, and the models that are audited."""
 
 from django.apps import AppConfig
 

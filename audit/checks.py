@@ -12,7 +12,7 @@ from .registry import configured, find_model, is_well_formed
 
 @register
 def check_audit_models(**kwargs: Any) -> list[CheckMessage]:
-    """What is wrong in the setting, each with its model's or its field's name."""
+    """Return what is wrong in the setting, each with its model's or its field's name."""
     return [
         message for label, options in configured().items() for message in _check(label, options)
     ]

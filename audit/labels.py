@@ -1,4 +1,4 @@
-"""What an object is called in the log, without a query in the request that changes it."""
+"""Names of objects for the log, without a query in the request that changes the object."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -18,13 +18,13 @@ class QueryRefused(Exception):
 
 
 def label_without_query(instance: Model, using: str) -> str:
-    """``str(instance)``, at most 200 characters; "" where that fails or would need a query."""
+    """Return ``label(instance)``, or "" if it would need a query."""
     with connections[using].execute_wrapper(_refuse):
         return label(instance)
 
 
 def label(instance: Model) -> str:
-    """``str(instance)``, at most 200 characters; "" where that fails."""
+    """Return ``str(instance)``, at most 200 characters, or "" if it fails."""
     try:
         return str(instance)[:LABEL_LENGTH]
     except Exception:  # noqa: BLE001  # however a __str__ fails, the change must not fail with it

@@ -14,7 +14,7 @@ class AuditLogQuerySet(models.QuerySet["AuditLog"]):
     """Entries by what they are about."""
 
     def for_object(self, instance: models.Model) -> Self:
-        """What happened to this object, newest first."""
+        """Return the entries about this object, newest first."""
         return self.filter(model_label=label_of(instance), object_id=str(instance.pk))
 
 
@@ -70,20 +70,20 @@ class AuditLog(models.Model):
 
     @property
     def model(self) -> type[models.Model] | None:
-        """The class of the object, or None when the project no longer has it."""
+        """Return the class of the object, or None if the project no longer has it."""
         return find_model(self.model_label)
 
     @property
     def model_name(self) -> str:
-        """The name of the object's class; of one that is gone, as the label has it."""
+        """Return the name of the object's class. For a class that is gone the label has it."""
         if self.model is None:
             return self.model_label.rpartition(".")[2]
         return self.model._meta.object_name or ""
 
     def named_changes(self) -> dict[str, dict[str, str | None]]:
-        """Each field's ``{"old": …, "new": …}``, in the model's order.
+        """Return each field's ``{"old": …, "new": …}``, in the model's order.
 
-        A creation has no "old", a deletion no "new".
+        A creation has no "old". A deletion has no "new".
         """
         changes = self.changes
         if self.action == self.Action.CREATE:

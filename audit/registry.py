@@ -1,4 +1,4 @@
-"""Which models are audited, and which of their fields: what ``AUDIT_MODELS`` says."""
+"""The audited models and fields, as ``AUDIT_MODELS`` names them."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -13,15 +13,15 @@ _fields: dict[type[Model], Fields] = {}
 
 
 def configured() -> Mapping[str, Any]:
-    """The setting: ``{"app.Model": {"exclude": [field, …]}}``."""
+    """Return the setting: ``{"app.Model": {"exclude": [field, …]}}``."""
     return getattr(settings, "AUDIT_MODELS", {})
 
 
 def configured_models() -> Iterator[tuple[type[Model], Collection[str]]]:
-    """Each model of the setting with the fields it excludes.
+    """Yield each model of the setting with the fields that it excludes.
 
-    An entry that is wrong is left out, so that a slip never writes what should be excluded; the
-    system checks name it.
+    An entry that is wrong is left out, so that a slip never writes what should be excluded. The
+    system checks name such an entry.
     """
     for label, options in configured().items():
         model = find_model(label)
@@ -30,7 +30,7 @@ def configured_models() -> Iterator[tuple[type[Model], Collection[str]]]:
 
 
 def find_model(label: str) -> type[Model] | None:
-    """The installed model that ``app.Model`` names, or None."""
+    """Return the installed model that ``app.Model`` names, or None."""
     try:
         return apps.get_model(label)
     except (LookupError, ValueError):
@@ -38,14 +38,17 @@ def find_model(label: str) -> type[Model] | None:
 
 
 def is_well_formed(options: Any) -> bool:
-    """Whether a model's options are ``{}`` or ``{"exclude": [name, …]}``."""
+    """Return whether a model's options are ``{}`` or ``{"exclude": [name, …]}``."""
     if not isinstance(options, Mapping) or not options.keys() <= {"exclude"}:
         return False
     return isinstance(options.get("exclude", ()), (list, tuple, set, frozenset))
 
 
 def register(model: type[Model], exclude: Collection[str] = ()) -> list[type[Model]]:
-    """The classes that send signals for rows of ``model``: itself and its proxies."""
+    """Remember the model's audited fields. Return the classes that send signals for its rows.
+
+    These are the model itself and its proxies.
+    """
     fields = model._meta.concrete_fields
     _fields[model] = tuple(field for field in fields if field.name not in exclude)
     proxies = [each for each in apps.get_models() if each._meta.proxy]
@@ -53,15 +56,15 @@ def register(model: type[Model], exclude: Collection[str] = ()) -> list[type[Mod
 
 
 def audited_models() -> list[type[Model]]:
-    """Every model that is audited."""
+    """Return every audited model."""
     return list(_fields)
 
 
 def audited_fields(model: type[Model]) -> Fields:
-    """The fields of ``model`` that the log may show, in the model's order."""
+    """Return the fields of ``model`` that the log may show, in the model's order."""
     return _fields[model._meta.concrete_model or model]
 
 
 def label_of(instance: Model) -> str:
-    """The name that the log has for the object's model; a proxy's is that of its model."""
+    """Return the object's label in the log. A proxy has the label of its model."""
     return (instance._meta.concrete_model or type(instance))._meta.label_lower

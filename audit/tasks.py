@@ -41,7 +41,7 @@ def build_log(
     actor_id: str = "",
     actor: str = "",
 ) -> AuditLog:
-    """The entry for a call; an actor that the change named itself wins over the request's."""
+    """Return the entry for a call. The change's own actor goes before the request's."""
     context = call.context
     if not actor_id:
         actor_id, actor = context.actor_id, context.actor

@@ -1,4 +1,4 @@
-"""What an entry says of an object's fields: text as the database would have it, None as None."""
+"""Values of an object's fields as an entry has them: the text of the stored value, or None."""
 
 import datetime
 import json
@@ -21,21 +21,21 @@ Values = dict[str, str | None]
 
 
 def created_values(instance: models.Model, using: str) -> dict[str, Any]:
-    """``{"created": True, "values": {field: value}}`` of an instance that was just inserted."""
+    """Return ``{"created": True, "values": {field: value}}`` of a new instance."""
     return {"created": True, "values": _all_values(instance, using)}
 
 
 def deleted_values(instance: AuditableMixin, using: str) -> dict[str, Any]:
-    """``{"deleted_values": {field: value}}`` of the row that was just deleted, as it was."""
+    """Return ``{"deleted_values": {field: value}}`` of the row that was just deleted."""
     fields = audited_fields(type(instance))
     values = {field.name: as_text(field, instance.original(field.name), using) for field in fields}
     return {"deleted_values": values}
 
 
 def call_values(call: OutboxCall, using: str) -> Values:
-    """What the log says of a discarded call: not its error, nor any text among its arguments.
+    """Return what the log keeps of a discarded call: neither its error nor texts of its arguments.
 
-    Those may be secret, or a person's; names and numbers say which call it was.
+    Texts can be secret or personal. Names and numbers say which call it was.
     """
     names = ("task", "status", "created_at", "attempts", "crashes")
     fields = [field for field in call._meta.concrete_fields if field.name in names]
@@ -44,7 +44,7 @@ def call_values(call: OutboxCall, using: str) -> Values:
 
 
 def changed_values(instance: AuditableMixin, using: str) -> dict[str, Any]:
-    """``{field: {"old": value, "new": value}}`` of what the save changed; empty if nothing."""
+    """Return ``{field: {"old": value, "new": value}}`` for each field that the save changed."""
     changes = instance.changes()
     changed = [field for field in audited_fields(type(instance)) if field.name in changes]
     pairs = {f.name: [as_text(f, value, using) for value in changes[f.name]] for f in changed}
@@ -64,7 +64,7 @@ def operated_values(row: models.Model, values: dict[str, Any], using: str) -> di
 
 
 def as_text(field: models.Field, value: Any, using: str) -> str | None:
-    """What Django's serializers write for the value once it is stored; None for None."""
+    """Return what Django's serializers write for the value once it is stored. None stays None."""
     stored = _as_stored(field, value, using)
     if stored is None:
         return None

@@ -1,4 +1,4 @@
-"""Where the domain joins Django: its receivers, and the user model that it follows."""
+"""The domain as an app: its receivers, and the user model whose changes it follows."""
 
 from django.apps import AppConfig
 

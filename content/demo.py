@@ -1,4 +1,4 @@
-"""What the demo shows: who can log in, and what is there to read."""
+"""The demo's data: users, articles, comments and products."""
 
 from pathlib import Path
 from typing import NamedTuple

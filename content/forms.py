@@ -1,4 +1,4 @@
-"""What a user may write, and what they are told when it can't be accepted."""
+"""The site's forms, with the sentences about input that can't be accepted."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ class SignupForm(UserCreationForm):
 
 
 class ArticleForm(forms.ModelForm):
-    """What an author writes; its slug is made from the title."""
+    """An article as its author writes it. Its slug is made from the title."""
 
     content = forms.CharField(
         label="Text",
@@ -55,12 +55,12 @@ class ArticleForm(forms.ModelForm):
         category.empty_label = "No category"  # type: ignore[attr-defined]
 
     def clean_status(self) -> str:
-        """The chosen status; when none was sent, the one that the article has."""
+        """Return the chosen status, or the article's own if none was sent."""
         return self.cleaned_data["status"] or self.instance.status
 
 
 class CommentForm(forms.ModelForm):
-    """What a reader says about an article."""
+    """A reader's comment on an article."""
 
     text = forms.CharField(
         label="Your comment",
@@ -75,7 +75,7 @@ class CommentForm(forms.ModelForm):
 
 
 class ProfileForm(forms.ModelForm):
-    """What a user tells about themselves."""
+    """A user's profile."""
 
     class Meta:
         model = Profile
@@ -103,7 +103,7 @@ class ProfileForm(forms.ModelForm):
 
 
 class ProductForm(forms.ModelForm):
-    """What is sold, for how much, and how many there are."""
+    """A product with its price and its stock."""
 
     class Meta:
         model = Product

@@ -31,7 +31,7 @@ MAX_STOCK = 2**31 - 1  # what the column holds on every database
 
 
 class Author(AuditableMixin, models.Model):
-    """Who writes: one for every user."""
+    """A writer of articles. Every user has one."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
     bio = models.TextField(blank=True)
@@ -45,7 +45,7 @@ class Author(AuditableMixin, models.Model):
 
 
 class Category(AuditableMixin, models.Model):
-    """What articles are about."""
+    """A subject of articles."""
 
     name = models.CharField(max_length=100)
     slug = models.SlugField(unique=True)
@@ -125,12 +125,16 @@ class Article(AuditableMixin, models.Model):
 
     @property
     def lacks_slug(self) -> bool:
-        """Whether a save has to make the slug; a deferred one is there, and isn't fetched."""
+        """Return whether a save has to make the slug. Doesn't fetch a deferred one."""
         return not self.__dict__.get("slug", True)
 
     @property
     def is_published(self) -> bool:
-        """Whether everybody may read it; setting it sets the status, and keeps an archived one."""
+        """Return whether everybody may read the article.
+
+        Setting this to True publishes the article. Setting it to False makes a published article a
+        draft, and keeps an archived one.
+        """
         return self.status == self.Status.PUBLISHED
 
     @is_published.setter
@@ -141,19 +145,19 @@ class Article(AuditableMixin, models.Model):
             self.status = self.Status.DRAFT
 
     def counted_in(self) -> dict[str, int | None]:
-        """The keys of the author and the category whose counters hold it in the database."""
+        """Return the keys of the author and the category that count it in the database."""
         old = {name: values[0] for name, values in self.changes().items()}
         return {"author": self.author_id, "category": self.category_id} | {
             name: old[name] for name in COUNTED_BY if name in old
         }
 
     def can_be_changed_by(self, user: User | AnonymousUser) -> bool:
-        """Whether this user may edit, publish and delete it: its author, and staff."""
+        """Return whether this user may edit, publish and delete it. Its author and staff may."""
         return user.is_staff or (user.is_authenticated and self.author.user_id == user.pk)
 
 
 class Comment(AuditableMixin, models.Model):
-    """What a user says about an article."""
+    """A user's comment on an article."""
 
     article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="comments")
     user = models.ForeignKey(
@@ -170,7 +174,7 @@ class Comment(AuditableMixin, models.Model):
 
 
 class Profile(AuditableMixin, models.Model):
-    """What a user tells about themselves: one for every user."""
+    """A user's words about themselves. Every user has one."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="profile"
@@ -189,7 +193,7 @@ class Profile(AuditableMixin, models.Model):
 
 
 class Product(AuditableMixin, models.Model):
-    """What is sold."""
+    """A thing that is sold."""
 
     name = models.CharField(max_length=200)
     price = models.DecimalField(max_digits=10, decimal_places=2, validators=[MinValueValidator(0)])

@@ -1,4 +1,4 @@
-"""What happens in the domain that others may act on."""
+"""The events of the domain that other apps may act on."""
 
 from django.dispatch import Signal
 

@@ -15,18 +15,18 @@ ROOM_FOR_NUMBER = 12
 
 
 def stem(title: str) -> str:
-    """The title as a slug, short enough to be numbered; never empty."""
+    """Return the title as a slug, short enough to be numbered, and never empty."""
     return slugify(title)[: SLUG_LENGTH - ROOM_FOR_NUMBER].strip("-_") or FALLBACK
 
 
 def first_free(stem: str, taken: Container[str]) -> str:
-    """``stem``, ``stem-1``, ``stem-2``, ...: the first that is not taken."""
+    """Return the first of ``stem``, ``stem-1``, ``stem-2``, … that is not taken."""
     numbered = (f"{stem}-{number}" for number in itertools.count(1))
     return next(slug for slug in itertools.chain([stem], numbered) if slug not in taken)
 
 
 def free_slug(article: Article, using: str) -> str:
-    """A slug from the article's title that no other article has now; costs one query."""
+    """Return a slug from the article's title that no other article has now. Costs one query."""
     wanted = stem(article.title)
     # LIKE can use the index, the regular expression keeps the slugs of longer titles out.
     numbered = Q(slug__startswith=f"{wanted}-", slug__regex=rf"^{re.escape(wanted)}-[0-9]+$")

@@ -1,4 +1,4 @@
-"""What Celery runs for the domain: the counters."""
+"""The domain's tasks: counters."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -48,7 +48,7 @@ def count_views(calls: Sequence[Call]) -> None:
 
 
 def net_moves(calls: Iterable[Call], name: str) -> Counter[int | None]:
-    """How far each author's or category's counter moves by all the calls together."""
+    """Return how far each author's or category's counter moves by all the calls together."""
     moves: Counter[int | None] = Counter()
     for call in calls:
         moves[call.kwargs.get("before", {}).get(name)] -= 1

@@ -1,4 +1,4 @@
-"""What a value must be, in a sentence that its writer understands."""
+"""Validators whose errors tell the writer of a value what it must be."""
 
 import datetime
 

@@ -25,7 +25,7 @@ VAR_DIR = Path(os.environ.get("VAR_DIR", BASE_DIR / "var"))
 
 
 def env_flag(name: str, default: bool = False) -> bool:
-    """The environment variable as a yes or no; anything else is named and refused."""
+    """Return the variable as a yes or no. Raises ImproperlyConfigured for anything else."""
     value = os.environ.get(name, "").strip().lower()
     if value in ("", "1", "0", "true", "false", "yes", "no", "on", "off"):
         return default if not value else value in ("1", "true", "yes", "on")
@@ -33,12 +33,12 @@ def env_flag(name: str, default: bool = False) -> bool:
 
 
 def env_list(name: str, default: str) -> list[str]:
-    """The environment variable's comma-separated parts."""
+    """Return the variable's comma-separated parts."""
     return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]
 
 
 def env_number(name: str, default: float) -> float:
-    """The environment variable as a number above zero; anything else is named and refused."""
+    """Return the variable as a number above 0. Raises ImproperlyConfigured for anything else."""
     value = os.environ.get(name, str(default))
     try:
         number = float(value)

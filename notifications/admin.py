@@ -10,7 +10,7 @@ from .operations import CANCEL, MARK_SENT, SEND_AGAIN
 
 @admin.register(Follow)
 class FollowAdmin(admin.ModelAdmin):
-    """Who follows whom or what."""
+    """The follows: a user, and an author or a category."""
 
     list_display = ["user", "author", "category", "created_at"]
     list_select_related = ["user", "author__user", "category"]
@@ -45,6 +45,6 @@ class DeliveryAdmin(OperatedAdmin):
 
     @admin.display(description="error")
     def short_error(self, delivery: Delivery) -> str:
-        """The start of the error or of the reason."""
+        """Return the start of the error or of the reason."""
         error = delivery.error
         return error if len(error) <= 80 else f"{error[:79]}…"

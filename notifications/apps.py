@@ -1,4 +1,4 @@
-"""Where the notifications join Django: their receivers and their health check."""
+"""The notifications as an app: their receivers and their health check."""
 
 from django.apps import AppConfig
 

@@ -15,10 +15,10 @@ Status = Delivery.Status
 
 
 def create_deliveries(kind: str, event: str, users: Iterable[User], **about: Any) -> list[Delivery]:
-    """A delivery for each user who has none for this event yet: those that are to be sent.
+    """Make a delivery for each user who has none for this event. Return those that are to be sent.
 
-    ``event`` names what happened, once and for all. Who can't be reached gets a record too,
-    skipped, with the reason.
+    ``event`` names what happened, once and for all. A user who can't be reached gets a skipped
+    delivery, with the reason.
     """
     planned = {f"{kind}:{event}:{user.pk}": user for user in users}
     known = set(Delivery.objects.filter(key__in=planned).values_list("key", flat=True))
@@ -32,7 +32,7 @@ def create_deliveries(kind: str, event: str, users: Iterable[User], **about: Any
 
 
 def reason_unreachable(user: User | None, address: str) -> str:
-    """Why no mail can reach the user at this address, or ""."""
+    """Return why no mail can reach the user at this address, or ""."""
     if user is None:
         return "The recipient is gone."
     if not user.is_active:

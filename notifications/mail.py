@@ -11,7 +11,7 @@ from .models import Delivery
 
 
 def build_message(delivery: Delivery) -> EmailMultiAlternatives:
-    """The delivery's mail: plain text with an HTML alternative, under its own Message-ID."""
+    """Return the delivery's mail: plain text and HTML, under the delivery's own Message-ID."""
     context = {
         "article": delivery.article,
         "comment": delivery.comment,
@@ -31,7 +31,7 @@ def build_message(delivery: Delivery) -> EmailMultiAlternatives:
 
 
 def new_connection() -> Any:
-    """The configured mail backend, not connected yet."""
+    """Return the configured mail backend, not connected yet."""
     # Django 6.1 deprecates get_connection() for mailers, which 5.2 doesn't have.
     mailers = getattr(mail, "mailers", None)
     return mail.get_connection() if mailers is None else mailers.default

@@ -1,4 +1,4 @@
-"""Who follows whom or what, and every mail that came of it."""
+"""Follows, and every mail that came of them."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ class FollowManager(models.Manager["Follow"]):
         return not deleted
 
     def followers(self, article: Article) -> models.QuerySet[User]:
-        """Those who follow its author or its category, each once; never the author."""
+        """Return the users who follow its author or its category, each once, but not the author."""
         target = Q(author=article.author_id)
         if article.category_id is not None:
             target |= Q(category=article.category_id)

@@ -48,7 +48,7 @@ def send(delivery: Delivery) -> None:
 
 
 def reason_to_skip(delivery: Delivery) -> str:
-    """Why the mail is no longer wanted, or ""."""
+    """Return why the mail is no longer wanted, or ""."""
     article = delivery.article
     if article is None:
         return "The article is gone."
@@ -60,15 +60,15 @@ def reason_to_skip(delivery: Delivery) -> str:
 
 
 def resends_unconfirmed() -> bool:
-    """Whether a mail that may have gone out is sent again: ``NOTIFICATIONS_RESEND_UNCONFIRMED``."""
+    """Return whether a mail that may have gone out is sent again."""
     return getattr(settings, "NOTIFICATIONS_RESEND_UNCONFIRMED", False)
 
 
 def is_refusal(error: Exception) -> bool:
-    """Whether the server refused this recipient or this message for good (a 5xx reply).
+    """Return whether the server refused this recipient or this message for good (a 5xx reply).
 
-    A refused sender or login is not: the site's configuration is wrong, and once it is right the
-    mail can go.
+    A refused sender or login is no such refusal. The site's configuration is wrong then, and the
+    mail can go once it is right.
     """
     refused = isinstance(error, smtplib.SMTPRecipientsRefused | smtplib.SMTPDataError)
     return refused and (_reply_code(error) or 0) >= 500
@@ -85,7 +85,7 @@ def _connect_and_send(delivery: Delivery) -> None:
 
 
 def _prepare(delivery: Delivery, connection: Any) -> EmailMessage:
-    """The message, with the connection open; raises, and records, what keeps it from being sent."""
+    """Return the message, with the connection open. Records and raises what went wrong."""
     try:
         message = build_message(delivery)
         connection.open()

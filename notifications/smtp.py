@@ -37,10 +37,10 @@ class EmailBackend(smtp.EmailBackend):
 
     @property
     def connection_class(self) -> Any:
-        """smtplib's class, plain or with TLS from the start."""
+        """Return smtplib's class, plain or with TLS from the start."""
         return _SMTPWithTLS if self.use_ssl else _SMTP
 
     @property
     def handed_over(self) -> bool:
-        """Whether the last thing sent was a whole message, and not a command."""
+        """Return whether the last thing sent was a whole message, and not a command."""
         return getattr(self.connection, "handed_over", False)

@@ -57,7 +57,7 @@ def notify(kind: Kind, event: str, users: list[User], **about: Any) -> None:
 
 
 def pages(users: QuerySet[User]) -> Iterator[list[User]]:
-    """The users, ordered by primary key, in lists of at most ``PAGE_SIZE``."""
+    """Yield the users, ordered by primary key, in lists of at most ``PAGE_SIZE``."""
     last = 0
     while page := list(users.filter(pk__gt=last)[:PAGE_SIZE]):
         yield page

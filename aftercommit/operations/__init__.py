@@ -1,1 +1,1 @@
-"""What operators look at and do: for the admin, the command and the health pages."""
+"""Operations of the outbox, for the admin, the command and the health pages."""

@@ -30,13 +30,13 @@ class WorkerHealth:
 
     @property
     def is_stale(self) -> bool:
-        """Whether it should have written another one by now."""
+        """Return whether the worker should have written another heartbeat by now."""
         return self.age > stale_seconds()
 
 
 @dataclass(frozen=True)
 class DatabaseHealth:
-    """What one database says; ``error`` if it said nothing."""
+    """The health of one database. ``error`` says why it could not be read."""
 
     alias: str
     ages: Mapping[str, float] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class DatabaseHealth:
 
     @classmethod
     def read(cls, alias: str) -> "DatabaseHealth":
-        """The database's state now; raises what the database raises."""
+        """Return the database's health now. Raises what the database raises."""
         counts = OutboxCall.objects.using(alias).filter(status__in=HELD).values_list("status")
         return cls(
             alias,
@@ -68,7 +68,7 @@ class DatabaseHealth:
         )
 
     def problems(self) -> Iterator[str]:
-        """What is wrong, a sentence each."""
+        """Yield a sentence for each thing that is wrong."""
         if self.error:
             yield (
                 f"Database {self.alias!r} can't be read: {self.error}. "
@@ -97,7 +97,7 @@ class DatabaseHealth:
             yield from found.problems
 
     def notes(self) -> Iterator[str]:
-        """What a person should look at, a sentence each."""
+        """Yield a sentence for each thing that a person should look at."""
         for worker in self.workers:
             if worker.is_stale:
                 yield (
@@ -114,7 +114,7 @@ class DatabaseHealth:
             yield from found.notes
 
     def as_json(self) -> dict[str, Any]:
-        """The figures."""
+        """Return the figures as JSON can carry them."""
         tasks = {task: self._ages_of(task) for task in sorted({*self.ages, *self.failing})}
         workers = [
             {"name": worker.name, "age": round(worker.age, 1), "stale": worker.is_stale}
@@ -146,16 +146,16 @@ class Health:
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong: without any, all is well."""
+        """Return a sentence for each thing that is wrong. All is well without any."""
         return [text for database in self.databases for text in database.problems()]
 
     @property
     def notes(self) -> list[str]:
-        """What a person should look at."""
+        """Return a sentence for each thing that a person should look at."""
         return [text for database in self.databases for text in database.notes()]
 
     def as_json(self) -> dict[str, Any]:
-        """Verdict, sentences and figures."""
+        """Return the verdict, the sentences and the figures as JSON can carry them."""
         return {
             "ready": not self.problems,
             "problems": self.problems,
@@ -171,7 +171,7 @@ def check_health() -> Health:
 
 
 def max_age(task: str) -> float:
-    """How long the task's oldest due call may have been due."""
+    """Return how many seconds the task's oldest due call may have been due."""
     return conf().MAX_AGES.get(task, conf().MAX_AGE)
 
 

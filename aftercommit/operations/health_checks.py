@@ -23,7 +23,7 @@ from aftercommit.operations.probe import NoAnswer, Probe, start_probe
 
 @dataclass(frozen=True)
 class Findings:
-    """What a check found: figures, problems to alert on, and notes for a person to look at."""
+    """The findings of a check: figures, problems to alert on, notes for a person to look at."""
 
     figures: Mapping[str, int | float | str] = field(default_factory=dict)
     problems: Sequence[str] = ()

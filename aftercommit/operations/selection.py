@@ -25,7 +25,7 @@ class SelectionError(Exception):
 
 @dataclass(frozen=True)
 class Selection:
-    """What the selected calls have in common. A call must have all of it."""
+    """The properties of the calls that are meant. A call must have all of them."""
 
     ids: Sequence[int] = ()
     task: str | None = None

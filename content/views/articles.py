@@ -24,13 +24,13 @@ from ..signals import article_viewed
 
 
 class ArticlePage(TemplateResponseMixin):
-    """What the page of one article shows, under the comment form as it is now."""
+    """The page of one article, with its comments and a comment form."""
 
     template_name = "content/article_detail.html"
     request: HttpRequest
 
     def article_context(self, article: Article, form: CommentForm) -> dict[str, Any]:
-        """The article, its comments, the form, and whether the reader may change the article."""
+        """Return the article, its comments, the form, and whether the reader may change it."""
         return {
             "article": article,
             "comments": article.comments.select_related("user"),
@@ -43,15 +43,15 @@ class ArticleDetail(ArticlePage, DetailView):
     """An article and its comments; tells that a published one was viewed."""
 
     def get_queryset(self) -> QuerySet[Article]:
-        """What the reader may see: anything else is not found."""
+        """Return the articles that the reader may see. Any other is not found."""
         return Article.objects.visible_to(self.request.user).with_related()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """The article's page with an empty comment form."""
+        """Add the article and an empty comment form."""
         return super().get_context_data(**kwargs) | self.article_context(self.object, CommentForm())
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """The page."""
+        """Show the page, and tell that a published article was viewed."""
         response = super().get(request, *args, **kwargs)
         if request.method == "GET" and self.object.is_published:
             article_viewed.send(sender=Article, article=self.object, request=request)
@@ -82,9 +82,9 @@ class ChangeableArticle(LoginRequiredMixin, SingleObjectMixin):
     request: HttpRequest
 
     def get_queryset(self) -> QuerySet[Article]:
-        """What the user may see; locked for a write, so that two at once are one after the other.
+        """Return the articles that the user may see, locked if this is a write.
 
-        Both of them would find a draft otherwise, and both would publish it.
+        Without the lock two requests at once would both find a draft, and both would publish it.
         """
         articles = Article.objects.visible_to(self.request.user).with_related()
         if self.request.method != "POST":
@@ -94,7 +94,7 @@ class ChangeableArticle(LoginRequiredMixin, SingleObjectMixin):
         return articles.select_for_update(of=of)
 
     def get_object(self, queryset: QuerySet[Article] | None = None) -> Article:
-        """The article, if the user may change it."""
+        """Return the article. Raises PermissionDenied if the user can't change it."""
         article = super().get_object(queryset)
         if not article.can_be_changed_by(self.request.user):
             raise PermissionDenied("Only the author of an article can change it.")
@@ -123,7 +123,7 @@ class BackToArticle(LoginRequiredMixin, View):
     http_method_names = ["post"]
 
     def handle_no_permission(self) -> HttpResponseRedirect:
-        """The way to the log-in page."""
+        """Redirect to the log-in page."""
         return redirect_to_login(reverse("article-detail", args=[self.kwargs["slug"]]))
 
 
@@ -162,6 +162,6 @@ class CommentCreate(BackToArticle, ArticlePage, CreateView):
         return redirect(f"{self.article.get_absolute_url()}#comment-{comment.pk}")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """The article's page with the comment form as it was sent."""
+        """Add the article, and the comment form as it was sent."""
         context = super().get_context_data(**kwargs)
         return context | self.article_context(self.article, context["form"])

@@ -15,7 +15,7 @@ class ArticleListing(ListView):
     paginate_by = 10
 
     def get_queryset(self) -> QuerySet[Article]:
-        """What the page lists; a narrower page overrides it."""
+        """Return the articles that the page lists."""
         return Article.objects.published().with_related()
 
 
@@ -23,7 +23,7 @@ class ArticleList(ArticleListing):
     """The front page."""
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """The page's list, and every category."""
+        """Add every category."""
         return super().get_context_data(categories=Category.objects.all(), **kwargs)
 
 
@@ -33,12 +33,12 @@ class CategoryDetail(ArticleListing):
     template_name = "content/category_detail.html"
 
     def get_queryset(self) -> QuerySet[Article]:
-        """The category's published articles."""
+        """Return the category's published articles."""
         self.category = get_object_or_404(Category, slug=self.kwargs["slug"])
         return super().get_queryset().filter(category=self.category)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """The page's list, and its category."""
+        """Add the category."""
         return super().get_context_data(category=self.category, **kwargs)
 
 
@@ -48,12 +48,12 @@ class AuthorDetail(ArticleListing):
     template_name = "content/author_detail.html"
 
     def get_queryset(self) -> QuerySet[Article]:
-        """The author's published articles; to the author and to staff, all of them."""
+        """Return the author's published articles, or all of them to the author and to staff."""
         authors = Author.objects.select_related("user__profile")
         self.author = get_object_or_404(authors, user__username=self.kwargs["username"])
         visible = Article.objects.visible_to(self.request.user)
         return visible.with_related().filter(author=self.author)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """The page's list, and its author."""
+        """Add the author."""
         return super().get_context_data(author=self.author, **kwargs)

@@ -29,7 +29,7 @@ class Signup(CreateView):
     template_name = "registration/signup.html"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """The form; who is logged in has no use for it."""
+        """Show the form. Redirect a user who is logged in."""
         if request.user.is_authenticated:
             return redirect("article-list")
         return super().dispatch(request, *args, **kwargs)
@@ -65,14 +65,14 @@ class ProfileEdit(LoginRequiredMixin, SuccessMessageMixin, UpdateView):
     success_message = "Your profile is saved."
 
     def get_object(self, queryset: QuerySet[Profile] | None = None) -> Profile:
-        """The user's profile; a user that a fixture made may not have one yet."""
+        """Return the user's profile. Creates the profile of a user that a fixture made."""
         user: Any = self.request.user  # not anonymous: the mixin saw to it
         profile, _ = Profile.objects.get_or_create(user=user)
         return profile
 
 
 def avatar(request: HttpRequest, name: str) -> FileResponse:
-    """The uploaded picture of this name."""
+    """Return the uploaded picture of this name."""
     try:
         return FileResponse(AVATARS.storage.open(f"{AVATARS.upload_to}{name}"))
     except FileNotFoundError as error:

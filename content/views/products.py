@@ -19,7 +19,7 @@ class ProductList(ListView):
     paginate_by = 20
 
     def get_queryset(self) -> QuerySet[Product]:
-        """What the reader may see."""
+        """Return the products that the reader may see."""
         products = Product.objects.all()
         return products if self.request.user.is_staff else products.filter(is_active=True)
 
@@ -32,7 +32,7 @@ class ProductChange(PermissionRequiredMixin, SuccessMessageMixin):
     success_url: Any = reverse_lazy("product-list")
 
     def has_permission(self) -> bool:
-        """Whether the user may do it."""
+        """Return whether the user may change products."""
         return self.request.user.is_staff or super().has_permission()
 
 

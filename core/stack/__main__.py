@@ -17,7 +17,7 @@ from core.stack.supervisor import Interrupted, StackError
 
 
 def main() -> int:
-    """Runs the system; the exit code."""
+    """Run the system. Return the exit code."""
     console, interrupt = Console(), Interrupt()
     with interrupt.listening():
         try:
@@ -30,7 +30,7 @@ def main() -> int:
 
 
 def run(stack: Stack) -> int:
-    """Serves until asked to stop, then stops; the exit code."""
+    """Serve until asked to stop, and then stop. Return the exit code."""
     try:
         stack.wait_ready()
         for line in banner(stack):

@@ -1,4 +1,4 @@
-"""What a person is told when everything answers: where to look, and how to log in."""
+"""The lines on the screen when everything answers: where to look, and how to log in."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from core.stack.stack import Stack, shown
 
 
 def banner(stack: Stack) -> Iterator[str]:
-    """The lines, one for each thing; no password but those of the demo and of Flower."""
+    """Yield the lines. The only passwords are those of the demo and of Flower."""
     config = stack.config
     name, _, password = stack.flower_login.partition(":")
     known = "" if config.flower_login else f" / {password}"
@@ -38,7 +38,7 @@ def logins(stack: Stack) -> Iterator[str]:
 
 
 def mails(stack: Stack) -> str:
-    """Where the mails go."""
+    """Return where the mails go."""
     config = stack.config
     if config.email_host:
         return f"sent through {config.email_host} (EMAIL_HOST)"
@@ -46,13 +46,13 @@ def mails(stack: Stack) -> str:
 
 
 def database(stack: Stack) -> str:
-    """Which database, without its password."""
+    """Return the database's name and place, without its password."""
     if stack.config.database_url:
         return f"{describe_database(parse_database(stack.config.database_url))} (DATABASE_URL)"
     return f"{shown(stack.config.embedded_database)}   (SQLite)"
 
 
 def redis(stack: Stack) -> str:
-    """Which Redis, without its password."""
+    """Return the Redis server's place, without its password."""
     given = stack.config.redis_url
     return "the one in REDIS_URL" if given else f"127.0.0.1:{stack.config.redis_port}   (embedded)"

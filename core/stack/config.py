@@ -1,4 +1,4 @@
-"""How one stack is to run: where its data is, which ports, which servers of somebody else's."""
+"""The configuration of one run: its data folder, its ports and other people's servers."""
 
 import ipaddress
 import os
@@ -55,7 +55,7 @@ class RunConfig:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
-        """What ``make run`` uses; ConfigError names a variable that can't be read."""
+        """Return what ``make run`` uses. Raises ConfigError if a variable makes no sense."""
         return cls(
             var_dir=Path(environ.get("VAR_DIR") or ROOT / "var").resolve(),
             web_port=number(environ, "WEB_PORT", 8000),
@@ -76,7 +76,7 @@ class RunConfig:
 
     @classmethod
     def throw_away(cls, var_dir: Path, database_url: str = "", demo_data: bool = True) -> Self:
-        """A stack beside any other: free ports, its own data, nothing from the environment."""
+        """Return a run beside any other: free ports, its own data, nothing from the environment."""
         return cls(
             var_dir=var_dir,
             web_port=free_port(),
@@ -90,13 +90,13 @@ class RunConfig:
 
     @property
     def site_url(self) -> str:
-        """Where a person on this machine finds the site."""
+        """Return the site's address, as a person on this machine reaches it."""
         host = LOOPBACK if self.web_host in ("0.0.0.0", "::") else self.web_host  # noqa: S104
         return f"http://{host}:{self.web_port}"
 
     @property
     def flower_url(self) -> str:
-        """Where Flower is."""
+        """Return Flower's address."""
         return f"http://{LOOPBACK}:{self.flower_port}"
 
     @property
@@ -112,21 +112,21 @@ class RunConfig:
 
     @property
     def mail_directory(self) -> Path:
-        """Where the mail catcher puts each mail."""
+        """Return the folder for the mails that the catcher takes."""
         return self.var_dir / "mail"
 
     @property
     def worker_name(self) -> str:
-        """The worker's name in Celery."""
+        """Return the worker's name in Celery."""
         return f"worker@{socket.gethostname()}"
 
     @property
     def beat_name(self) -> str:
-        """Beat's name in Celery."""
+        """Return beat's name in Celery."""
         return f"celerybeat@{socket.gethostname()}"
 
     def process_environment(self, secret_key: str, flower_login: str) -> dict[str, str]:
-        """The environment that every process of this run gets."""
+        """Return the environment of every process of this run."""
         ours = {
             "DJANGO_SETTINGS_MODULE": "core.settings",
             "PYTHONUNBUFFERED": "1",
@@ -181,7 +181,7 @@ def is_loopback(host: str) -> bool:
 
 
 def number(environ: Mapping[str, str], name: str, default: int, highest: int = 65_535) -> int:
-    """The variable as a whole number from 1; ConfigError otherwise."""
+    """Return the variable as a whole number from 1. Raises ConfigError for anything else."""
     value = environ.get(name, "")
     if not value:
         return default
@@ -191,5 +191,5 @@ def number(environ: Mapping[str, str], name: str, default: int, highest: int = 6
 
 
 def preferred(port: int) -> int:
-    """The usual port for a server that only this stack talks to; any free one if it is taken."""
+    """Return the usual port of an embedded server, or a free one if that is taken."""
     return port if is_free(port) else free_port()

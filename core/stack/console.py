@@ -20,16 +20,16 @@ class Console:
         self._colours: dict[str, str] = {}
 
     def line(self, name: str, text: str) -> None:
-        """One line that a process wrote, after the process's name."""
+        """Write a line of a process, after the process's name."""
         colour = self._colours.setdefault(name, COLOURS[len(self._colours) % len(COLOURS)])
         self._write(f"{self._painted(f'{name:<{WIDTH}} |', colour)} {text}")
 
     def say(self, text: str) -> None:
-        """One line of the stack's own."""
+        """Write a line of the stack's own."""
         self._write(self._painted(text, BOLD))
 
     def complain(self, text: str) -> None:
-        """One line of the stack's own about something that went wrong."""
+        """Write a line of the stack's own about something that went wrong."""
         self._write(self._painted(text, RED))
 
     def _painted(self, text: str, colour: str) -> str:

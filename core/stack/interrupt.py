@@ -14,7 +14,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupt:
-    """What the person at the screen, or the system, has asked for so far."""
+    """The requests to stop so far, from the person at the screen or from the system."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -22,12 +22,12 @@ class Interrupt:
 
     @property
     def requested(self) -> bool:
-        """Whether everything is to stop."""
+        """Return whether everything is to stop."""
         return self.count > 0
 
     @property
     def forced(self) -> bool:
-        """Whether it is to stop at once, finished or not."""
+        """Return whether everything is to stop at once, finished or not."""
         return self.count > 1
 
     def receive(self, signum: int, frame: FrameType | None) -> None:
@@ -39,7 +39,7 @@ class Interrupt:
 
     @staticmethod
     def _ignored(signum: signal.Signals) -> bool:
-        """Whether whoever started us wants this one to have no effect: nohup does with SIGHUP."""
+        """Return whether the signal was ignored before, as nohup does with SIGHUP."""
         return signum is signal.SIGHUP and signal.getsignal(signum) is signal.SIG_IGN
 
     @contextmanager

@@ -31,7 +31,7 @@ class Folder:
         directory.mkdir(parents=True, exist_ok=True)
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        """Stores the mail, and only then says that it was taken."""
+        """Store the mail, and only then say that it was taken."""
         content = envelope.original_content or b""
         self.store(envelope.mail_from or "", envelope.rcpt_tos, content)
         subject = BytesHeaderParser(policy=default).parsebytes(content).get("subject", "")
@@ -39,7 +39,7 @@ class Folder:
         return "250 OK"
 
     def store(self, sender: str, recipients: list[str], content: bytes) -> Path:
-        """The file that now holds the mail; whoever lists ``*.eml`` sees it whole or not at all."""
+        """Write the mail and return its file. A list of ``*.eml`` never has half a mail."""
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{os.getpid()}-{next(self._numbers)}"
         envelope = f"X-Envelope-From: {sender}\r\nX-Envelope-To: {', '.join(recipients)}\r\n"
         unfinished = self.directory / f"{name}.part"
@@ -48,7 +48,7 @@ class Folder:
 
 
 async def serve(port: int, directory: Path) -> None:
-    """Takes mails until a SIGTERM or SIGINT."""
+    """Take mails until a SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
@@ -62,7 +62,7 @@ async def serve(port: int, directory: Path) -> None:
 
 
 def main() -> None:
-    """Runs the mail server that the command line asks for."""
+    """Run the mail server that the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--directory", type=Path, required=True)

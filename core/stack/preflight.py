@@ -1,4 +1,4 @@
-"""What must hold before anything is started; each thing that doesn't is one clear sentence."""
+"""Checks before anything is started. Each obstacle is one sentence, which says what to do."""
 
 import os
 import sqlite3
@@ -25,7 +25,7 @@ DJANGO_ONLY = {"pool", "isolation_level", "assume_role", "server_side_binding"}
 
 
 def check(config: RunConfig) -> None:
-    """Raises ConfigError with a sentence about the first thing in the way; never a password."""
+    """Raise ConfigError with a sentence about the first obstacle. No sentence has a password."""
     check_folder(config)
     check_ports(config)
     check_database(config)
@@ -33,7 +33,7 @@ def check(config: RunConfig) -> None:
 
 
 def check_folder(config: RunConfig) -> None:
-    """The data's folder can be written to."""
+    """Check that the data folder can be written to."""
     try:
         config.var_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -48,7 +48,7 @@ def check_folder(config: RunConfig) -> None:
 
 
 def check_ports(config: RunConfig) -> None:
-    """Every address that is to be served is free."""
+    """Check that every port that is to be served is free."""
     for variable, host, port in addresses(config):
         if not is_free(port, host):
             raise ConfigError(
@@ -58,7 +58,7 @@ def check_ports(config: RunConfig) -> None:
 
 
 def addresses(config: RunConfig) -> Iterator[tuple[str, str, int]]:
-    """Each address that this run serves, with the variable that changes its port."""
+    """Yield each address that this run serves, with the variable that changes its port."""
     yield "WEB_PORT", config.web_host, config.web_port
     yield "FLOWER_PORT", LOOPBACK, config.flower_port
     if not config.redis_url:
@@ -90,7 +90,7 @@ EXPECTED = (
 
 
 def parse_database(url: str) -> dict[str, Any]:
-    """The address as Django's settings will see it."""
+    """Return the address as Django's settings will see it."""
     try:
         return dict(dj_database_url.parse(url))
     except (ValueError, KeyError, dj_database_url.ParseError):
@@ -99,7 +99,7 @@ def parse_database(url: str) -> dict[str, Any]:
 
 
 def check_postgresql(parsed: dict[str, Any]) -> None:
-    """The server lets us in."""
+    """Check that the server lets us in."""
     try:
         connection = psycopg.connect(**login(parsed), dbname=parsed["NAME"])
     except psycopg.Error as error:
@@ -109,7 +109,7 @@ def check_postgresql(parsed: dict[str, Any]) -> None:
 
 
 def check_mysql(parsed: dict[str, Any]) -> None:
-    """The server lets us in."""
+    """Check that the server lets us in."""
     import pymysql  # as any driver, for those who use it
 
     options = login(parsed)
@@ -124,7 +124,7 @@ def check_mysql(parsed: dict[str, Any]) -> None:
 
 
 def login(parsed: dict[str, Any]) -> dict[str, Any]:
-    """What both drivers are to be given, but the database's name."""
+    """Return the options for both drivers, without the database's name."""
     options = {k: v for k, v in parsed.get("OPTIONS", {}).items() if k not in DJANGO_ONLY}
     names = {"HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password"}
     given = {ours: parsed[theirs] for theirs, ours in names.items() if parsed.get(theirs)}
@@ -132,7 +132,7 @@ def login(parsed: dict[str, Any]) -> dict[str, Any]:
 
 
 def unreachable(parsed: dict[str, Any], error: Exception) -> ConfigError:
-    """The sentence about a server that doesn't let us in."""
+    """Return the error about a server that doesn't let us in."""
     return ConfigError(
         f"DATABASE_URL: the database {describe_database(parsed)} can't be reached "
         f"({reason(error)}). Start it, or correct DATABASE_URL; without it an SQLite "
@@ -141,7 +141,7 @@ def unreachable(parsed: dict[str, Any], error: Exception) -> ConfigError:
 
 
 def describe_database(parsed: dict[str, Any]) -> str:
-    """Which database, for a person to read: no password."""
+    """Return the database's name and place for a person to read, without its password."""
     if parsed.get("ENGINE") == SQLITE:
         return str(parsed["NAME"])
     port = parsed.get("PORT") or PORTS.get(parsed.get("ENGINE", ""))
@@ -150,7 +150,7 @@ def describe_database(parsed: dict[str, Any]) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """The part of a driver's message that says what is wrong."""
+    """Return the part of a driver's message that says what is wrong."""
     said = str(error.args[-1]) if error.args else ""  # MySQL's have their number before it
     lines = said.strip().splitlines() or [type(error).__name__]
     reasons = [line for line in lines if "failed: " in line] or lines
@@ -158,7 +158,7 @@ def reason(error: BaseException) -> str:
 
 
 def check_sqlite(name: str) -> None:
-    """The file can be opened, or made, and all processes see the same one."""
+    """Check that the file can be opened or made, and that all processes see the same one."""
     if name == ":memory:":
         raise ConfigError(
             "DATABASE_URL: a database in memory is seen by one process only. "
@@ -197,7 +197,7 @@ def check_former_data(
 
 
 def check_redis(config: RunConfig) -> None:
-    """``REDIS_URL``, if given, can be read and reached."""
+    """Check that ``REDIS_URL``, if given, can be read and reached."""
     if not config.redis_url:
         return
     without = "Without REDIS_URL an embedded server is used."

@@ -1,4 +1,4 @@
-"""Whether a process of the stack answers at the place where its users look for it."""
+"""Probes that ask a process of the stack as its users would."""
 
 import socket
 import urllib.error
@@ -14,7 +14,7 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def http_answers(url: str) -> bool:
-    """Whether a page is served there without an error of the server's."""
+    """Return whether a page is served there without an error of the server."""
     try:
         with DIRECT.open(url, timeout=5) as response:
             return bool(response.status < 500)
@@ -25,7 +25,7 @@ def http_answers(url: str) -> bool:
 
 
 def smtp_answers(port: int) -> bool:
-    """Whether a mail server greets."""
+    """Return whether a mail server greets."""
     try:
         with socket.create_connection((LOOPBACK, port), timeout=2) as connection:
             return connection.recv(3) == b"220"
@@ -34,7 +34,7 @@ def smtp_answers(port: int) -> bool:
 
 
 def node_answers(broker_url: str, node: str) -> bool:
-    """Whether a Celery worker, or beat, replies to a ping through the broker."""
+    """Return whether a Celery worker, or beat, replies to a ping through the broker."""
     with Celery(broker=broker_url, set_as_current=False) as app:
         app.conf.broker_transport_options = {"socket_connect_timeout": 2, "socket_timeout": 5}
         try:

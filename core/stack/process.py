@@ -17,13 +17,13 @@ Lines = Callable[[str, str], None]
 
 
 def alive() -> bool:
-    """The readiness of a program that answers as soon as it runs."""
+    """Return True: the program answers as soon as it runs."""
     return True
 
 
 @dataclass(frozen=True)
 class Program:
-    """What to run, what must answer before it starts, and how to tell that it answers itself."""
+    """A program to run, with the programs that it needs and a way to tell that it answers."""
 
     name: str
     command: Sequence[str | Path]
@@ -69,13 +69,13 @@ class Process:
 
     @property
     def age(self) -> float:
-        """Seconds since it was started."""
+        """Return the seconds since the start."""
         return time.monotonic() - self.started
 
     def ended(self) -> int | None:
-        """Its exit code, minus the signal if one ended it; None while it runs.
+        """Return the exit code, or None while the process runs. A signal N that ended it is -N.
 
-        What it left behind in its group is ended too, while its number is still its own.
+        Kills what the process left behind in its group, while the group's number is still its own.
         """
         if self._popen.returncode is None:
             if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
@@ -86,19 +86,19 @@ class Process:
         return self._popen.returncode
 
     def ask_to_stop(self) -> None:
-        """SIGTERM to the process itself: it knows how to end its own children."""
+        """Send SIGTERM to the process alone. It knows how to end its own children."""
         if self.ended() is None:
             os.kill(self.pid, signal.SIGTERM)
 
     def kill_group(self) -> None:
-        """Ends it and all that it started at once."""
+        """Kill the process and everything that it started."""
         try:
             os.killpg(self.pid, signal.SIGKILL)
         except ProcessLookupError:
             return  # it never got as far as having a group, or all of it has gone
 
     def ending(self) -> str:
-        """How it ended, in words, with the last lines that it wrote."""
+        """Return how it ended, in words, with the last lines that it wrote."""
         code = self.ended() or 0
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
         wrote = "\n".join(f"    {line}" for line in self.tail) or "    (it wrote nothing)"

@@ -16,7 +16,7 @@ MANAGE = (sys.executable, str(ROOT / "manage.py"))
 
 
 def programs(config: RunConfig) -> list[Program]:
-    """What this run consists of."""
+    """Return the programs of this run."""
     servers = [] if config.redis_url else [redis(config)]
     servers += [] if config.email_host else [mail(config)]
     steps = [migrate(tuple(server.name for server in servers))]
@@ -27,7 +27,7 @@ def programs(config: RunConfig) -> list[Program]:
 
 
 def redis(config: RunConfig) -> Program:
-    """The embedded Redis-compatible server."""
+    """Return the embedded Redis-compatible server."""
     return Program(
         name="redis",
         command=redis_command(config.redis_port, config.var_dir, config.redis_password),
@@ -36,7 +36,7 @@ def redis(config: RunConfig) -> Program:
 
 
 def mail(config: RunConfig) -> Program:
-    """The mail catcher."""
+    """Return the mail catcher."""
     where = ["--port", str(config.email_port), "--directory", str(config.mail_directory)]
     return Program(
         name="mail",
@@ -46,18 +46,18 @@ def mail(config: RunConfig) -> Program:
 
 
 def migrate(needs: tuple[str, ...]) -> Program:
-    """The step that brings the database up to date."""
+    """Return the step that brings the database up to date."""
     command = [*MANAGE, "migrate", "--no-input", "--verbosity", "0"]
     return Program(name="migrate", command=command, needs=needs, once=True)
 
 
 def demo() -> Program:
-    """The step that puts the demo data in, unless it is there."""
+    """Return the step that adds the demo data, unless it is there."""
     return Program(name="demo", command=[*MANAGE, "demo_data"], needs=("migrate",), once=True)
 
 
 def worker(config: RunConfig, needs: tuple[str, ...]) -> Program:
-    """The Celery worker; a task that runs when it is stopped is finished."""
+    """Return the Celery worker. A task that runs when the worker is stopped is finished."""
     options = ["--loglevel", "INFO", "--concurrency", str(config.concurrency)]
     return Program(
         name="worker",
@@ -71,7 +71,7 @@ def worker(config: RunConfig, needs: tuple[str, ...]) -> Program:
 
 
 def beat(config: RunConfig, needs: tuple[str, ...]) -> Program:
-    """Celery's clock."""
+    """Return beat, Celery's clock."""
     schedule = config.var_dir / "celerybeat-schedule"
     command = celery("beat", config.beat_name)
     return Program(
@@ -83,7 +83,7 @@ def beat(config: RunConfig, needs: tuple[str, ...]) -> Program:
 
 
 def flower(config: RunConfig) -> Program:
-    """Flower, its login in its environment; after the worker, which it wouldn't list otherwise."""
+    """Return Flower, which starts after the worker: it wouldn't list the worker otherwise."""
     return Program(
         name="flower",
         command=[
@@ -97,7 +97,7 @@ def flower(config: RunConfig) -> Program:
 
 
 def web(config: RunConfig, needs: tuple[str, ...]) -> Program:
-    """The web server."""
+    """Return the web server."""
     host = f"[{config.web_host}]" if ":" in config.web_host else config.web_host
     size = ["--worker-class", "gthread", "--workers", "2", "--threads", "4"]
     return Program(
@@ -115,5 +115,5 @@ def web(config: RunConfig, needs: tuple[str, ...]) -> Program:
 
 
 def celery(command: str, name: str) -> list[str]:
-    """The command line of one of Celery's own processes."""
+    """Return the command line of one of Celery's own processes."""
     return [*CELERY, command, "--hostname", name]

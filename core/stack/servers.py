@@ -44,26 +44,26 @@ class Server(ABC):
     @property
     @abstractmethod
     def url(self) -> str:
-        """Where clients reach it, password included."""
+        """Return the address for clients, with the password."""
 
     @abstractmethod
     def command(self) -> list[str | Path]:
-        """The command line that serves in the foreground."""
+        """Return the command line that serves in the foreground."""
 
     @abstractmethod
     def answers(self) -> bool:
-        """Whether it takes connections."""
+        """Return whether it takes connections."""
 
     def prepare(self) -> None:  # noqa: B027  # most servers need nothing
-        """Makes what the first start needs, in the new folder."""
+        """Make what the first start needs, in the new folder."""
 
     def base_directory(self) -> str | None:
-        """Where its folder is made; None is the usual place for temporary files."""
+        """Return the parent of its folder. None is the usual place for temporary files."""
         return None
 
     @property
     def directory(self) -> Path:
-        """Its folder; there is one from the first start to ``close()``."""
+        """Return its folder, which exists from the first start to ``close()``."""
         if self._directory is None:
             raise RuntimeError(f"{self.name} has no folder yet. Call start() first.")
         return self._directory
@@ -77,16 +77,16 @@ class Server(ABC):
 
     @property
     def log(self) -> Path:
-        """What it wrote to its output."""
+        """Return the file with what it wrote."""
         return self.directory / "server.log"
 
     @property
     def running(self) -> bool:
-        """Whether its process lives."""
+        """Return whether its process lives."""
         return self.process is not None and self.process.poll() is None
 
     def start(self) -> None:
-        """Starts it and waits until it answers; ServerError with its last lines when it doesn't."""
+        """Start it and wait until it answers. Raises ServerError with its last lines otherwise."""
         if self._directory is None:
             self._make_directory()
         for _ in range(5):
@@ -101,7 +101,7 @@ class Server(ABC):
         )
 
     def _came_up(self) -> bool:
-        """Starts the process; whether it answered before it ended or the time was up."""
+        """Start the process. Return whether it answered before it ended or the time was up."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 tethered(self.command(), self.stop_signal, self.identity),
@@ -119,12 +119,12 @@ class Server(ABC):
         return self.running
 
     def last_lines(self, count: int = 15) -> str:
-        """The end of its log."""
+        """Return the end of its log."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return "\n".join(lines[-count:]) or "(it wrote nothing)"
 
     def stop(self) -> None:
-        """Stops it in good order; by force when that takes too long."""
+        """Stop it in good order, or by force if that takes too long."""
         if self.process is None:
             return
         if self.running:
@@ -136,13 +136,13 @@ class Server(ABC):
         self.process = None
 
     def kill(self) -> None:
-        """Ends it at once, as a crash would."""
+        """Kill it, as a crash would."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
 
     def close(self) -> None:
-        """Stops it and removes its folder."""
+        """Stop it and remove its folder."""
         self.stop()
         if self._directory is not None:
             shutil.rmtree(self._directory, ignore_errors=True)

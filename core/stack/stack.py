@@ -40,7 +40,7 @@ class Stack:
         self._started = 0.0
 
     def start(self) -> None:
-        """Starts everything; ConfigError, before anything is, when something is in the way."""
+        """Start everything. Raises ConfigError before that if something is in the way."""
         self._started = time.monotonic()
         preflight.check_folder(self.config)
         self._lock_folder()
@@ -53,19 +53,19 @@ class Stack:
             raise
 
     def wait_ready(self, timeout: float = START_TIMEOUT) -> None:
-        """Returns when every process answers; StackError when one can't."""
+        """Return when every process answers. Raises StackError if one can't."""
         self._running().wait_ready(timeout)
 
     def watch(self) -> None:
-        """Keeps everything running until a signal asks to stop."""
+        """Keep everything running until a signal asks to stop."""
         self._running().watch()
 
     def check(self) -> None:
-        """Starts again what has ended since the last look."""
+        """Start again what has ended since the last look."""
         self._running().check()
 
     def stop(self) -> None:
-        """Stops everything warm; nothing of it is left when this returns."""
+        """Stop everything in good order, and leave nothing of it behind."""
         if self.supervisor:
             self.supervisor.stop()
         self.supervisor = None
@@ -74,12 +74,12 @@ class Stack:
         self._lock = None
 
     def pid(self, name: str) -> int:
-        """The process id of one of its programs: web, worker, beat, flower, redis or mail."""
+        """Return the process id of a program: web, worker, beat, flower, redis or mail."""
         return self._running().processes[name].pid
 
     @property
     def age(self) -> float:
-        """Seconds since it was started."""
+        """Return the seconds since the start."""
         return time.monotonic() - self._started
 
     def _running(self) -> Supervisor:
@@ -88,7 +88,7 @@ class Stack:
         return self.supervisor
 
     def _lock_folder(self) -> None:
-        """Holds a lock on the data folder: two stacks in one would write over each other's data."""
+        """Lock the data folder. Two stacks in one folder would write over each other's data."""
         self._lock = (self.config.var_dir / "stack.lock").open("a")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -130,6 +130,6 @@ class Stack:
 
 
 def shown(path: Path) -> str:
-    """The path as a person in the current folder would write it."""
+    """Return the path as a person in the current folder would write it."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -62,7 +62,7 @@ class Supervisor:
         self._start_what_can()
 
     def wait_ready(self, timeout: float) -> None:
-        """Starts the rest in its turn and returns when every program answers."""
+        """Start the rest, each once what it needs answers. Return when every program answers."""
         begin = told = time.monotonic()
         while waiting := [name for name in self.programs if name not in self.ready]:
             if self.interrupt.requested:
@@ -77,19 +77,19 @@ class Supervisor:
             time.sleep(POLL)
 
     def watch(self) -> None:
-        """Returns when a signal asks to stop; starts again what ends before."""
+        """Start again what ends, until a signal asks to stop."""
         while not self.interrupt.requested:
             self.check()
             time.sleep(POLL)
 
     def check(self) -> None:
-        """One look at every process; what has ended is started again, if its pause is over."""
+        """Look at every process once, and start again what has ended if its pause is over."""
         for name, process in [*self.processes.items()]:
             if not self.programs[name].once and process.ended() is not None:
                 self._start_again(name, process)
 
     def stop(self) -> None:
-        """Stops everything in order, each with its time to finish; leaves nothing behind."""
+        """Stop everything in order, each with its time to finish. Leaves nothing behind."""
         for name in self.stop_order:
             if process := self.processes.pop(name, None):
                 self._stop(process)

@@ -21,7 +21,7 @@ def tethered(
     last_signal: signal.Signals = signal.SIGTERM,
     user: tuple[int, int] | None = None,
 ) -> list[str]:
-    """The command line that runs the command tied to this process, as (uid, gid) when given."""
+    """Return the command line that ties the command to this process, run as (uid, gid) if given."""
     uid, gid = user or (-1, -1)
     how = [str(os.getpid()), str(int(last_signal)), str(uid), str(gid)]
     return [sys.executable, "-I", "-S", __file__, *how, *map(str, command)]

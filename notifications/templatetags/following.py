@@ -1,4 +1,4 @@
-"""What the follow button has to know."""
+"""The follow button's question."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ TARGETS = {"author": "author__user__username", "category": "category__slug"}
 
 @register.simple_tag
 def is_following(user: Any, kind: str, slug: str) -> bool:
-    """Whether the user follows the author with this user name, or the category with this slug."""
+    """Return whether the user follows this author (a user name) or category (a slug)."""
     if not user.is_authenticated:
         return False
     return Follow.objects.filter(user=user, **{TARGETS[kind]: slug}).exists()
