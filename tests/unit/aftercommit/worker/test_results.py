@@ -1,0 +1,105 @@
+"""Results of calls, under the calls' ids."""
+
+from typing import Any
+
+import pytest
+from celery import shared_task
+from celery.exceptions import Ignore
+from celery.result import AsyncResult
+from django.contrib.auth.models import Group
+from django_celery_results.models import TaskResult
+
+from aftercommit.models import OutboxCall
+from aftercommit.worker.drain import drain_all
+from tests.unit.aftercommit import effects
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@shared_task(ignore_result=False, max_retries=1, retry_backoff=False, default_retry_delay=0)
+def answer(name: str) -> dict[str, str]:
+    """A row and a result, or an error."""
+    Group.objects.create(name=name)
+    if name == "bad":
+        raise ValueError("no")
+    if name == "ignored":
+        raise Ignore
+    return {"name": name}
+
+
+class TestResult:
+    """What a call returned, under its id."""
+
+    def test_kept(self) -> None:
+        """A task with ``ignore_result=False`` has its result."""
+        call = answer.delay_on_commit("a")
+        drain_all()
+        assert AsyncResult(call.id).get(timeout=1) == {"name": "a"}
+        assert TaskResult.objects.get().task_name == answer.name
+
+    def test_rolls_back_with_the_effect(self) -> None:
+        """Neither is there without the other."""
+        Group.objects.create(name="a")
+        call = answer.delay_on_commit("a")
+        drain_all()
+        assert AsyncResult(call.id).status == "FAILURE"
+
+    def test_of_a_failure(self) -> None:
+        """A dead letter's error is its result."""
+        call = answer.delay_on_commit("bad")
+        drain_all()
+        result: Any = AsyncResult(call.id)
+        assert result.status == "FAILURE"
+        assert isinstance(result.result, ValueError)
+        assert "ValueError: no" in str(result.traceback)
+
+    def test_none(self) -> None:
+        """Others have none, nor has a call that says so."""
+        effects.make_group.delay_on_commit("a")
+        answer.apply_async_on_commit(["b"], ignore_result=True)
+        answer.delay_on_commit("ignored")
+        drain_all()
+        assert effects.names() == ["a", "b", "ignored"]
+        assert not TaskResult.objects.exists()
+
+    def test_asked_for_by_the_call(self) -> None:
+        """A call may ask for a result that its task doesn't keep."""
+        call = effects.make_group.apply_async_on_commit(["a"], ignore_result=False)
+        drain_all()
+        assert AsyncResult(call.id).status == "SUCCESS"
+
+    def test_outside(self) -> None:
+        """A call with outside effects has its result too."""
+
+        @shared_task(name="tests.outside_result", atomic=False, ignore_result=False)
+        def outside() -> int:
+            return 7
+
+        call = outside.delay_on_commit()
+        drain_all()
+        assert AsyncResult(call.id).get(timeout=1) == 7
+
+    def test_outside_that_cannot_be_kept(self, caplog: pytest.LogCaptureFixture) -> None:
+        """An effect that was had is not had again for a result that JSON can't carry."""
+        runs: list[str] = []
+
+        @shared_task(name="tests.outside_object", atomic=False, ignore_result=False)
+        def outside() -> object:
+            runs.append("run")
+            return object()
+
+        call = outside.delay_on_commit()
+        assert (drain_all().settled, runs) == (1, ["run"])
+        assert not OutboxCall.objects.exists()
+        assert f"tests.outside_object[{call.id}]: its result is lost" in caplog.text
+
+    def test_outside_that_ignores_itself(self) -> None:
+        """A call that raises Ignore has no result."""
+
+        @shared_task(name="tests.outside_ignored", atomic=False, ignore_result=False)
+        def outside() -> None:
+            raise Ignore
+
+        outside.delay_on_commit()
+        assert drain_all().settled == 1
+        assert not TaskResult.objects.exists()
