@@ -18,7 +18,7 @@ LARGEST = 2**63
 
 
 class IntegerSerializer:
-    """Take integers, and read anything else as None."""
+    """Write integers alone, and read anything else as None."""
 
     def dumps(self, value: object) -> int:
         """Return the integer as it is kept. Raises TypeError for any other value."""
@@ -41,8 +41,8 @@ class IntegerSerializer:
 class KeepingClient(redis.RedisCacheClient):
     """A cache client that keeps a client of redis-py for each connection pool.
 
-    Django's makes one for each operation, which costs more than the operation. A client of redis-py
-    holds no connection itself, so that threads can share it.
+    Django's cache makes a client for each operation, which costs more than the operation. A client
+    of redis-py holds no connection itself, so that threads can share it.
     """
 
     _client: Any
@@ -61,7 +61,7 @@ class KeepingClient(redis.RedisCacheClient):
 
 
 class RedisCache(redis.RedisCache):
-    """Django's Redis cache for integers only, and in less time."""
+    """Django's Redis cache for integers alone, with clients that are kept."""
 
     def __init__(self, server: Any, params: Mapping[str, Any]) -> None:
         options = {**params.get("OPTIONS", {}), "serializer": IntegerSerializer}

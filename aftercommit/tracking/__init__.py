@@ -1,1 +1,4 @@
-"""What a model instance was loaded as, what a save changes in it, and counters that follow."""
+"""The state that a model instance was loaded in, the changes of a save, and counters.
+
+``stored_row`` → ``loaded`` → ``saving`` → ``auditable`` build upon one another.
+"""

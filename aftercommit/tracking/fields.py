@@ -1,4 +1,4 @@
-"""Model fields for what tasks move and forms don't."""
+"""A model field for counters that tasks move and forms don't."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,8 @@ else:
 class CounterField(_IntegerField):
     """A whole number that only ``queryset.update(F() + n)`` moves: 0 at first, never in a form.
 
-    ``save()`` of a row that exists writes the column to itself. An instance that was loaded before
-    a drain moved the counter would otherwise write the old number back over the new one.
+    ``save()`` of a row that exists writes the column to itself. Otherwise an instance that was
+    loaded before a task moved the counter would write the old number back over the new one.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -23,5 +23,5 @@ class CounterField(_IntegerField):
         super().__init__(*args, **kwargs)
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
-        """The value for an INSERT, and the column itself for an UPDATE."""
+        """Return the value for an INSERT, and the column itself for an UPDATE."""
         return super().pre_save(model_instance, add) if add else models.F(self.attname)
