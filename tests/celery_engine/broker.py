@@ -5,6 +5,7 @@ import signal
 from types import TracebackType
 from typing import Any, Self
 
+from pytest_celery import CeleryTestBroker
 from redis import Redis
 
 from core.stack.redis_server import RedisServer
@@ -98,3 +99,31 @@ class Pause:
         traceback: TracebackType | None,
     ) -> None:
         self._broker.resume()
+
+
+class BrokerNode(CeleryTestBroker):
+    """The broker as pytest-celery knows one. The fixture ``broker`` restores it after the test."""
+
+    def __init__(self, broker: Broker) -> None:
+        super().__init__(container=broker)
+        self.broker = broker
+
+    def ready(self) -> bool:
+        """Return whether the server's process lives."""
+        return self.broker.running
+
+    def config(self, *args: Any, **kwargs: Any) -> dict[str, str]:
+        """Return the address, which is the same for the test and for its workers."""
+        return {"url": self.broker.url, "host_url": self.broker.url}
+
+    def kill(self, signal: str | int = "SIGKILL", reload_container: bool = True) -> None:
+        """End the server as a crash would."""
+        self.broker.kill()
+
+    def restart(self, reload_container: bool = True, force: bool = False) -> None:
+        """End the server and start it again, at its port and empty."""
+        self.broker.stop()
+        self.broker.start()
+
+    def teardown(self) -> None:
+        """Do nothing."""

@@ -1,106 +1,152 @@
-"""A Docker client whose containers are processes of this machine."""
+"""Docker's containers, or processes of this machine that take the same commands.
 
+``client.containers.run(…)`` is the only thing that the tests ask of either. Every container sees
+the host's network and processes, and this checkout at its own path.
+"""
+
+import signal as signals
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from docker.errors import DockerException
+import docker
+from docker.errors import APIError
 
-from tests.celery_engine.container import ProcessContainer
-from tests.celery_engine.resources import Collection, Image, Network, Volume
-from tests.celery_engine.spec import Spec
+from tests.celery_engine.process import GRACE, Program
 
-Labels = Mapping[str, str]
+PROJECT = Path(__file__).parents[2]
+IMAGE = "aftercommit-worker-of-tests"
+
+
+class ProcessContainer:
+    """The part of ``docker.models.containers.Container`` that a worker needs.
+
+    ``status`` and ``attrs`` are a snapshot that ``reload()`` renews, as Docker's are.
+    """
+
+    def __init__(self, name: str, program: Program) -> None:
+        self.id = uuid.uuid4().hex
+        self.name = name
+        self.program = program
+        self.reload()
+
+    def start(self) -> None:
+        """Start the program, again if it has ended."""
+        self.program.start()
+
+    def kill(self, signal: str | int | None = None) -> None:
+        """Send the signal to the container's first process: SIGKILL, unless another is given."""
+        number = signals.Signals[signal] if isinstance(signal, str) else signal or signals.SIGKILL
+        if not self.program.running:
+            raise APIError(f"Container {self.name} is not running: it can't be sent a signal.")
+        if number == signals.SIGKILL:
+            self.program.kill()
+        else:
+            self.program.signal(number)
+
+    def restart(self, timeout: float = GRACE) -> None:
+        """Stop the program and start it again. Its log goes on."""
+        self.program.stop(timeout)
+        self.start()
+
+    def pause(self) -> None:
+        """Freeze every process of the container."""
+        self.program.pause()
+
+    def unpause(self) -> None:
+        """Let the frozen processes go on."""
+        self.program.resume()
+
+    def wait(self, timeout: float = GRACE) -> dict[str, int]:
+        """Return the exit status once the container ends; 128 + N after signal N."""
+        self.program.wait(timeout)
+        return {"StatusCode": self._exit_code()}
+
+    def remove(self, force: bool = False) -> None:
+        """End the container. One that runs is removed by force only, as with Docker."""
+        if self.program.running and not force:
+            raise APIError(f"Container {self.name} is running: stop it first, or use force.")
+        if self.program.running:
+            self.program.kill()
+
+    def logs(self) -> bytes:
+        """Return what the program wrote to its standard output and error."""
+        return self.program.log.read_bytes()
+
+    @property
+    def status(self) -> str:
+        """``created``, ``running`` or ``exited``, as it was at the last ``reload()``."""
+        return str(self.attrs["State"]["Status"])
+
+    def reload(self) -> None:
+        """Renew ``status`` and ``attrs``."""
+        state = {"Status": self._status(), "ExitCode": self._exit_code(), "Pid": self._pid()}
+        nowhere: dict[str, Any] = {"Networks": {}, "Ports": {}}
+        self.attrs: dict[str, Any] = {"State": state, "NetworkSettings": nowhere}
+
+    def _status(self) -> str:
+        if self.program.running:
+            return "running"
+        return "exited" if self.program.started else "created"
+
+    def _exit_code(self) -> int:
+        status = self.program.returncode or 0
+        return status if status >= 0 else 128 - status
+
+    def _pid(self) -> int:
+        return self.program.pid if self.program.started else 0
 
 
 class ProcessEngine:
-    """The part of ``docker.DockerClient`` that pytest-celery and pytest-docker-tools use.
+    """The part of ``docker.DockerClient`` that the tests use: ``containers.run``."""
 
-    What isn't here fails by its name, so that a test which needs more is told so.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self.images = Images()
-        self.networks = Networks()
-        self.volumes = Volumes(root / "volumes")
-        self.containers = Containers(root / "containers", self.volumes)
-
-    def ping(self) -> bool:
-        """True: this machine answers."""
-        return True
-
-    def close(self) -> None:
-        """End every container that a test left behind."""
-        for container in self.containers.list(all=True):
-            container.remove(force=True)
-
-
-class Images(Collection[Image]):
-    """Images are names: what would be in them is installed where the tests run."""
-
-    def build(self, *, tag: str = "", **_options: object) -> tuple[Image, list[Any]]:
-        """An image of this tag, and the empty log of its making."""
-        return self.pull(tag or unique_name()), []
-
-    def pull(self, repository: str, **_options: object) -> Image:
-        """An image of this name."""
-        return self.add(Image(repository))
-
-
-class Networks(Collection[Network]):
-    """Networks are names: every process is on the loopback interface."""
-
-    def create(self, name: str, labels: Labels | None = None) -> Network:
-        """A network of this name."""
-        return self.add(Network(name, dict(labels or {}), self))
-
-
-class Volumes(Collection[Volume]):
-    """Volumes are folders."""
-
-    def __init__(self, root: Path) -> None:
-        super().__init__()
-        self._root = root
-
-    def create(self, name: str, labels: Labels | None = None) -> Volume:
-        """An empty volume of this name."""
-        return self.add(Volume(name, dict(labels or {}), self._root / name, self))
-
-
-class Containers(Collection[ProcessContainer]):
-    """Containers are processes; an argument of Docker's that they can't honour is refused."""
-
-    def __init__(self, root: Path, volumes: Volumes) -> None:
-        super().__init__()
-        self._root = root
-        self._volumes = volumes
+    def __init__(self, folder: Path) -> None:
+        self.containers = self
+        self._folder = folder
 
     def run(
-        self, image: str, command: str | Sequence[str] = (), detach: bool = False, **options: Any
+        self, image: str, command: Sequence[str], *, name: str, environment: Mapping[str, str]
     ) -> ProcessContainer:
-        """A started container."""
-        if not detach:
-            raise DockerException("The process engine runs containers with detach=True only.")
-        container = self.create(image, command, **options)
+        """Return a started container. Its image is what is installed here."""
+        log = self._folder / f"{uuid.uuid4().hex}.log"
+        program = Program(command, env=environment, cwd=PROJECT, log=log)
+        container = ProcessContainer(name, program)
         container.start()
         return container
 
-    def create(
-        self,
-        image: str,
-        command: str | Sequence[str] = (),
-        *,
-        volumes: Mapping[str, Mapping[str, str]] | None = None,
-        **options: Any,
-    ) -> ProcessContainer:
-        """A container that was not started; ``options`` are the fields of ``Spec``."""
-        mounts = {to["bind"]: self._volumes.get(name) for name, to in (volumes or {}).items()}
-        given = {name: value for name, value in options.items() if value is not None}
-        spec = Spec(image, command, **{"name": unique_name(), **given}, mounts=mounts)
-        return self.add(ProcessContainer(spec, self._root, removed=self.discard))
+    def close(self) -> None:
+        """Do nothing: each test removes its containers."""
 
 
-def unique_name() -> str:
-    """A name for what was given none."""
-    return f"process-{uuid.uuid4().hex[:12]}"
+class DockerEngine:
+    """Docker, with containers that share the host's network and processes, and this checkout."""
+
+    def __init__(self) -> None:
+        self.containers = self
+        self._client = docker.from_env()
+        self._client.images.build(path=str(PROJECT), tag=IMAGE)
+
+    def run(
+        self, image: str, command: Sequence[str], *, name: str, environment: Mapping[str, str]
+    ) -> Any:
+        """Return a started container of the project's image, which runs this checkout's code."""
+        return self._client.containers.run(
+            IMAGE,
+            ["python", *command[1:]],
+            name=f"{name.replace('@', '-')}-{uuid.uuid4().hex[:8]}",
+            environment=dict(environment),
+            entrypoint="",
+            working_dir=str(PROJECT),
+            volumes={path: {"bind": path, "mode": "rw"} for path in (str(PROJECT), "/tmp")},  # noqa: S108  # the tests' folders
+            network_mode="host",
+            pid_mode="host",
+            detach=True,
+        )
+
+    def close(self) -> None:
+        """Let the client go."""
+        self._client.close()
+
+
+Engine = ProcessEngine | DockerEngine

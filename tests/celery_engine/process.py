@@ -132,6 +132,14 @@ class Program:
         except psutil.NoSuchProcess:
             return []
 
+    def wait_for_log(self, text: str, timeout: float = GRACE) -> None:
+        """Return once the program has written the text since its start; it must not end before."""
+        wait_until(lambda: self._has_written(text) or not self.running, timeout, self.logs)
+        assert self.running, f"{self.command} ended with {self.returncode}:\n{self.logs()}"
+
+    def _has_written(self, text: str) -> bool:
+        return text in self.logs_since_start()
+
     def logs(self) -> str:
         """Everything that the program has written so far, across its starts."""
         return self.log.read_text(errors="replace")

@@ -1,75 +1,28 @@
-"""This project's own workers, as processes, on the database and the broker of the test.
+"""pytest-celery's fixtures for this project: its app, its broker, and the workers of a test.
 
-    broker                  the server that the settings name; stop, start, pause, flush
-    celery_worker_process   starts a worker; called as often as a test needs workers
+    broker                   the server that the settings name; stop, start, pause, flush
+    celery_broker_cluster    the same, as pytest-celery knows a broker
+    celery_worker_cluster    the workers: ``celery_worker_cluster.start(concurrency=2, env={...})``
+    celery_setup             pytest-celery's own, of these
 
-Processes even where pytest-celery's workers are containers: they run this checkout's code on the
-database that the test itself uses.
+The workers run this checkout's code on the database that the test itself uses.
 """
 
 import os
-import signal
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 import pytest
+from celery import Celery
 from kombu import pools
+from pytest_celery import CeleryBrokerCluster
 
-from core.stack.waiting import wait_until
-from tests.celery_engine.broker import Broker
-from tests.celery_engine.process import Program
+from tests.celery_engine.broker import Broker, BrokerNode
+from tests.celery_engine.engine import PROJECT, DockerEngine, Engine, ProcessEngine
+from tests.celery_engine.worker import Workers
 from tests.plugins.servers import OWN_REDIS, current_database_url
 
-PROJECT = Path(__file__).parents[2]
 PASSED_ON = ("PATH", "DJANGO_SETTINGS_MODULE", "VAR_DIR")
-READY = " ready."
-READY_WITHIN = 30.0
-
-
-class WorkerProcess(Program):
-    """A Celery worker of the project: a main process and its pool."""
-
-    def __init__(
-        self, name: str, command: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path
-    ) -> None:
-        super().__init__(command, env=env, cwd=cwd, log=log)
-        self.name = name
-        """What the worker is called in Celery's answers and events."""
-
-    def wait_ready(self, timeout: float = READY_WITHIN) -> None:
-        """Return once the worker takes tasks; fails the test, with the log, when it doesn't."""
-        wait_until(lambda: self._is_ready() or not self.running, timeout, self._awaited)
-        assert self.running, f"The worker ended with {self.returncode}:\n{self.logs()}"
-
-    def wait_for_log(self, text: str, timeout: float = 10) -> None:
-        """Return once the worker has written the text; fails the test when it doesn't."""
-        wait_until(lambda: text in self.logs(), timeout, lambda: f"{text!r} in:\n{self.logs()}")
-
-    def terminate(self) -> None:
-        """SIGTERM, a warm shutdown: the tasks that run are finished. ``wait()`` for the end."""
-        self.signal(signal.SIGTERM)
-
-    def _is_ready(self) -> bool:
-        return READY in self.logs_since_start()
-
-    def _awaited(self) -> str:
-        return f"the worker to get ready. It wrote:\n{self.logs()}"
-
-
-class WorkerFactory(Protocol):
-    """What the fixture ``celery_worker_process`` is."""
-
-    def __call__(
-        self,
-        concurrency: int = 1,
-        *,
-        env: Mapping[str, str] | None = None,
-        args: Sequence[str] = (),
-        ready: bool = True,
-    ) -> WorkerProcess:
-        """Start a worker with a prefork pool of ``concurrency`` processes."""
 
 
 @pytest.fixture
@@ -102,54 +55,48 @@ def drop_connections() -> None:
     app.amqp._producer_pool = None
 
 
+@pytest.fixture(scope="session")
+def docker_client(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Engine]:
+    """What runs the workers: Docker, or this machine's processes."""
+    docker = request.config.getoption("--celery-engine") == "docker"
+    engine = DockerEngine() if docker else ProcessEngine(tmp_path_factory.mktemp("workers"))
+    yield engine
+    engine.close()
+
+
 @pytest.fixture
-def celery_worker_process(
-    transactional_db: None, broker: Broker, tmp_path: Path
-) -> Iterator[WorkerFactory]:
-    """Start a worker of ``celery_app``: ``celery_worker_process(concurrency=2, env={...})``.
+def celery_setup_app() -> Celery:
+    """The project's app, in the place of one that pytest-celery makes."""
+    from celery_app import app
 
-    The worker sees the test's database, which needs real commits, hence ``transactional_db``. It is
-    ready when the call returns, unless ``ready=False``. ``env`` is added to its environment, which
-    is otherwise a minimal one; ``args`` to its command line. Workers that still run are killed
-    before the database is emptied.
-    """
-    workers: list[WorkerProcess] = []
-
-    def start(
-        concurrency: int = 1,
-        *,
-        env: Mapping[str, str] | None = None,
-        args: Sequence[str] = (),
-        ready: bool = True,
-    ) -> WorkerProcess:
-        name = f"worker{len(workers) + 1}@test"
-        worker = WorkerProcess(
-            name,
-            worker_command(name, concurrency, args),
-            env={**worker_environment(broker, tmp_path), **(env or {})},
-            cwd=PROJECT,
-            log=tmp_path / f"{name}.log",
-        )
-        workers.append(worker)
-        worker.start()
-        if ready:
-            worker.wait_ready()
-        return worker
-
-    yield start
-    for worker in workers:
-        if worker.running:
-            worker.kill()  # a warm shutdown takes two seconds, and a test may have frozen it
+    return app
 
 
-def worker_command(name: str, concurrency: int, args: Sequence[str]) -> list[str]:
-    """The command line of a worker with a prefork pool of ``concurrency`` processes.
+@pytest.fixture
+def celery_backend_cluster() -> None:
+    """None: results are in the test's database."""
 
-    Without the second that a worker spends on asking others what it missed.
-    """
-    worker = [sys.executable, "-m", "celery", "-A", "celery_app", "worker", "-n", name]
-    pool = ["--pool=prefork", f"--concurrency={concurrency}", "--loglevel=INFO"]
-    return [*worker, *pool, "--without-mingle", "--without-gossip", *args]
+
+@pytest.fixture
+def celery_broker_cluster(broker: Broker) -> CeleryBrokerCluster:
+    """The one broker."""
+    return CeleryBrokerCluster(BrokerNode(broker))
+
+
+@pytest.fixture
+def celery_worker_cluster(
+    transactional_db: None,
+    docker_client: Engine,
+    broker: Broker,
+    celery_setup_app: Celery,
+    tmp_path: Path,
+) -> Iterator[Workers]:
+    """The workers that the test starts. They see what it commits, hence ``transactional_db``."""
+    workers = Workers(docker_client, worker_environment(broker, tmp_path), celery_setup_app)
+    yield workers
+    workers.teardown()
 
 
 def worker_environment(broker: Broker, home: Path) -> dict[str, str]:

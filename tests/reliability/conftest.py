@@ -8,18 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_celery import CeleryTestSetup
 
 from aftercommit.models import OutboxCall
 from content.models import Article
 from core.stack.waiting import wait_until
 from tests.celery_engine.broker import Broker
+from tests.celery_engine.engine import PROJECT
 from tests.celery_engine.process import Program
-from tests.celery_engine.project import (
-    PROJECT,
-    WorkerFactory,
-    WorkerProcess,
-    worker_environment,
-)
+from tests.celery_engine.project import worker_environment
+from tests.celery_engine.worker import ProjectWorker
 from tests.factories import ArticleFactory
 from tests.integration.outbox.conftest import QUICK, Gate, _no_wake_up_of_another_test, gate
 from tests.reliability.proxy import Proxy
@@ -31,7 +29,7 @@ SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.reliability.settings"}
 INCLUDE = ["tests.reliability.tasks", "tests.reliability.points", "tests.reliability.quick_pool"]
 POISON = "tests.reliability.poison_tasks"
 
-StartWorker = Callable[..., WorkerProcess]
+StartWorker = Callable[..., ProjectWorker]
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +50,7 @@ def stopped_at(point: str, gate: Gate) -> dict[str, str]:
 
 
 @pytest.fixture
-def start_worker(celery_worker_process: WorkerFactory, gate: Gate) -> StartWorker:
+def start_worker(celery_setup: CeleryTestSetup, gate: Gate) -> StartWorker:
     """Start a worker that sweeps often: ``start_worker(2, point="claimed", env={...})``.
 
     It has this folder's tasks, and the modules that ``include`` names.
@@ -64,10 +62,10 @@ def start_worker(celery_worker_process: WorkerFactory, gate: Gate) -> StartWorke
         point: str = "",
         env: dict[str, str] | None = None,
         include: Sequence[str] = (),
-    ) -> WorkerProcess:
+    ) -> ProjectWorker:
         env = SETTINGS | QUICK | stopped_at(point, gate) | (env or {})
         args = ["--include", ",".join([*INCLUDE, *include])]
-        return celery_worker_process(concurrency, env=env, args=args)
+        return celery_setup.worker_cluster.start(concurrency, env=env, args=args)
 
     return start
 

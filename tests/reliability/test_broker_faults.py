@@ -8,7 +8,7 @@ from aftercommit.models import OutboxCall
 from content.models import Article
 from core.stack.waiting import wait_until
 from tests.celery_engine.broker import Broker
-from tests.celery_engine.project import WorkerProcess
+from tests.celery_engine.worker import ProjectWorker
 from tests.reliability import tasks
 from tests.reliability.broker_faults import FAULTS
 from tests.reliability.conftest import Gate, StartWeb, StartWorker, stopped_at
@@ -29,10 +29,10 @@ LOSES_WAKE_UPS = "lost connections"
 """The fault by which the broker gives wake-ups to connections that lead nowhere any more."""
 
 
-def wait_noticed(worker: WorkerProcess, fault: str) -> None:
+def wait_noticed(worker: ProjectWorker, fault: str) -> None:
     """Wait until the worker has lost the broker, if it is a fault by which it does at once."""
     if fault in NOTICED_AT_ONCE:
-        worker.wait_for_log("Connection to broker lost", TIMEOUT)
+        worker.wait_for_log("Connection to broker lost", timeout=TIMEOUT)
 
 
 def test_idle_worker(start_worker: StartWorker, broker: Broker, proxy: Proxy, fault: str) -> None:

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 from django.db.models.functions import Now
+from pytest_celery import CeleryTestSetup
 
 from aftercommit.models import OutboxCall
 from audit.models import AuditLog
 from content.models import Product
 from core.stack.waiting import wait_until
-from tests.celery_engine.project import PROJECT, WorkerFactory, WorkerProcess
+from tests.celery_engine.engine import PROJECT
+from tests.celery_engine.worker import ProjectWorker
 from tests.integration.outbox.conftest import QUICK
 from tests.reliability import poison_tasks as poison
 from tests.reliability import tasks
@@ -53,12 +55,12 @@ def run_shifted(process_environment: dict[str, str]) -> Callable[..., str]:
 
 
 @pytest.fixture
-def start_worker(celery_worker_process: WorkerFactory) -> Callable[[str], WorkerProcess]:
+def start_worker(celery_setup: CeleryTestSetup) -> Callable[[str], ProjectWorker]:
     """Start a worker with a wrong clock."""
 
-    def start(offset: str) -> WorkerProcess:
+    def start(offset: str) -> ProjectWorker:
         args = ["--include", "tests.reliability.tasks,tests.reliability.poison_tasks"]
-        return celery_worker_process(2, env=QUICK | shift(offset), args=args)
+        return celery_setup.worker_cluster.start(2, env=QUICK | shift(offset), args=args)
 
     return start
 
@@ -94,7 +96,7 @@ def test_web(run_shifted: Callable[..., str], offset: str) -> None:
 
 
 @shifted
-def test_worker(start_worker: Callable[[str], WorkerProcess], tmp_path: Path, offset: str) -> None:
+def test_worker(start_worker: Callable[[str], ProjectWorker], tmp_path: Path, offset: str) -> None:
     """A worker with a wrong clock runs what is due and nothing else, and dates it right."""
     before = datetime.now(UTC) - timedelta(seconds=1)
     worker = start_worker(offset)

@@ -18,7 +18,7 @@ from aftercommit.outbox.wake import wake_task
 from aftercommit.worker.drain import drain_all
 from aftercommit.worker.heartbeat import worker_ages
 from core.stack.waiting import wait_until
-from tests.celery_engine.project import WorkerProcess
+from tests.celery_engine.worker import ProjectWorker
 from tests.reliability import poison_tasks as poison
 from tests.reliability.conftest import POISON, StartWorker
 from tests.reliability.state import TIMEOUT, left, wait_held, wait_settled, written
@@ -159,7 +159,8 @@ def test_worker_without_the_task(start_worker: StartWorker) -> None:
     """It leaves the row as it is, for a worker that has the task, also while both run."""
     old = start_worker()
     poison.one.delay_on_commit(name="a")
-    old.wait_for_log(f"{{'task': '{poison.one.name}'}}", TIMEOUT)  # a drain that did nothing
+    drained = f"{{'task': '{poison.one.name}'}}"  # what a drain returns that did nothing
+    old.wait_for_log(drained, timeout=TIMEOUT)
     rows = OutboxCall.objects.values_list("status", "attempts", "crashes", "error")
     assert list(rows) == [(OutboxCall.Status.PENDING, 0, 0, "")]
     start_worker(include=[POISON])
@@ -198,7 +199,7 @@ def test_worker_of_another_service(start_worker: StartWorker, old: str) -> None:
     assert written() == ["a", "b"]
 
 
-def announced(worker: WorkerProcess) -> Any:
+def announced(worker: ProjectWorker) -> Any:
     """Return the tasks that the worker announces."""
-    row = OutboxWorker.objects.filter(name=worker.name).first()
+    row = OutboxWorker.objects.filter(name=worker.hostname()).first()
     return row.tasks if row else {}

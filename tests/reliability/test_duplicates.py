@@ -18,7 +18,7 @@ from aftercommit.outbox.wake import DRAIN
 from aftercommit.worker.drain import drain_task
 from aftercommit.worker.sweep import recover
 from core.stack.waiting import wait_until
-from tests.celery_engine.project import WorkerProcess
+from tests.celery_engine.worker import ProjectWorker
 from tests.reliability import tasks
 from tests.reliability.conftest import Gate, StartWorker
 from tests.reliability.state import TIMEOUT, left, wait_settled, written
@@ -34,7 +34,7 @@ def wake(name: str, times: int = TIMES) -> None:
         current_app.send_task(DRAIN, [name, "default"])
 
 
-def answered(workers: Sequence[WorkerProcess]) -> int:
+def answered(workers: Sequence[ProjectWorker]) -> int:
     """How many wake-ups the workers have answered, by their logs."""
     ends = re.compile(rf"{DRAIN}\[[\w-]+\] (succeeded|raised)")
     found = [end for worker in workers for end in ends.findall(worker.logs())]

@@ -4,12 +4,12 @@ from contextlib import suppress
 
 import pytest
 from django.db import OperationalError, connection
+from pytest_celery import CeleryTestSetup
 
 from aftercommit.models import OutboxCall
 from content.models import Article
 from content.tasks import count_views
 from core.stack.waiting import wait_until
-from tests.celery_engine.project import WorkerFactory
 from tests.factories import ArticleFactory
 
 TIMES = 3
@@ -38,10 +38,10 @@ def end_others() -> None:
 
 
 @pytest.mark.only_on("postgres", "mysql", reason="only a server has connections to end")
-def test_connections_ended_while_idle(celery_worker_process: WorkerFactory) -> None:
+def test_connections_ended_while_idle(celery_setup: CeleryTestSetup) -> None:
     """The process has a new connection before anything of its next task needs one."""
     article = ArticleFactory(published=True)
-    worker = celery_worker_process(1)
+    worker = celery_setup.worker_cluster.start(1)
 
     def is_counted(views: int) -> bool:
         counted = Article.objects.get().view_count == views

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from aftercommit.models import OutboxCall
 from core.stack.waiting import wait_until
-from tests.celery_engine.project import WorkerProcess
+from tests.celery_engine.worker import ProjectWorker
 from tests.reliability import poison_tasks as poison
 from tests.reliability.conftest import POISON, StartWorker
 from tests.reliability.state import TIMEOUT, journals, left, written
@@ -33,7 +33,7 @@ killed_late_on_sqlite = pytest.mark.only_on(
 def start_worker(start_worker: StartWorker) -> StartWorker:
     """Start a worker that has the poisonous tasks."""
 
-    def start(concurrency: int = 1, **env: str) -> WorkerProcess:
+    def start(concurrency: int = 1, **env: str) -> ProjectWorker:
         return start_worker(concurrency, env=GRACE | env, include=[POISON])
 
     return start
@@ -46,7 +46,7 @@ def call_each(task: str, names: Sequence[str], **values: str) -> None:
             getattr(poison, task).delay_on_commit(name=name, **values)
 
 
-def wait_held(count: int, worker: WorkerProcess, timeout: float = TIMEOUT) -> dict[str, str]:
+def wait_held(count: int, worker: ProjectWorker, timeout: float = TIMEOUT) -> dict[str, str]:
     """The errors of the calls that wait for a person, by name, once no other is left."""
 
     def is_at_rest() -> bool:
@@ -58,7 +58,7 @@ def wait_held(count: int, worker: WorkerProcess, timeout: float = TIMEOUT) -> di
     return {payload.split('"name": "')[1].split('"')[0]: error for payload, error in rows}
 
 
-def check_goes_on(worker: WorkerProcess, task: str) -> None:
+def check_goes_on(worker: ProjectWorker, task: str) -> None:
     """Workers take calls as before: one that comes later is settled."""
     call_each(task, ["later"])
     wait_until(lambda: "later" in written(), TIMEOUT, lambda: left() + worker.logs()[-5000:])

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from aftercommit.models import OutboxBatch, OutboxCall, OutboxWorker
 from aftercommit.worker.heartbeat import worker_ages
 from core.stack.waiting import wait_until
-from tests.celery_engine.project import WorkerProcess
+from tests.celery_engine.worker import ProjectWorker
 from tests.connections import another, at_once
 from tests.reliability import tasks
 from tests.reliability.conftest import Gate, StartWorker
@@ -29,17 +29,17 @@ TASKS = {
 
 BEFORE_COMMIT = ["woken", "claimed", "in the effect", "effect had", "settled"]
 
-Kill = Callable[[WorkerProcess], None]
+Kill = Callable[[ProjectWorker], None]
 
-WorkerAt = Callable[[str, Callable[[], object]], WorkerProcess]
+WorkerAt = Callable[[str, Callable[[], object]], ProjectWorker]
 
 
-def kill_child(worker: WorkerProcess) -> None:
+def kill_child(worker: ProjectWorker) -> None:
     """End the process that runs the task; the worker starts another."""
     worker.kill_children()
 
 
-def kill_worker(worker: WorkerProcess) -> None:
+def kill_worker(worker: ProjectWorker) -> None:
     """End all of the worker, and start it again."""
     worker.kill()
     worker.start()
@@ -56,7 +56,7 @@ def commit(task: str, names: list[str] = NAMES) -> None:
 def worker_at(start_worker: StartWorker, gate: Gate) -> WorkerAt:
     """Have a worker come to the point by what is committed then: ``worker_at("woken", commit)``."""
 
-    def start(point: str, commit: Callable[[], object]) -> WorkerProcess:
+    def start(point: str, commit: Callable[[], object]) -> ProjectWorker:
         worker = start_worker(point=point)
         commit()
         gate.wait_reached()
@@ -240,7 +240,7 @@ class TestToldToStop:
         assert not OutboxCall.objects.exists()
         assert outside.lines == ["a"]
 
-    def stop(self, worker: WorkerProcess, gate: Gate) -> None:
+    def stop(self, worker: ProjectWorker, gate: Gate) -> None:
         """Tell it to stop, let the task go on once it knows, and wait for the worker's end."""
         worker.terminate()
         worker.wait_for_log("Warm shutdown")
@@ -259,7 +259,7 @@ class TestFork:
         tasks.write_one.delay_on_commit(name="a")
         wait_until(lambda: written() == ["a"], TIMEOUT, left)
         worker.kill_children()
-        worker.wait_for_log("exited with 'signal 9", TIMEOUT)
+        worker.wait_for_log("exited with 'signal 9", timeout=TIMEOUT)
         with pytest.raises(TimeoutError, match="a new process"):
             wait_until(lambda: worker.children(), 2, "a new process")
         gate.open()
@@ -276,10 +276,10 @@ class TestFrozen:
     LIMIT = {"OUTBOX_IDLE_LIMIT": "2"}
 
     @pytest.fixture
-    def frozen(self, start_worker: StartWorker, gate: Gate) -> Callable[[str], WorkerProcess]:
+    def frozen(self, start_worker: StartWorker, gate: Gate) -> Callable[[str], ProjectWorker]:
         """Freeze a worker that has claimed, locked and half done its batch."""
 
-        def freeze(task: str) -> WorkerProcess:
+        def freeze(task: str) -> ProjectWorker:
             worker = start_worker(point="in the effect", env=self.LIMIT)
             commit(task)
             gate.wait_reached()
@@ -291,7 +291,7 @@ class TestFrozen:
     @pytest.mark.parametrize("task", ["single", "batch"])
     def test_others_go_on(
         self,
-        frozen: Callable[[str], WorkerProcess],
+        frozen: Callable[[str], ProjectWorker],
         start_worker: StartWorker,
         gate: Gate,
         task: str,
@@ -309,7 +309,7 @@ class TestFrozen:
 
     @pytest.mark.parametrize("task", ["single", "batch"])
     def test_nobody_else(
-        self, frozen: Callable[[str], WorkerProcess], gate: Gate, task: str
+        self, frozen: Callable[[str], ProjectWorker], gate: Gate, task: str
     ) -> None:
         """Without another, it has its calls itself when it goes on, and each effect once."""
         worker = frozen(task)
@@ -349,7 +349,8 @@ class TestLocked:
             # No wake-up is sent for what is due later: a sweep finds it.
             tasks.write_one.apply_async_on_commit(kwargs={"name": "d"}, countdown=0.01)
             wait_until(lambda: written() == ["d"], TIMEOUT, lambda: left() + worker.logs())
-            wait_until(lambda: worker_ages("default")[worker.name] < 60, TIMEOUT, "a heartbeat")
+            name = worker.hostname()
+            wait_until(lambda: worker_ages("default")[name] < 60, TIMEOUT, "a heartbeat")
             assert journals()
         wait_settled()
         assert written() == [*NAMES, "d"]

@@ -5,23 +5,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_celery import CeleryTestSetup
 
 from aftercommit.outbox.wake import flush_wake_ups
 from core.stack.waiting import wait_until
-from tests.celery_engine.project import WorkerFactory, WorkerProcess
+from tests.celery_engine.worker import ProjectWorker
 
-StartWorker = Callable[..., WorkerProcess]
+StartWorker = Callable[..., ProjectWorker]
 
 QUICK = {"OUTBOX_SWEEP_INTERVAL": "0.3", "OUTBOX_CRASH_GRACE": "1"}
 
 
 @pytest.fixture
-def start_worker(celery_worker_process: WorkerFactory) -> StartWorker:
+def start_worker(celery_setup: CeleryTestSetup) -> StartWorker:
     """Start a worker that sweeps often: ``start_worker(concurrency=2, env={...})``."""
 
-    def start(concurrency: int = 1, *, env: dict[str, str] | None = None) -> WorkerProcess:
+    def start(concurrency: int = 1, *, env: dict[str, str] | None = None) -> ProjectWorker:
         args = ["--include", "tests.integration.outbox.tasks"]
-        return celery_worker_process(concurrency, env=QUICK | (env or {}), args=args)
+        return celery_setup.worker_cluster.start(concurrency, env=QUICK | (env or {}), args=args)
 
     return start
 

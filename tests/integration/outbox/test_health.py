@@ -39,13 +39,13 @@ def stale() -> list[str]:
 def test_killed(start_worker: StartWorker) -> None:
     """A worker that was killed is named until one of its name is there again."""
     worker = start_worker()
-    wait_until(lambda: alive() == [worker.name], TIMEOUT, "its heartbeat")
+    wait_until(lambda: alive() == [worker.hostname()], TIMEOUT, "its heartbeat")
     assert OutboxWorker.objects.get().pid == worker.pid
     worker.kill()
-    wait_until(lambda: stale() == [worker.name], TIMEOUT, "it to be named")
+    wait_until(lambda: stale() == [worker.hostname()], TIMEOUT, "it to be named")
     assert alive() == []
     worker.start()
-    wait_until(lambda: alive() == [worker.name], TIMEOUT, "it to be back")
+    wait_until(lambda: alive() == [worker.hostname()], TIMEOUT, "it to be back")
     assert stale() == []
     assert OutboxWorker.objects.get().pid == worker.pid
 
@@ -56,8 +56,8 @@ def test_hangs(start_worker: StartWorker) -> None:
     wait_until(lambda: len(alive()) == 2, TIMEOUT, "their heartbeats")
     with transaction.atomic():  # SQLite's one writer: it isn't paused in the midst of a write
         hanging.pause()
-    wait_until(lambda: stale() == [hanging.name], TIMEOUT, "it to be named")
-    wait_until(lambda: alive() == [working.name], TIMEOUT, "the other")
+    wait_until(lambda: stale() == [hanging.hostname()], TIMEOUT, "it to be named")
+    wait_until(lambda: alive() == [working.hostname()], TIMEOUT, "the other")
     hanging.resume()
     wait_until(lambda: len(alive()) == 2, TIMEOUT, "it to be back")
 
@@ -65,7 +65,7 @@ def test_hangs(start_worker: StartWorker) -> None:
 def test_told_to_stop(start_worker: StartWorker) -> None:
     """One that stops warm is gone at once."""
     worker = start_worker()
-    wait_until(lambda: alive() == [worker.name], TIMEOUT, "its heartbeat")
+    wait_until(lambda: alive() == [worker.hostname()], TIMEOUT, "its heartbeat")
     worker.terminate()
     assert worker.wait(TIMEOUT) == 0
     assert worker_ages("default") == {}
@@ -74,7 +74,7 @@ def test_told_to_stop(start_worker: StartWorker) -> None:
 def test_ready(start_worker: StartWorker, client: Client) -> None:
     """The site is not ready while calls are due and their worker was killed; then it is again."""
     worker = start_worker()
-    wait_until(lambda: alive() == [worker.name], TIMEOUT, "its heartbeat")
+    wait_until(lambda: alive() == [worker.hostname()], TIMEOUT, "its heartbeat")
     assert client.get("/readyz").status_code == 200
     worker.kill()
     tasks.make_group.delay_on_commit(name="a")

@@ -156,7 +156,7 @@ class TestBroker:
         with broker.client() as client:
             wait_until(lambda: client.exists("unacked"), TIMEOUT, "the message that waits")
         broker.kill()
-        worker.wait_for_log("Cannot connect to redis://", TIMEOUT)
+        worker.wait_for_log("Cannot connect to redis://", timeout=TIMEOUT)
         broker.start()
         gate.open()
         wait_empty()

@@ -12,7 +12,8 @@ import psutil
 import psycopg
 
 from core.stack.waiting import wait_until
-from tests.celery_engine.project import WorkerProcess
+from tests.celery_engine.process import Program
+from tests.celery_engine.worker import READY, READY_WITHIN
 from tests.reliability.chaos.fault import HOST, Fault, Heal
 from tests.reliability.chaos.system import System
 
@@ -45,7 +46,7 @@ def freeze_host_to_the_end(system: System, chance: random.Random) -> Heal | None
         assert worker
         worker.kill()
         worker.start()
-        worker.wait_ready()
+        worker.wait_for_log(READY, READY_WITHIN)
 
     return replace if worker else None
 
@@ -56,7 +57,7 @@ def freeze_host(system: System, chance: random.Random) -> Heal | None:
     return worker.resume if worker else None
 
 
-def freeze_worker(system: System, chance: random.Random) -> WorkerProcess | None:
+def freeze_worker(system: System, chance: random.Random) -> Program | None:
     """Freeze all processes of a worker that is amid a batch; None if none runs."""
     process = _freeze_one(system, chance)
     for worker in system.workers:

@@ -20,8 +20,9 @@ from core.stack.redis_server import RedisServer
 from core.stack.servers import ServerError
 from core.stack.waiting import wait_until
 from tests.celery_engine.broker import Broker
+from tests.celery_engine.engine import PROJECT
 from tests.celery_engine.process import Program
-from tests.celery_engine.project import PROJECT, WorkerProcess, worker_command
+from tests.celery_engine.worker import READY, worker_command
 from tests.reliability.chaos import witness
 from tests.reliability.chaos.smtp import MailServer
 
@@ -42,7 +43,7 @@ class System:
         self._open = ExitStack()
         self._database = database
         self.postgres: PostgresServer | None = None
-        self.workers: list[WorkerProcess] = []
+        self.workers: list[Program] = []
         self.writers: list[Program] = []
         self.notes: list[str] = []
         """What is worth telling at the end of a run."""
@@ -156,15 +157,8 @@ class System:
     def _start_programs(self, opening: ExitStack) -> None:
         self.web = self._program("web", list(map(str, web_program(self.config, ()).command)))
         for number in range(1, WORKERS + 1):
-            name = f"worker{number}@chaos"
-            worker = WorkerProcess(
-                name,
-                worker_command(name, POOL, ()),
-                env=self.environment,
-                cwd=PROJECT,
-                log=self.folder / f"worker{number}.log",
-            )
-            self.workers.append(worker)
+            command = worker_command(f"worker{number}@chaos", POOL, ())
+            self.workers.append(self._program(f"worker{number}", command))
         for program in (self.web, *self.workers):
             opening.callback(_end, program)
             program.start()
@@ -179,7 +173,7 @@ class System:
         site = f"{self.config.site_url}/"
         wait_until(lambda: http_answers(site), UP_WITHIN, f"the web server at {site}")
         for worker in self.workers:
-            worker.wait_ready(UP_WITHIN)
+            worker.wait_for_log(READY, UP_WITHIN)
 
     def _end_writers(self) -> None:
         for program in self.writers:

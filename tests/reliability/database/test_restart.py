@@ -12,7 +12,7 @@ from aftercommit.models import OutboxCall
 from content.models import Article
 from core.stack.postgres_server import PostgresServer
 from core.stack.waiting import wait_until
-from tests.celery_engine.project import WorkerProcess
+from tests.celery_engine.worker import ProjectWorker
 from tests.factories import ArticleFactory
 from tests.plugins.servers import OWN_POSTGRES
 from tests.reliability import tasks
@@ -116,15 +116,15 @@ class TestRestart:
         path: Path,
         task: Any,
         name: str,
-    ) -> WorkerProcess:
+    ) -> ProjectWorker:
         """Have a call of the task end while the server is away, and be back after the lease."""
-        worker: WorkerProcess = start_worker(2, point="in the effect")
+        worker: ProjectWorker = start_worker(2, point="in the effect")
         task.delay_on_commit(name=name, path=str(path))
         gate.wait_reached()
         OutboxCall.objects.update(available_at=Now())  # its lease is over once the server is back
         connection.close()
         server.stop()
         gate.open()
-        worker.wait_for_log("Connection refused", TIMEOUT)
+        worker.wait_for_log("Connection refused", timeout=TIMEOUT)
         server.start()
         return worker

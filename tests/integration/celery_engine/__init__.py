@@ -1,1 +1,0 @@
-"""pytest-celery's kinds of test, which show that the chosen engine can carry them."""
