@@ -63,11 +63,11 @@ run:
 
 demo:
 	$(call set_up,dev)
-	@exec $(BIN)/python -m tests.demo $(DEMO_ARGS)
+	@exec $(BIN)/python -m tests.tools.demo $(DEMO_ARGS)
 
 chaos:
 	$(call set_up,dev)
-	@exec $(BIN)/python -m tests.reliability.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(CHAOS_ARGS)
+	@exec $(BIN)/python -m tests.tools.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(CHAOS_ARGS)
 
 bench:
 	$(call set_up,bench,$(BENCH_VENV))

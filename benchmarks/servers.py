@@ -19,10 +19,10 @@ import psutil
 import psycopg
 
 from benchmarks import smtp_sink
-from core.stack.postgres_server import PostgresServer
 from core.stack.redis_server import RedisServer
 from core.stack.tether import tethered
 from core.stack.waiting import wait_until
+from tests.tools.servers.postgres import PostgresServer
 
 DATABASES = 64
 """How many contenders one Redis can tell apart."""

@@ -9,10 +9,10 @@ import os
 import sys
 from collections.abc import Callable
 
-from core.stack.postgres_server import PostgresServer
 from core.stack.redis_server import RedisServer
 from core.stack.servers import Server, ServerError
-from tests.plugins.mysql_server import MySQLServer
+from tests.tools.servers.mysql import MySQLServer
+from tests.tools.servers.postgres import PostgresServer
 
 
 def try_server(variable: str, make: Callable[[], Server]) -> None:

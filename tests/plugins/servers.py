@@ -19,10 +19,10 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from core.stack.postgres_server import PostgresServer
 from core.stack.redis_server import RedisServer
 from core.stack.servers import ServerError
-from tests.plugins.mysql_server import MySQLServer
+from tests.tools.servers.mysql import MySQLServer
+from tests.tools.servers.postgres import PostgresServer
 
 DATABASES = ("sqlite", "postgres", "mysql")
 

@@ -16,7 +16,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     parts: dict[str, list[pytest.TestReport]] = defaultdict(list)
     for report in reports(terminalreporter):
         parts[part_of(report.nodeid)].append(report)
-    terminalreporter.section("where the time goes")
+    if parts:
+        terminalreporter.section("where the time goes")
     for part, its_reports in sorted(parts.items()):
         tests = len({report.nodeid for report in its_reports})
         seconds = sum(report.duration for report in its_reports)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.reliability.chaos.report import lines
-from tests.reliability.chaos.run import Run
-from tests.reliability.chaos.system import POSTGRES, SQLITE, System
+from tests.tools.chaos.report import lines
+from tests.tools.chaos.run import Run
+from tests.tools.chaos.system import POSTGRES, SQLITE, System
 
 SEED = 20
 SECONDS = {POSTGRES: 40.0, SQLITE: 15.0}

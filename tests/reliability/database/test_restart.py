@@ -10,7 +10,6 @@ from django.db.models.functions import Now
 
 from aftercommit.models import OutboxCall
 from content.models import Article
-from core.stack.postgres_server import PostgresServer
 from core.stack.waiting import wait_until
 from tests.celery_engine.worker import ProjectWorker
 from tests.factories import ArticleFactory
@@ -20,6 +19,7 @@ from tests.reliability.conftest import Gate, StartWeb, StartWorker
 from tests.reliability.database.calls import NAMES
 from tests.reliability.database.faults import postgres_only
 from tests.reliability.state import TIMEOUT, journals, left, wait_settled, written
+from tests.tools.servers.postgres import PostgresServer
 
 pytestmark = [pytest.mark.django_db(transaction=True), postgres_only]
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.reliability.chaos.changes import CREATE, DELETE, UPDATE, Change, Key, audited
-from tests.reliability.chaos.checks import Kind, Problem
-from tests.reliability.chaos.witness import Record
+from tests.tools.chaos.changes import CREATE, DELETE, UPDATE, Change, Key, audited
+from tests.tools.chaos.checks import Kind, Problem
+from tests.tools.chaos.witness import Record
 
 POT: Key = ("content.product", "7")
 EARLY = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)

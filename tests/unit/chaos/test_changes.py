@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.reliability.chaos.changes import CREATE, DELETE, UPDATE, audited, witnessed
-from tests.reliability.chaos.evidence import committed_changes, logged_changes, tokens_of
+from tests.tools.chaos.changes import CREATE, DELETE, UPDATE, audited, witnessed
+from tests.tools.chaos.evidence import committed_changes, logged_changes, tokens_of
 from tests.unit.chaos.evidence import POT, created, record, restocked
 
 POSTGRES = {"id": 7, "name": "Pot", "price": Decimal("9.99"), "stock": 0, "is_active": True}

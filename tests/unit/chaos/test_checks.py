@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from tests.reliability.chaos.changes import Change
-from tests.reliability.chaos.checks import (
+from tests.tools.chaos.changes import Change
+from tests.tools.chaos.checks import (
     Kind,
     check_audit,
     check_counters,
@@ -13,8 +13,8 @@ from tests.reliability.chaos.checks import (
     check_outbox,
     check_tokens,
 )
-from tests.reliability.chaos.evidence import Counted, Delivery
-from tests.reliability.chaos.ledger import Outcome
+from tests.tools.chaos.evidence import Counted, Delivery
+from tests.tools.chaos.ledger import Outcome
 from tests.unit.chaos.evidence import POT, created, deleted, kinds, restocked
 
 DUE = [created(), restocked(0, 5), restocked(5, 7), deleted(7)]

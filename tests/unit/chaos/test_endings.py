@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
-from tests.reliability.chaos.checks import Kind, check_outbox
-from tests.reliability.chaos.endings import check_endings
-from tests.reliability.chaos.evidence import Traces
-from tests.reliability.chaos.fates import (
+from tests.tools.chaos.checks import Kind, check_outbox
+from tests.tools.chaos.endings import check_endings
+from tests.tools.chaos.evidence import Traces
+from tests.tools.chaos.fates import (
     DEADLY,
     FATES,
     MODULE,

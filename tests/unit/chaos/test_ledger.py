@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.reliability.chaos.ledger import Ledger, Outcome, read_ledgers, tokens_in
+from tests.tools.chaos.ledger import Ledger, Outcome, read_ledgers, tokens_in
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from tests.reliability.chaos.checks import Kind, check_publications
-from tests.reliability.chaos.mails import Records, due_keys
-from tests.reliability.chaos.witness import CALL, FOLLOW, Record
+from tests.tools.chaos.checks import Kind, check_publications
+from tests.tools.chaos.mails import Records, due_keys
+from tests.tools.chaos.witness import CALL, FOLLOW, Record
 from tests.unit.chaos.evidence import EARLY, LATER, kinds, record
 
 ARA = record("content.author", None, {"id": 1, "user_id": 10, "bio": ""})

@@ -1,9 +1,9 @@
 """Tests of the report: what it always says, and what it says of the run's own calls."""
 
-from tests.reliability.chaos.checks import Kind, Problem
-from tests.reliability.chaos.evidence import Evidence, Traces
-from tests.reliability.chaos.fates import WRITE, Fate, OwnCall
-from tests.reliability.chaos.report import Result, lines
+from tests.tools.chaos.checks import Kind, Problem
+from tests.tools.chaos.evidence import Evidence, Traces
+from tests.tools.chaos.fates import WRITE, Fate, OwnCall
+from tests.tools.chaos.report import Result, lines
 
 OWN = [
     OwnCall(1, WRITE, "writer1-00001", Fate.WORKS),

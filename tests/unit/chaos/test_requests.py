@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.reliability.chaos.checks import Kind
-from tests.reliability.chaos.faults import FAULTS
-from tests.reliability.chaos.requests import AFTER, LONGEST, check_requests, delays
-from tests.reliability.chaos.schedule import Injection
-from tests.reliability.chaos.traffic import Answer
+from tests.tools.chaos.checks import Kind
+from tests.tools.chaos.faults import FAULTS
+from tests.tools.chaos.requests import AFTER, LONGEST, check_requests, delays
+from tests.tools.chaos.schedule import Injection
+from tests.tools.chaos.traffic import Answer
 from tests.unit.chaos.evidence import kinds
 
 FAILED = Answer("GET /", 100, 100.1, 500, "GET / was answered with 500, not 200.")

@@ -2,9 +2,9 @@
 
 from itertools import pairwise
 
-from tests.reliability.chaos.fault import BROKER
-from tests.reliability.chaos.faults import FAULTS
-from tests.reliability.chaos.schedule import GAPS, plan
+from tests.tools.chaos.fault import BROKER
+from tests.tools.chaos.faults import FAULTS
+from tests.tools.chaos.schedule import GAPS, plan
 
 
 def test_repeatable() -> None:

@@ -7,13 +7,13 @@ import pytest
 
 from core.stack.interrupt import Interrupt
 from core.stack.supervisor import Interrupted
-from tests.demo import drive
-from tests.demo.drive import Drive
-from tests.demo.effects import counter
-from tests.demo.judge import Sighting
-from tests.demo.ledger import Article, Request
-from tests.demo.progress import Screen
-from tests.demo.site import SiteError
+from tests.tools.demo import drive
+from tests.tools.demo.drive import Drive
+from tests.tools.demo.judge import Sighting
+from tests.tools.demo.ledger import Article, Request
+from tests.tools.demo.named_effects import counter
+from tests.tools.demo.progress import Screen
+from tests.tools.demo.site import SiteError
 
 VIEW = counter("views:title", +1)
 ARTICLE = Article("Title", "title", "ada", "garden", published=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.demo.forms import Page, PageError
+from tests.tools.demo.forms import Page, PageError
 
 HTML = """
 <form method="post" action="/logout/"><input type="hidden" name="token" value="a"></form>

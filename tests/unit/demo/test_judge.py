@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.demo.effects import Effect, audit, counter, mail
-from tests.demo.judge import Sighting, judge, missing, within
-from tests.demo.ledger import Action, Due, Request
+from tests.tools.demo.judge import Sighting, judge, missing, within
+from tests.tools.demo.ledger import Action, Due, Request
+from tests.tools.demo.named_effects import Effect, audit, counter, mail
 
 FIRST = Request("demo-1", "POST", 0.0, 1.0)
 SECOND = Request("demo-2", "POST", 1.0, 2.0)

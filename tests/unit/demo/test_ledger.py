@@ -1,7 +1,7 @@
 """Tests of what is due for what users do."""
 
-from tests.demo.effects import Kind, audit, counter, mail
-from tests.demo.ledger import Action, Article, Ledger, Request
+from tests.tools.demo.ledger import Action, Article, Ledger, Request
+from tests.tools.demo.named_effects import Kind, audit, counter, mail
 
 REQUEST = Request("demo-1", "POST", 1.0, 1.2)
 

@@ -10,10 +10,10 @@ import pytest
 
 from core.stack.mail_catcher import Folder
 from core.stack.waiting import wait_until
-from tests.demo.databases import SqliteReader
-from tests.demo.effects import Effect, audit, counter, mail
-from tests.demo.observe import Observer
-from tests.demo.truth import truths
+from tests.tools.demo.databases import SqliteReader
+from tests.tools.demo.named_effects import Effect, audit, counter, mail
+from tests.tools.demo.observe import Observer
+from tests.tools.demo.truth import truths
 
 SCHEMA = """
     CREATE TABLE aftercommit_outboxcall (id INTEGER PRIMARY KEY, task, status);

@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth.models import User
 from pytest_django.live_server_helper import LiveServer
 
-from tests.demo.ledger import Request
-from tests.demo.site import OK, Browser, SiteError
+from tests.tools.demo.ledger import Request
+from tests.tools.demo.site import OK, Browser, SiteError
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

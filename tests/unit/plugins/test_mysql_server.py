@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from core.stack.servers import ServerError
-from tests.plugins import mysql_server, preflight, servers
-from tests.plugins.mysql_server import MySQLServer
+from tests.plugins import preflight, servers
+from tests.tools.servers import mysql as mysql_server
+from tests.tools.servers.mysql import MySQLServer
 
 VERSION = '[ "$1" = --version ] && { echo "mariadbd 11.8-MariaDB"; exit 0; };'
 """What begins the script of a server that tells its version."""

@@ -15,8 +15,8 @@ from core.former_data import FORMER_TABLE
 from core.stack import preflight
 from core.stack.config import ConfigError, RunConfig
 from core.stack.ports import LOOPBACK, free_port
-from core.stack.postgres_server import PostgresServer
 from core.stack.redis_server import RedisServer
+from tests.tools.servers.postgres import PostgresServer
 
 SECRET = "s3cret-word"
 

@@ -12,12 +12,12 @@ import psycopg
 import pytest
 from redis import Redis
 
-from core.stack import postgres_binaries
 from core.stack.ports import is_free
-from core.stack.postgres_server import PostgresServer, unprivileged_identity
 from core.stack.redis_server import RedisServer, find_binary, redis_answers
 from core.stack.servers import ServerError
 from core.stack.waiting import wait_until
+from tests.tools.servers import postgres_binaries
+from tests.tools.servers.postgres import PostgresServer, unprivileged_identity
 from tests.unit.core.stack.fakes import READY_WITHIN, python
 from tests.unit.core.stack.test_process import is_running
 
