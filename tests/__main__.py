@@ -14,7 +14,10 @@ from collections.abc import Sequence
 
 from tests.plugins import preflight
 
-PARALLEL = ["-n", "auto", "--dist", "worksteal"]
+PROCESSES = (os.cpu_count() or 1) + 1
+"""One more than there are cores: a test that waits for a worker leaves its core to others."""
+
+PARALLEL = ["-n", str(PROCESSES), "--dist", "worksteal"]
 SELECTED = {"postgres": "not slow"}
 DIFFERS = "(every_database or only_on) and not slow"
 NO_TESTS = 5
