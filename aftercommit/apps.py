@@ -16,7 +16,7 @@ class AftercommitConfig(AppConfig):
         from aftercommit.defaults import install_defaults
         from aftercommit.outbox import checks as outbox_checks  # noqa: F401  # so do these
         from aftercommit.outbox.signatures import extend_signatures
-        from aftercommit.worker import connections, sweep, tasks  # noqa: F401  # tasks, the worker's signals
+        from aftercommit.worker import connections, sweeper, tasks  # noqa: F401  # tasks, the worker's signals
 
         install_defaults()
         extend_signatures()

@@ -13,12 +13,13 @@ from typing import Any
 from django.db.models import Count
 
 from aftercommit.conf import conf
+from aftercommit.db.aliases import outbox_aliases
 from aftercommit.models import OutboxCall
 from aftercommit.operations.calls import HELD
 from aftercommit.operations.health_checks import Checks, Findings, start_checks, wait_for_checks
 from aftercommit.operations.probe import NoAnswer, Probe, start_probe
+from aftercommit.worker.due import due_ages, failing_ages
 from aftercommit.worker.heartbeat import stale_seconds, worker_ages
-from aftercommit.worker.sweep import due_ages, failing_ages, outbox_aliases
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,11 @@ from typing import Any
 
 from django.db.models import Count
 
+from aftercommit.db.aliases import outbox_aliases
 from aftercommit.models import OutboxCall
 from aftercommit.operations.health_checks import start_checks, wait_for_checks
 from aftercommit.outbox.task import find_task
-from aftercommit.worker.sweep import due_ages, failing_ages, outbox_aliases
+from aftercommit.worker.due import due_ages, failing_ages
 
 
 def outbox_status() -> dict[str, Any]:

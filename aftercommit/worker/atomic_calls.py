@@ -7,8 +7,9 @@ find the calls that failed.
 from django.db import transaction
 
 from aftercommit.call import Call
+from aftercommit.worker.batch import Batch, journal_batch
 from aftercommit.worker.batch_runner import BatchRunner
-from aftercommit.worker.claim import Batch, claim_batch, journal_batch
+from aftercommit.worker.claim import claim_batch
 from aftercommit.worker.connections import drop_broken_connection, retry_transient
 from aftercommit.worker.deferred_writes import write_or_defer
 from aftercommit.worker.drain_state import DrainState

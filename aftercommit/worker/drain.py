@@ -6,11 +6,13 @@ from typing import Any
 from django.utils.module_loading import autodiscover_modules
 
 from aftercommit.conf import conf
+from aftercommit.db.aliases import outbox_aliases
 from aftercommit.outbox.task import find_task
-from aftercommit.worker import sweep
 from aftercommit.worker.drain_state import DrainState
+from aftercommit.worker.due import due_ages
 from aftercommit.worker.runner import Runner
 from aftercommit.worker.summary import DrainSummary
+from aftercommit.worker.sweep import recover
 from aftercommit.worker.task_drain import drain
 
 IDLE_ROUNDS = 25
@@ -38,12 +40,12 @@ def drain_all(using: str | None = None) -> DrainSummary:
     autodiscover_modules("tasks")
     total = DrainSummary()
     errors: list[Exception] = []
-    for alias in [using] if using else sweep.outbox_aliases():
-        total.dead += sweep.recover(alias)
+    for alias in [using] if using else outbox_aliases():
+        total.dead += recover(alias)
         _drain_database(alias, total, errors)
     if errors:
         raise errors[0]
-    ages = [age for alias in sweep.outbox_aliases() for age in sweep.due_ages(alias).values()]
+    ages = [age for alias in outbox_aliases() for age in due_ages(alias).values()]
     return replace(total, oldest_age=max(ages, default=None))
 
 
@@ -60,7 +62,7 @@ def _drain_database(using: str, total: DrainSummary, errors: list[Exception]) ->
 def _drain_once(using: str, total: DrainSummary, errors: list[Exception]) -> int:
     """Drain each task that has due calls once; return how many calls were tried."""
     before = total.total
-    for task in [task for name in sweep.due_ages(using) if (task := find_task(name))]:
+    for task in [task for name in due_ages(using) if (task := find_task(name))]:
         try:
             total.add(drain_task(task, using))
         except Exception as error:  # noqa: BLE001  # Raised after the other tasks were drained.

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from aftercommit.conf import conf
 from aftercommit.models import OutboxWorker
-from aftercommit.worker.rows import brief, change_free, lock_rows
+from aftercommit.worker.rows import change_unlocked, lock_rows, short_transaction
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Heartbeat:
     def beat(self, using: str) -> None:
         """Write that this worker lives. If the row is locked, leave it for the next heartbeat."""
         tasks = self._tasks()
-        with brief(using):
+        with short_transaction(using):
             rows = OutboxWorker.objects.using(using).filter(name=self.name)
             mine = lock_rows(rows).values_list("host", "pid").first()
             if mine is None and rows.exists():
@@ -72,14 +72,14 @@ class Heartbeat:
         mine = OutboxWorker.objects.using(using).filter(
             name=self.name, host=self.host, pid=self.pid, ended_at=None
         )
-        change_free(mine, lambda free: free.update(seen_at=Now(), ended_at=Now()))
+        change_unlocked(mine, lambda free: free.update(seen_at=Now(), ended_at=Now()))
 
 
 def forget_workers(using: str) -> None:
     """Delete the rows of workers that stopped, or were killed, long ago."""
     kept = max(KEPT_FOR, timedelta(seconds=conf().UNKNOWN_TASK_GRACE))
     gone = OutboxWorker.objects.using(using).filter(seen_at__lt=Now() - kept)
-    change_free(gone, lambda free: free.delete()[0])
+    change_unlocked(gone, lambda free: free.delete()[0])
 
 
 def worker_ages(using: str) -> dict[str, float]:

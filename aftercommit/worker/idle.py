@@ -30,9 +30,9 @@ def idle_seconds(name: str) -> float:
 
 
 def is_nested(using: str) -> bool:
-    """Return whether the innermost block is in a transaction of somebody else's: a test's, say.
+    """Return whether the innermost block is inside somebody else's transaction, such as a test's.
 
-    A limit would be left to that transaction.
+    A limit that is set here would go on in that transaction.
     """
     return bool(connections[using].savepoint_ids)
 
@@ -40,8 +40,8 @@ def is_nested(using: str) -> bool:
 def limit_idle_session(using: str) -> None:
     """Have a server that can't end a single transaction end this connection if it is idle too long.
 
-    What one task's session is told holds for the next task's. So that no task loses a connection
-    while it computes, the limit is that of the task that may be idle for longest.
+    The limit that one task sets for the session holds for the next task too. So that no task loses
+    a connection while it computes, the limit is that of the task that may be idle for longest.
     """
     longest = lambda: max(idle_seconds(name) for name in current_app.tasks)  # noqa: E731
     outbox_ops(connections[using]).limit_idle_session(longest)

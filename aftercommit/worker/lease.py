@@ -1,18 +1,17 @@
-"""Leases: how calls with effects outside the database are run, and how they end.
+"""Leases: a call with effects outside the database runs outside any transaction, under a lease.
 
-A row keeps the lease that it had last until another begins: whoever ran the call under it can say
-how it ended, also after the lease, as long as nobody else has begun the call.
+A row keeps its last lease until another begins. So the process that ran the call can say how the
+call ended, also after the lease, as long as no other process has begun the call.
 """
 
 import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import connections
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from aftercommit.call import Call
@@ -20,31 +19,20 @@ from aftercommit.db.answers import COLUMNS, Row
 from aftercommit.db.operations import OutboxOperations
 from aftercommit.db.vendors import outbox_ops
 from aftercommit.models import OutboxCall
-from aftercommit.outbox.options import Options
-from aftercommit.outbox.task import find_task
 from aftercommit.worker import deferred_writes
-from aftercommit.worker.announced_tasks import is_announced
 from aftercommit.worker.idle import limit_idle_session
 from aftercommit.worker.loading import rows_of
-from aftercommit.worker.lost_calls import end_lost_calls
-from aftercommit.worker.rows import change_free
-
-LOST = (
-    "Its lease ended and nobody marked it: the process that ran it was lost, "
-    "or took longer than the lease."
-)
-
 
 Taken = tuple[Call | None, bool]
-"""The call that was leased, if any was due, and whether more are."""
+"""The call that was leased, if any was due, and whether other calls are due."""
 
 
 @dataclass
 class Lease:
-    """A lease of the task's oldest due call. ``done``, which ran before it, ends as it begins.
+    """A lease of the task's oldest due call. It also settles ``done``, the call that ran before.
 
-    Its id is chosen here: a call that was leased while the database's answer was lost is known by
-    it.
+    The process chooses the lease's id. If the database's answer is lost, the process finds the call
+    that was leased by this id.
     """
 
     using: str
@@ -53,14 +41,14 @@ class Lease:
     done: Call | None = None
     id: UUID = field(default_factory=uuid4)
     tried: bool = field(default=False, init=False)
-    """Whether a server was asked for it, and may have leased a call unheard."""
+    """Whether a server was asked. It may have leased a call, though the answer was lost."""
     asked: float = field(default=0, init=False)
-    """When a server was last asked, by this process's clock."""
+    """The time when a server was last asked, by this process's clock."""
 
     def take(self) -> Taken:
         """Settle ``done`` and lease the next call, with one commit.
 
-        May be called again after the database failed: what it then had done is not done twice.
+        Can be called again after the database failed. What the database had done is not done twice.
         """
         connections[self.using].ensure_connection()
         limit_idle_session(self.using)
@@ -69,15 +57,16 @@ class Lease:
             settled, taken = self._exchange(self.done)
             if settled:
                 return taken
-        # Another process has settled it, its lease being over, or this one has, unheard.
+        # Another process has settled ``done``, whose lease was over. Or this process has, and the
+        # answer was lost.
         if again and (call := self._find()):
             return call, True
         return self._exchange(None)[1]
 
     def finish(self) -> bool:
-        """Settle ``done``, which did run, and let go of what was leased unheard, which didn't.
+        """Settle ``done``, which ran, and release the call that was leased, which didn't run.
 
-        Return False if nothing was leased yet: the server may be about to.
+        Return False if nothing was leased yet, and the server may still be about to do that.
         """
         if self.done is not None:
             rows_of(self.done)._raw_delete(self.using)
@@ -89,11 +78,12 @@ class Lease:
         return bool(released) or time.monotonic() - self.asked >= deferred_writes.IN_FLIGHT_SECONDS
 
     def _exchange(self, done: Call | None) -> tuple[bool, Taken]:
-        """Return whether ``done`` was this process's to settle, and the next call if it was.
+        """Return whether ``done`` was this process's to settle and, if it was, the next call.
 
-        So a statement that the server still runs, or runs late, after its connection broke, leases
-        nothing beside the one that is sent in its place. Only the first of a drain may: it has no
-        ``done``, and what it leased unheard then waits for the end of the lease.
+        A server can run a statement late, after its connection broke. Such a statement must lease
+        nothing beside the statement that was sent in its place. It finds no row of ``done`` to
+        settle, and so leases nothing. Only a drain's first statement, which has no ``done``, can
+        lease a call that nobody runs. That call waits for the end of the lease.
         """
         ended = (done.pk, done.lease) if done and done.lease else None
         result = self._ops.exchange_lease(self.task, self.id, self.seconds, ended)
@@ -101,7 +91,7 @@ class Lease:
         return result.settled, (call, result.more)
 
     def _find(self) -> Call | None:
-        """Return the call that has this lease, which begins anew."""
+        """Begin this lease anew, and return the call that has it. Return None if no call has it."""
         if not self._ops.begin_lease(self._rows(), self.id, self.seconds):
             return None
         (row,) = self._rows().values_list(*COLUMNS)
@@ -117,7 +107,7 @@ class Lease:
         return call
 
     def _rows(self) -> QuerySet[OutboxCall]:
-        """Return the rows with this lease, by an index: running, or uncertain if it is over."""
+        """Return the rows with this lease. The two statuses are there for the index."""
         status = OutboxCall.Status
         return OutboxCall.objects.using(self.using).filter(
             status__in=(status.RUNNING, status.UNCERTAIN), lease=self.id
@@ -126,7 +116,7 @@ class Lease:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a leased call ended, which its process knows. ``mark`` writes it."""
+    """The end of a leased call, as its process knows it. ``mark`` writes it into the database."""
 
     call: Call
     error: BaseException | None
@@ -148,7 +138,7 @@ class Ended:
         return True
 
     def keep(self) -> None:
-        """Keep this until the database can be told, without what the call had in its variables."""
+        """Keep this until the database can be told, without the variables of the call's frames."""
         error = self.error
         while error is not None:
             traceback.clear_frames(error.__traceback__)
@@ -157,45 +147,8 @@ class Ended:
 
 
 def take_back_attempt(call: Call) -> None:
-    """Take back the attempt that was counted when the call's lease ended: its run is known now."""
-    rows_of(call).filter(attempts__gt=call.attempts).update(attempts=call.attempts)
+    """Take back the attempt that was counted when the call's lease ended.
 
-
-def expire_leases(using: str) -> int:
-    """Settle the calls whose lease ended: to be run again, or uncertain, as their task says.
-
-    Return how many became dead letters. Calls of a task that only other workers have are left to
-    them, since they know what the task says.
+    The process that ran the call says now how the call ended.
     """
-    ended = OutboxCall.objects.using(using).filter(
-        status=OutboxCall.Status.RUNNING, available_at__lte=Now()
-    )
-    dead = 0
-    for name in list(ended.order_by().values_list("task", flat=True).distinct()):
-        rows = ended.filter(task=name)
-        if find_task(name) or not is_announced(using, name):
-            dead += _expire(rows, find_task(name))
-    return dead
-
-
-def _expire(rows: QuerySet[OutboxCall], task: Any) -> int:
-    status, options = OutboxCall.Status, Options.of(task) if task else None
-    if options is None or not options.reject_on_worker_lost:
-        change_free(rows, lambda free: _end(free, status.UNCERTAIN))
-        return 0
-    dead = 0
-    if options.max_retries is not None:
-        spent = rows.filter(attempts__gte=options.max_retries)
-        dead = change_free(spent, lambda free: _end(free, status.DEAD))
-        rows = rows.filter(attempts__lt=options.max_retries)
-    change_free(
-        rows,
-        lambda free: free.update(
-            status=status.PENDING, attempts=F("attempts") + 1, available_at=Now(), error=LOST
-        ),
-    )
-    return dead
-
-
-def _end(rows: QuerySet[OutboxCall], status: OutboxCall.Status) -> int:
-    return end_lost_calls(rows, lambda free: free.update(status=status, error=LOST), LOST, status)
+    rows_of(call).filter(attempts__gt=call.attempts).update(attempts=call.attempts)

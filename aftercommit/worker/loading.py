@@ -1,4 +1,4 @@
-"""Calls that a worker loads from their rows."""
+"""Load calls from their rows."""
 
 from django.db.models import QuerySet
 
@@ -13,6 +13,6 @@ def load_calls(using: str, rows: QuerySet[OutboxCall]) -> list[Call]:
 
 
 def rows_of(call: Call) -> QuerySet[OutboxCall]:
-    """Return the call's row, if it still is this process's to settle."""
+    """Return the call's row, or no row if another process has begun the call since."""
     rows = OutboxCall.objects.using(call.using).filter(pk=call.pk)
     return rows.filter(lease=call.lease) if call.lease else rows

@@ -7,17 +7,13 @@ from collections.abc import Callable, Sequence
 from django.db import connections
 
 from aftercommit.conf import conf
+from aftercommit.db.aliases import outbox_aliases
 from aftercommit.worker.forks import no_fork
 
 logger = logging.getLogger(__name__)
 
 Step = Callable[[str], object]
 """A function that does one thing in the database with the given alias."""
-
-
-def outbox_aliases() -> list[str]:
-    """Return the databases that have an outbox."""
-    return [alias for alias in connections if getattr(connections[alias], "has_outbox", False)]
 
 
 class PeriodicThread(threading.Thread):

@@ -1,4 +1,4 @@
-"""Changing rows that nobody else has locked. Whoever changes only those waits for nobody."""
+"""Lock and change only rows that nobody else has locked, so as to wait for nobody."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,11 +15,10 @@ CHUNK = 500
 """How many rows one transaction changes."""
 
 IDLE_SECONDS = 10
-"""How long such a transaction may be idle. If its host freezes, others have the rows after that."""
-
+"""Seconds that such a transaction may be idle. If its host freezes, others have the rows then."""
 
 WAIT = 1
-"""Seconds that such a transaction waits at most where there is one writer at a time."""
+"""Seconds that such a transaction waits at most where one connection writes at a time."""
 
 
 def lock_rows(rows: QuerySet[Any]) -> QuerySet[Any]:
@@ -28,8 +27,8 @@ def lock_rows(rows: QuerySet[Any]) -> QuerySet[Any]:
 
 
 @contextmanager
-def brief(using: str) -> Iterator[None]:
-    """Open a transaction that must not last, for what is done beside the calls."""
+def short_transaction(using: str) -> Iterator[None]:
+    """Open a transaction for what is done beside the calls, which must not hold up anybody."""
     ops = outbox_ops(connections[using])
     with ops.short_wait(WAIT), transaction.atomic(using=using):
         if not is_nested(using):
@@ -37,15 +36,15 @@ def brief(using: str) -> Iterator[None]:
         yield
 
 
-def change_free(rows: QuerySet[Any], change: Callable[[QuerySet[Any]], int]) -> int:
+def change_unlocked(rows: QuerySet[Any], change: Callable[[QuerySet[Any]], int]) -> int:
     """Change the rows that nobody else has locked, and leave the others for another time.
 
-    ``change`` gets some of the rows at a time, and returns how many count; their sum is returned. A
-    row that it changed must be among ``rows`` no longer.
+    ``change`` gets some of the rows at a time, and returns a count. Return the sum of the counts. A
+    row that was changed must no longer be among ``rows``.
     """
     total = 0
     while rows.exists():  # before any transaction: on SQLite that would wait for its turn to write
-        with brief(rows.db):
+        with short_transaction(rows.db):
             free = list(lock_rows(rows)[:CHUNK].values_list("pk", flat=True))
             if free:
                 total += change(rows.model._base_manager.using(rows.db).filter(pk__in=free))
@@ -54,8 +53,8 @@ def change_free(rows: QuerySet[Any], change: Callable[[QuerySet[Any]], int]) -> 
     return total
 
 
-def lock_all(rows: QuerySet[Any]) -> tuple[list[int], bool]:
-    """Lock the rows that are free; return their keys, and whether that was all of the rows."""
+def lock_unlocked(rows: QuerySet[Any]) -> tuple[list[int], bool]:
+    """Lock the rows that nobody has locked. Return their keys, and whether these are all rows."""
     there = set(rows.order_by().values_list("pk", flat=True))
     free = list(lock_rows(rows.order_by()).values_list("pk", flat=True)) if there else []
     return free, there <= set(free)

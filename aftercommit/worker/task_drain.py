@@ -3,11 +3,11 @@
 from typing import Protocol
 
 from aftercommit.outbox.turns import begin_turn
-from aftercommit.worker import sweep
 from aftercommit.worker.atomic_calls import AtomicCalls
 from aftercommit.worker.connections import drop_broken_connection
 from aftercommit.worker.deferred_writes import write_deferred
 from aftercommit.worker.drain_state import DrainState
+from aftercommit.worker.due import oldest_age
 from aftercommit.worker.outside_calls import OutsideCalls
 from aftercommit.worker.statement import takes_statements
 from aftercommit.worker.statement_calls import StatementCalls
@@ -32,7 +32,7 @@ def drain(state: DrainState) -> DrainSummary:
         pass
     if state.is_time_up():
         state.wake_others()
-        state.summary.oldest_age = sweep.oldest_age(using, name)
+        state.summary.oldest_age = oldest_age(using, name)
     return state.summary
 
 

@@ -39,7 +39,7 @@ POINTS = {
     "settled": (AFTER, "aftercommit.worker.atomic_calls.settle_done"),
     "settled by statement": (AFTER, "aftercommit.worker.statement_calls.settle_by_statement"),
     "drained": (AFTER, "aftercommit.worker.tasks.drain_task"),
-    "sweeping": (BEFORE, "aftercommit.worker.sweep.recover"),
+    "sweeping": (BEFORE, "aftercommit.worker.sweeper.recover"),
     "swept": (BEFORE, "aftercommit.worker.sweep.send_wake_up"),
 }
 """Each point: whether it is before or after the call of a function, and which."""

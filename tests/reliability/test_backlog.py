@@ -12,9 +12,9 @@ from django.db.models import Count
 
 from aftercommit.db.vendors import outbox_ops
 from aftercommit.models import OutboxCall
-from aftercommit.worker.claim import claim_batch, due_calls
+from aftercommit.worker.claim import claim_batch
 from aftercommit.worker.drain import drain_task
-from aftercommit.worker.sweep import due_ages
+from aftercommit.worker.due import due_ages, due_calls
 from content.models import Product
 from core.stack.waiting import wait_until
 from tests.reliability import tasks

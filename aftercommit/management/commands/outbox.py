@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from django.utils.module_loading import autodiscover_modules
 
 from aftercommit.context import Context, use
+from aftercommit.db.aliases import outbox_aliases
 from aftercommit.models import OutboxCall
 from aftercommit.operations.calls import DISCARD, RETRY
 from aftercommit.operations.health import check_health
@@ -23,7 +24,6 @@ from aftercommit.operations.selection import Selection, SelectionError, parse_ag
 from aftercommit.operations.status import outbox_status
 from aftercommit.operations.text import call_lines, health_line, status_lines
 from aftercommit.worker.drain import drain_all
-from aftercommit.worker.sweep import outbox_aliases
 
 SELECTING = [field.name for field in fields(Selection)]
 """The options that select calls."""

@@ -10,13 +10,14 @@ from django.core.management import call_command
 from django.db import connections, transaction
 from pytest_django import DjangoDbBlocker
 
+from aftercommit.db.aliases import outbox_aliases
 from aftercommit.models import OutboxCall
 from aftercommit.operations.status import outbox_status
 from aftercommit.outbox import neighbours, wake
 from aftercommit.outbox.turns import begin_turn
 from aftercommit.worker import sweep
 from aftercommit.worker.drain import drain_all, drain_task
-from aftercommit.worker.sweep import Sweeper, outbox_aliases
+from aftercommit.worker.sweeper import Sweeper
 from audit.models import AuditLog
 from content.models import Author, Product
 from core.stack.waiting import wait_until

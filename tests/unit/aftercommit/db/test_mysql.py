@@ -16,8 +16,8 @@ from aftercommit.models import OutboxCall
 from aftercommit.worker.claim import claim_batch
 from aftercommit.worker.database_errors import is_blameless, is_transient
 from aftercommit.worker.drain import drain_all
+from aftercommit.worker.due import due_ages
 from aftercommit.worker.rows import delete_rows
-from aftercommit.worker.sweep import due_ages
 from tests.unit.aftercommit import effects
 
 pytestmark = [

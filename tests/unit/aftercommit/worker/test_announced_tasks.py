@@ -14,8 +14,9 @@ from aftercommit.worker.announced_tasks import (
     is_announced,
     list_own_tasks,
 )
+from aftercommit.worker.expired_leases import expire_leases
 from aftercommit.worker.heartbeat import Heartbeat
-from aftercommit.worker.lease import Lease, expire_leases
+from aftercommit.worker.lease import Lease
 from aftercommit.worker.sweep import bury_unknown
 from tests.connections import locking
 from tests.unit.aftercommit import effects

@@ -11,7 +11,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from aftercommit.models import OutboxBatch, OutboxCall
 from aftercommit.outbox.task import find_task
 from aftercommit.worker import failures
-from aftercommit.worker.claim import Batch
+from aftercommit.worker.batch import Batch
 from aftercommit.worker.crashes import recover_crashed
 from aftercommit.worker.drain import drain_all, drain_task
 from tests.unit.aftercommit import effects

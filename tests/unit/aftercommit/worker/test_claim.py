@@ -11,9 +11,10 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from aftercommit.models import OutboxBatch, OutboxCall
-from aftercommit.worker.claim import claim_batch, due_calls
+from aftercommit.worker.claim import claim_batch
 from aftercommit.worker.crashes import recover_crashed
 from aftercommit.worker.drain import drain_all
+from aftercommit.worker.due import due_calls
 from tests.connections import locking
 from tests.unit.aftercommit import effects
 from tests.unit.aftercommit.impatient import _impatient, row_locks_only  # noqa: F401  # a fixture

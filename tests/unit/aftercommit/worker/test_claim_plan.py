@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from aftercommit.db.postgresql.statements import CLAIM, EXCHANGE, SETTLE, START
-from aftercommit.worker.sweep import failing_ages
+from aftercommit.worker.due import failing_ages
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

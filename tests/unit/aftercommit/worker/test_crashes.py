@@ -10,7 +10,8 @@ from django.db.models import F
 from aftercommit.models import OutboxBatch, OutboxCall
 from aftercommit.operations.calls import retry_calls
 from aftercommit.worker import deferred_writes
-from aftercommit.worker.claim import Batch, Unheard, claim_batch
+from aftercommit.worker.batch import Batch
+from aftercommit.worker.claim import UnansweredClaim, claim_batch
 from aftercommit.worker.crashes import clear_crash, recover_crashed
 from aftercommit.worker.drain import drain_all
 from core.stack.waiting import wait_until
@@ -242,7 +243,7 @@ class TestAnswerLost:
         self.lose_answer(when="before")
         deferred_writes.write_deferred()
         (write,) = deferred_writes._deferred.writes
-        assert isinstance(write, Unheard)
+        assert isinstance(write, UnansweredClaim)
         OutboxBatch.objects.create(pk=write.journal, task=TASK, calls=[], worker="late")
         deferred_writes.write_deferred()
         assert not OutboxBatch.objects.exists()

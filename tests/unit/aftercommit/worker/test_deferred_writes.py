@@ -17,7 +17,8 @@ from aftercommit.outbox.task import find_task
 from aftercommit.worker import deferred_writes, lease, outside_calls
 from aftercommit.worker.deferred_writes import DeferredWrites
 from aftercommit.worker.drain import drain_all, drain_task
-from aftercommit.worker.lease import Ended, Lease, expire_leases
+from aftercommit.worker.expired_leases import expire_leases
+from aftercommit.worker.lease import Ended, Lease
 from core.stack.waiting import wait_until
 from tests.unit.aftercommit import effects
 

@@ -12,9 +12,10 @@ from django.db import OperationalError, connection
 from django.db.models.functions import Now
 
 from aftercommit.models import OutboxWorker
-from aftercommit.worker import periodic, sweep
+from aftercommit.worker import periodic
+from aftercommit.worker import sweeper as sweeper_module
 from aftercommit.worker.heartbeat import Heartbeat, forget_workers, stale_seconds, worker_ages
-from aftercommit.worker.sweep import Sweeper
+from aftercommit.worker.sweeper import Sweeper
 from core.stack.waiting import wait_until
 from tests.connections import another, locking
 from tests.unit.aftercommit.impatient import _impatient, row_locks_only  # noqa: F401  # a fixture
@@ -208,7 +209,7 @@ class TestSweeper:
     def sweeper(self, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sweeper]:
         """One that sweeps often, finds nothing and is stopped at the end."""
         settings.OUTBOX_SWEEP_INTERVAL = 0.05
-        monkeypatch.setattr(sweep, "sweep", lambda using: None)
+        monkeypatch.setattr(sweeper_module, "sweep", lambda using: None)
         sweeper = Sweeper(NAME)
         yield sweeper
         sweeper.stop()
@@ -236,7 +237,7 @@ class TestSweeper:
         def fail(using: str) -> None:
             raise ConnectionError("no broker")
 
-        monkeypatch.setattr(sweep, "sweep", fail)
+        monkeypatch.setattr(sweeper_module, "sweep", fail)
         self.test_at_each_sweep(sweeper)
 
     def test_heartbeat_fails(self, sweeper: Sweeper, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,7 +248,7 @@ class TestSweeper:
             raise ConnectionError("no such table")
 
         monkeypatch.setattr(Heartbeat, "beat", fail)
-        monkeypatch.setattr(sweep, "sweep", swept.append)
+        monkeypatch.setattr(sweeper_module, "sweep", swept.append)
         sweeper.start()
         wait_until(lambda: len(swept) >= 3, 30, "three sweeps")
 
@@ -261,7 +262,7 @@ class TestSweeper:
                 raise ConnectionError("no server")
 
         monkeypatch.setattr(periodic, "outbox_aliases", lambda: ["broken", "default"])
-        monkeypatch.setattr(sweep, "sweep", fail_first)
+        monkeypatch.setattr(sweeper_module, "sweep", fail_first)
         sweeper.start()
         wait_until(lambda: swept.count("default") >= 2, 30, "two sweeps")
         assert swept[:2] == ["broken", "default"]

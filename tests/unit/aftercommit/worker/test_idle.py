@@ -14,7 +14,7 @@ from aftercommit.worker.claim import claim_batch
 from aftercommit.worker.drain import drain_all
 from aftercommit.worker.idle import NO_LIMIT, idle_seconds
 from aftercommit.worker.lease import Lease
-from aftercommit.worker.rows import brief
+from aftercommit.worker.rows import short_transaction
 from tests.unit.aftercommit import effects
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
@@ -90,7 +90,7 @@ class TestPostgreSQL:
         before = setting(self.NAME)
         with transaction.atomic():
             assert drain_all().settled == 1
-            with brief("default"):
+            with short_transaction("default"):
                 pass
             assert setting(self.NAME) == before
 

@@ -18,7 +18,8 @@ from aftercommit.outbox.task import find_task
 from aftercommit.worker import deferred_writes, drain_state, outside_calls
 from aftercommit.worker.connections import TRIES
 from aftercommit.worker.drain import drain_all, drain_task
-from aftercommit.worker.lease import Lease, expire_leases
+from aftercommit.worker.expired_leases import expire_leases
+from aftercommit.worker.lease import Lease
 from aftercommit.worker.loading import rows_of
 from aftercommit.worker.summary import DrainSummary
 from core.stack.waiting import wait_until

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from aftercommit.models import OutboxBatch, OutboxCall
 from aftercommit.worker.crashes import recover_crashed
-from aftercommit.worker.lease import expire_leases
+from aftercommit.worker.expired_leases import expire_leases
 from aftercommit.worker.sweep import bury_unknown
 from tests.unit.aftercommit import effects
 

@@ -20,7 +20,7 @@ from aftercommit.call import Call
 from aftercommit.context import Context, use
 from aftercommit.models import OutboxCall
 from aftercommit.outbox.task import find_task
-from aftercommit.worker import settle
+from aftercommit.worker import outcome
 from aftercommit.worker.drain import drain_all, drain_task
 from aftercommit.worker.loading import load_calls, rows_of
 from aftercommit.worker.settle import settle_failed
@@ -328,7 +328,7 @@ class TestRecords:
     ) -> None:
         """A failure that the database refuses to record is recorded in short, in the same
         transaction, whose other effects commit."""
-        monkeypatch.setattr(settle, "_from_now", lambda seconds: broken(seconds))
+        monkeypatch.setattr(outcome, "_from_now", lambda seconds: broken(seconds))
 
         def broken(seconds: float) -> Any:
             monkeypatch.undo()
@@ -354,7 +354,7 @@ class TestRecords:
             raise deadlock()
 
         call = make_call()
-        monkeypatch.setattr(settle, "_from_now", broken)
+        monkeypatch.setattr(outcome, "_from_now", broken)
         with pytest.raises(OperationalError), transaction.atomic():
             settle_failed(rows_of(call), call, SimpleNamespace(), ValueError())
         assert OutboxCall.objects.get().attempts == 0

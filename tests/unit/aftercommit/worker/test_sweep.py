@@ -14,8 +14,10 @@ from django.db.models.functions import Now
 
 from aftercommit.models import OutboxCall
 from aftercommit.worker import periodic, sweep
+from aftercommit.worker import sweeper as sweeper_module
+from aftercommit.worker.due import due_ages
 from aftercommit.worker.heartbeat import Heartbeat
-from aftercommit.worker.sweep import Sweeper, due_ages
+from aftercommit.worker.sweeper import Sweeper
 from core.stack.waiting import wait_until
 from tests.unit.aftercommit import effects
 
@@ -75,7 +77,7 @@ def test_goes_on_after_an_error(monkeypatch: pytest.MonkeyPatch, settings: Any) 
         swept.append(using)
         raise ConnectionError("no database")
 
-    monkeypatch.setattr(sweep, "sweep", fail)
+    monkeypatch.setattr(sweeper_module, "sweep", fail)
     sweeper = Sweeper()
     sweeper.start()
     wait_until(lambda: len(swept) >= 3, 10, "three sweeps")
@@ -119,7 +121,7 @@ class TestSweeper:
             if threading.current_thread().name == "outbox-sweep" and len(swept) < 3:
                 raise error
 
-        monkeypatch.setattr(sweep, "sweep", swept.append)
+        monkeypatch.setattr(sweeper_module, "sweep", swept.append)
         monkeypatch.setattr(periodic.connections, "close_all", fail)
         start()
         wait_until(lambda: len(swept) >= 5, 10, "sweeps after the errors")
@@ -150,8 +152,8 @@ class TestSweeper:
             in_it.set()
             over.wait(30)
 
-        monkeypatch.setattr(sweep, "recover", recover)
-        monkeypatch.setattr(sweep, "sweep", swept.append)
+        monkeypatch.setattr(sweeper_module, "recover", recover)
+        monkeypatch.setattr(sweeper_module, "sweep", swept.append)
         monkeypatch.setattr(Heartbeat, "beat", lambda self, using: beats.append(using))
         start("worker@web")
         assert in_it.wait(10)
@@ -177,7 +179,7 @@ class TestSweeper:
                 raise OperationalError("no server")
 
         monkeypatch.setattr(type(connections["default"]), "ensure_connection", connect)
-        monkeypatch.setattr(sweep, "recover", recover)
+        monkeypatch.setattr(sweeper_module, "recover", recover)
         start()
         wait_until(lambda: did.count("recover") >= 3, 10, "recoveries")
         assert did[:2] == ["recover", "connected"]

@@ -1,0 +1,73 @@
+"""The outcome of a call that failed: what its row and the log say of it."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import F, QuerySet
+from django.db.models.functions import Coalesce, Now
+
+from aftercommit.models import OutboxCall
+from aftercommit.worker.dead_letters import bury
+from aftercommit.worker.retry_policy import Verdict
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is recorded of a call that failed."""
+
+    verdict: Verdict
+    when: datetime | float
+    """The time of the next attempt, or the seconds until then."""
+
+    text: str
+    expected: bool
+    """Whether the task names the error in ``throws``."""
+
+    payload: str | None = None
+    """The arguments of the next attempt, if they are others."""
+
+    @property
+    def status(self) -> OutboxCall.Status:
+        """Return the status that the row gets."""
+        dead = self.verdict is Verdict.DEAD
+        return OutboxCall.Status.DEAD if dead else OutboxCall.Status.PENDING
+
+    @property
+    def level(self) -> int:
+        """Return the level of the log. A dead letter of an expected error is only information."""
+        if self.verdict is not Verdict.DEAD:
+            return logging.WARNING
+        return logging.INFO if self.expected else logging.ERROR
+
+    @property
+    def fate(self) -> str:
+        """Return what the log says of the attempt."""
+        if self.verdict is Verdict.DEAD:
+            return "failed, it is a dead letter now"
+        counted = "failed" if self.verdict is Verdict.RETRY else "not counted"
+        when = self.when
+        at = f"at {when.isoformat()}" if isinstance(when, datetime) else f"in {when:.6g} s"
+        return f"{counted}, the next is {at}"
+
+    def write(self, rows: QuerySet[OutboxCall]) -> int:
+        """Write the outcome into the row. Return 0 if another process has taken the row, else 1."""
+        if self.verdict is Verdict.DEAD:
+            return bury(rows, self.text, attempts=F("attempts") + 1)
+        arguments = {} if self.payload is None else {"payload": self.payload}
+        return rows.update(
+            status=OutboxCall.Status.PENDING,
+            attempts=F("attempts") + int(self.verdict is Verdict.RETRY),
+            available_at=self.when if isinstance(self.when, datetime) else _from_now(self.when),
+            failing_since=Coalesce(F("failing_since"), Now()),
+            error=self.text,
+            lease=None,
+            **arguments,
+        )
+
+
+def _from_now(seconds: float) -> Any:
+    # SQLite compares times as texts, and writes a sum with more digits than Now(). A sum with zero
+    # seconds would count as later than the same time.
+    return Now() + timedelta(seconds=seconds) if seconds else Now()
