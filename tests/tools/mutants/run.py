@@ -76,7 +76,11 @@ class Tree:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         ) as process:
-            return _wait(process, self._seconds) in (PASSED, NOTHING_RUN)
+            status = _wait(process, self._seconds)
+        if status is None:
+            # Said, since on a machine that is too slow every mutant would seem to be noticed.
+            print(f"Not done in {self._seconds:g} s: {' '.join(tests)}", flush=True)
+        return status in (PASSED, NOTHING_RUN)
 
 
 def tests_of(root: Path, case: Case) -> list[str]:
