@@ -1,6 +1,6 @@
-"""System checks at the level INFO: name what is optional, and what it would bring.
+"""System checks at the level INFO: name what is optional, and the defaults in force.
 
-Each message has an id of its own, which SILENCED_SYSTEM_CHECKS can name.
+What is optional is one message, since Django shows it with every command until it is silenced.
 """
 
 import inspect
@@ -16,70 +16,24 @@ from django.utils.module_loading import import_string
 
 from aftercommit import views
 from aftercommit.checks import TAG
+from aftercommit.conf import conf
 from aftercommit.context import ContextMiddleware
 from aftercommit.defaults import celery_defaults
+from aftercommit.redis.cache import integer_cache
 from aftercommit.redis.transport import OPTIONS, DefaultOptions
 
 
 @register(TAG)
-def advise_context(**kwargs: Any) -> list[CheckMessage]:
-    """Return a message if calls don't know who made them."""
-    if any(map(_is_context, settings.MIDDLEWARE)):
+def advise(**kwargs: Any) -> list[CheckMessage]:
+    """Return one message with all that is optional and not in use, if there is anything."""
+    advice = [*_of_cache(), *_of_context(), *_of_health(), *_of_transactions(), *_of_time_limit()]
+    if not advice:
         return []
     return [
         Info(
-            "Calls don't carry who made them, from where and in which request.",
-            hint="Add 'aftercommit.context.ContextMiddleware' to MIDDLEWARE, after Django's "
-            "AuthenticationMiddleware. The outbox and the worker's log then name the user.",
-            id="aftercommit.I021",
-        )
-    ]
-
-
-@register(TAG)
-def advise_health(**kwargs: Any) -> list[CheckMessage]:
-    """Return a message if no address of the site tells how the outbox stands."""
-    wanted = inspect.unwrap(views.ready)
-    if any(inspect.unwrap(view) is wanted for view in _routed_views()):
-        return []
-    return [
-        Info(
-            "No address of the site tells a monitor how the outbox stands.",
-            hint="Add path('readyz', aftercommit.views.ready) to your URLs: it answers 503 when "
-            "calls are not worked off in time. 'manage.py outbox health' tells the same.",
-            id="aftercommit.I022",
-        )
-    ]
-
-
-@register(TAG)
-def advise_transactions(**kwargs: Any) -> list[CheckMessage]:
-    """Return a message for each database whose transactions can fail when they turn to writing."""
-    return [
-        Info(
-            f"A transaction of database {alias!r} that reads first fails with 'database is locked' "
-            "if a worker writes before it does.",
-            hint="Set 'transaction_mode': 'IMMEDIATE' and 'timeout': 20 in its OPTIONS, so that it "
-            "waits for its turn instead.",
-            id="aftercommit.I023",
-        )
-        for alias in connections
-        if getattr(connections[alias], "begins_as_reader", False)
-    ]
-
-
-@register(TAG)
-def advise_time_limit(**kwargs: Any) -> list[CheckMessage]:
-    """Return a message if a call that never returns can hold its worker process for ever."""
-    if current_app.conf.task_time_limit:
-        return []
-    return [
-        Info(
-            "Celery's task_time_limit is not set: a call that never returns holds its worker "
-            "process for ever.",
-            hint="Set CELERY_TASK_TIME_LIMIT = 180, say. Its process is then killed and replaced, "
-            "and a call that hangs three times becomes a dead letter.",
-            id="aftercommit.I024",
+            "\n\t- ".join(["Optional with aftercommit, and what each would bring:", *advice]),
+            hint="If you need nothing of it, set SILENCED_SYSTEM_CHECKS = ['aftercommit.I020'].",
+            id="aftercommit.I020",
         )
     ]
 
@@ -99,6 +53,49 @@ def show_defaults(**kwargs: Any) -> list[CheckMessage]:
             id="aftercommit.I030",
         )
     ]
+
+
+def _of_cache() -> Iterator[str]:
+    alias = conf().CACHE
+    if alias in settings.CACHES and not integer_cache(alias):
+        yield (
+            "'aftercommit.redis.cache.RedisCache' in CACHES, under the alias that OUTBOX_CACHE "
+            "names: all processes share one wake-up for each task, and send fewer."
+        )
+
+
+def _of_context() -> Iterator[str]:
+    if not any(map(_is_context, settings.MIDDLEWARE)):
+        yield (
+            "'aftercommit.context.ContextMiddleware' in MIDDLEWARE, after "
+            "AuthenticationMiddleware: the outbox and the worker's log name who made a call."
+        )
+
+
+def _of_health() -> Iterator[str]:
+    wanted = inspect.unwrap(views.ready)
+    if not any(inspect.unwrap(view) is wanted for view in _routed_views()):
+        yield (
+            "path('readyz', aftercommit.views.ready) in your URLs: a monitor learns when calls are "
+            "not worked off in time."
+        )
+
+
+def _of_transactions() -> Iterator[str]:
+    for alias in connections:
+        if getattr(connections[alias], "begins_as_reader", False):
+            yield (
+                f"'transaction_mode': 'IMMEDIATE' and 'timeout': 20 in OPTIONS of {alias!r}: a "
+                "transaction waits for a worker that writes, and doesn't fail as 'locked'."
+            )
+
+
+def _of_time_limit() -> Iterator[str]:
+    if not current_app.conf.task_time_limit:
+        yield (
+            "CELERY_TASK_TIME_LIMIT = 180, say: a call that never returns doesn't hold its worker "
+            "process for ever."
+        )
 
 
 def _is_context(path: str) -> bool:

@@ -8,12 +8,11 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Model
 
 from aftercommit.conf import conf
-from aftercommit.redis.cache import integer_cache
 from aftercommit.tracking.auditable import AuditableMixin
 
 TAG = "aftercommit"
@@ -42,27 +41,15 @@ def _without_hook() -> Iterator[CheckMessage]:
 
 @register(TAG)
 def check_cache(**kwargs: Any) -> list[CheckMessage]:
-    """Return a message if the processes don't share a cache that shows which tasks are woken."""
+    """Return a message if OUTBOX_CACHE names no cache."""
     alias = conf().CACHE
-    if alias not in settings.CACHES:
-        return [
-            Error(
-                f"OUTBOX_CACHE names {alias!r}, and CACHES has {', '.join(settings.CACHES)}.",
-                hint="Add this alias to CACHES, with a Redis that all processes share.",
-                id="aftercommit.E003",
-            )
-        ]
-    if integer_cache(alias):
+    if alias in settings.CACHES:
         return []
-    backend = str(settings.CACHES[alias]["BACKEND"])
     return [
-        Info(
-            f"The cache {alias!r} is {backend!r}. The outbox uses Django's RedisCache alone: "
-            "other caches are each process's own, or unpickle what they read.",
-            hint="With 'BACKEND': 'aftercommit.redis.cache.RedisCache' in an alias of CACHES that "
-            "OUTBOX_CACHE names, all processes share one wake-up for each task. Now each process "
-            "sends its own, most of them for nothing.",
-            id="aftercommit.I003",
+        Error(
+            f"OUTBOX_CACHE names {alias!r}, and CACHES has {', '.join(settings.CACHES)}.",
+            hint="Add this alias to CACHES, with a Redis that all processes share.",
+            id="aftercommit.E003",
         )
     ]
 

@@ -2,12 +2,11 @@
 
 # ruff: noqa: DJ008  # nobody reads the names of these models' objects
 from collections.abc import Callable
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.core.checks import CheckMessage, Error, Info, Warning, run_checks
+from django.core.checks import CheckMessage, Error, Warning, run_checks
 from django.core.checks.registry import registry
 from django.db import models
 from django.db.utils import ConnectionHandler
@@ -82,32 +81,8 @@ class TestHook:
 class TestCache:
     """The cache by which the outbox knows who is woken."""
 
-    @pytest.mark.parametrize(
-        "backend", ["django.core.cache.backends.redis", "aftercommit.redis.cache"]
-    )
-    def test_success(self, settings: Settings, backend: str) -> None:
-        """One in Redis, which is read as integers whatever else the project keeps there."""
-        settings.CACHES = {"default": {"BACKEND": f"{backend}.RedisCache"}}
-        assert checks.check_cache() == []
-
-    @pytest.mark.parametrize(
-        "backend",
-        ["locmem.LocMemCache", "dummy.DummyCache", "db.DatabaseCache", "filebased.FileBasedCache"],
-    )
-    def test_fail(self, settings: Settings, backend: str, tmp_path: Path) -> None:
-        """A hint, no warning, for one that is each process's own, or that unpickles."""
-        path = f"django.core.cache.backends.{backend}"
-        settings.CACHES = {"default": {"BACKEND": path, "LOCATION": str(tmp_path)}}
-        messages = checks.check_cache()
-        assert found(messages) == [(Info, "aftercommit.I003")]
-        assert path in messages[0].msg
-
-    def test_own_alias(self, settings: Settings) -> None:
-        """It is the alias that ``OUTBOX_CACHE`` names."""
-        local = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
-        ours = {"BACKEND": "aftercommit.redis.cache.RedisCache"}
-        settings.CACHES = {"default": local, "outbox": ours}
-        settings.OUTBOX_CACHE = "outbox"
+    def test_success(self) -> None:
+        """The site's is there."""
         assert checks.check_cache() == []
 
     def test_fail_alias(self, settings: Settings) -> None:
