@@ -1,4 +1,4 @@
-# One image for the web server, the worker, beat and Flower; docker-compose.yml says which is which.
+# One image for the web server, the worker, beat and Flower. docker-compose.yml has a command for each.
 ARG PYTHON_VERSION=3.11-slim-bookworm
 
 FROM python:${PYTHON_VERSION} AS packages
@@ -26,7 +26,7 @@ RUN SECRET_KEY=of-the-build DATABASE_URL=sqlite://:memory: python manage.py coll
 USER 10001
 VOLUME /var/lib/aftercommit
 EXPOSE 8000
-# Whatever runs here refuses to start without a SECRET_KEY.
+# Each program refuses to start without a SECRET_KEY.
 ENTRYPOINT ["env", "REQUIRE_SECRET_KEY=1"]
 CMD ["gunicorn", "core.wsgi:application", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", \
      "--workers", "2", "--threads", "4", "--worker-tmp-dir", "/dev/shm", "--access-logfile", "-", \

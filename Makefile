@@ -18,13 +18,13 @@ label := $(if $(PYTHON),-$(notdir $(PYTHON)))$(if $(filter-out $(PINNED),$(DJANG
 VENV := .venv$(shell printf %s '$(label)' | tr -cs 'A-Za-z0-9.' -)
 BIN := $(VENV)/bin
 
-# The peers, whose packages nothing else is to see.
+# The benchmarks' peers have an environment of their own, so that nothing else sees their packages.
 BENCH_VENV := $(patsubst .venv%,.venv-bench%,$(VENV))
 
 # What builds the wheel, alone.
 WHEEL_VENV := $(patsubst .venv%,.venv-wheel%,$(VENV))
 
-# A check reads no one's data: the project's own database may not exist, or be in use.
+# Checks use no data. The project's own database may not exist, or be in use.
 ALONE := VAR_DIR=$(VENV) DATABASE_URL=sqlite://:memory:
 
 define set_up
@@ -102,7 +102,7 @@ check:
 	    "$$($(BIN)/python -c 'import compose; print(*compose.__path__)')/docker-compose" -f docker-compose.yml config --quiet
 	$(BIN)/hadolint Dockerfile
 
-# Passwords for docker-compose.yml, made up once and read by their owner only.
+# Passwords for docker-compose.yml, made up once, in a file that only its owner can read.
 .env:
 	@python=$$(sh requirements/find-python '$(PYTHON)') && umask 077 && \
 	    "$$python" -m core.stack.compose_secrets > $@.new && mv $@.new $@

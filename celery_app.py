@@ -1,4 +1,4 @@
-"""The Celery application: where it is configured from, and which tasks it finds."""
+"""The Celery application of this site."""
 
 import os
 
@@ -9,4 +9,4 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
 app = Celery("aftercommit", task_cls="aftercommit.OutboxTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-app.set_default()  # what threads use; a library that made an app before would be asked otherwise
+app.set_default()  # else threads would use an app that a library made before

@@ -16,7 +16,7 @@ from aftercommit.worker.heartbeat import AGE, stale_seconds
 
 @admin.register(OutboxCall)
 class OutboxCallAdmin(OperatedAdmin):
-    """Calls that are not settled; the dead and the uncertain ones can be retried or discarded."""
+    """Calls that are not settled. Dead and uncertain calls can be retried or discarded."""
 
     list_display = (
         "id", "task", "status", "short_arguments", "attempts", "created_at", "available_at",

@@ -1,4 +1,4 @@
-"""The log in the admin: to be read, filtered and searched; nothing in it can be changed."""
+"""The log in the admin, to be read, filtered and searched."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -18,9 +18,9 @@ from .registry import audited_models, find_model
 
 
 class ModelFilter(admin.SimpleListFilter):
-    """By model: those that are audited, and those whose rows operators act on in the admin.
+    """Filter by the models that are audited, and by those that operators change in the admin.
 
-    Without a scan of the log for those that occur in it.
+    Asking the log for the models that occur in it would scan the whole table.
     """
 
     title = "model"

@@ -11,7 +11,7 @@ class AuditConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the checks; follow each configured model."""
+        """Register the checks, and follow each configured model."""
         from aftercommit.tracking.auditable import adopt
 
         from . import checks, receivers, registry  # noqa: F401  # the checks register themselves

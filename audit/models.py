@@ -30,8 +30,8 @@ class AuditLog(models.Model):
         UPDATE = "UPDATE", "Updated"
         DELETE = "DELETE", "Deleted"
 
-    # Without an index: content types are deleted so seldom that a scan then costs less than the
-    # index would at every row. What reads the log asks by model_label.
+    # No index: an index would cost something at every row, and it would serve only the deletion of
+    # a content type, which is rare. Queries of the log use model_label.
     content_type = models.ForeignKey(
         ContentType, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
     )
@@ -54,11 +54,11 @@ class AuditLog(models.Model):
     class Meta:
         verbose_name = "audit log entry"
         verbose_name_plural = "audit log"
-        # Changes of one transaction have one timestamp; the call's id keeps their order.
+        # Changes of one transaction have the same timestamp. The call's id keeps their order.
         ordering = ["-timestamp", "-call_id"]
         constraints = [
-            # A call is written once; a second time is an error that somebody sees. The time belongs
-            # to its identity: where the outbox's sequence starts anew, an id alone comes again.
+            # A second entry of the same call must be an error that somebody sees. The time is part
+            # of the key, because ids repeat if the outbox's sequence starts anew.
             models.UniqueConstraint(fields=["timestamp", "call_id"], name="audit_one_row_a_call"),
         ]
         indexes = [

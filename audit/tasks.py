@@ -15,13 +15,13 @@ from .labels import name_unnamed
 from .models import AuditLog
 
 COLUMNS = [field.attname for field in AuditLog._meta.concrete_fields if not field.primary_key]
-"""What an entry consists of."""
+"""The columns of an entry."""
 
 
 @shared_task(batch=True)
 def write_audit_logs(calls: Sequence[Call]) -> None:
     """Write an entry for each call, all with one statement."""
-    # In the database of the calls: their rows and the entries commit together.
+    # The calls' own database, so that their rows and the entries commit together.
     using = calls[0].using
     logs = [build_log(call, **call.kwargs) for call in calls]
     attach_content_types(logs, using)
@@ -62,7 +62,7 @@ def build_log(
 
 def attach_content_types(logs: Sequence[AuditLog], using: str) -> None:
     """Set each entry's content type, or None where the database has none."""
-    # Not from Django's cache: another process may have deleted a row that this one remembers.
+    # Read the table, not Django's cache. Another process may have deleted a cached row.
     names = {log.model_label.rpartition(".")[2] for log in logs}
     types = ContentType.objects.using(using).filter(model__in=names)
     ids = {f"{each.app_label}.{each.model}": each.pk for each in types}
@@ -71,7 +71,7 @@ def attach_content_types(logs: Sequence[AuditLog], using: str) -> None:
 
 
 def detach_deleted_users(logs: Sequence[AuditLog], using: str) -> None:
-    """Drop the references to users who are gone; their names stay."""
+    """Drop the references to users who are gone. Their names stay."""
     wanted = {log.user_id for log in logs if log.user_id}
     users = get_user_model()._base_manager.using(using).filter(pk__in=wanted)
     present: dict[Any, Any] = {str(pk): pk for pk in users.values_list("pk", flat=True)}

@@ -92,7 +92,7 @@ def _all_values(instance: models.Model, using: str) -> Values:
     fields = audited_fields(type(instance))
     loaded = instance.__dict__
     known = {field.attname: loaded[field.attname] for field in fields if field.attname in loaded}
-    # What the database made of an expression costs a query, and only there.
+    # The value that the database made of an expression costs a query, so only those are read.
     computed = [name for name, value in known.items() if hasattr(value, "resolve_expression")]
     known |= _select(instance, computed, using) if computed else {}
     return {f.name: as_text(f, known[f.attname], using) for f in fields if f.attname in known}
@@ -119,7 +119,7 @@ def _as_stored(field: models.Field, value: Any, using: str) -> Any:
 def _rounded(field: Any, value: Decimal, using: str) -> Decimal:
     if field.decimal_places is None or not value.is_finite():
         return value
-    # SQLite keeps what it gets, and Django rounds when it reads that; others round what they keep.
+    # SQLite keeps the value, and Django rounds it when it is read. Other databases round it first.
     rounding = ROUND_HALF_EVEN if connections[using].vendor == "sqlite" else ROUND_HALF_UP
     places = Decimal(1).scaleb(-field.decimal_places)
     return value.quantize(places, rounding, context=field.context)

@@ -1,4 +1,4 @@
-"""The domain in Django's admin; what tasks count is read-only there."""
+"""The domain in Django's admin. Counters are read-only, because tasks keep them."""
 
 from django.contrib import admin
 

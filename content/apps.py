@@ -10,7 +10,7 @@ class ContentConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Connect the receivers; follow the changes of Django's own ``User``."""
+        """Connect the receivers, and follow the changes of Django's own ``User``."""
         from django.contrib.auth.models import User
 
         from aftercommit.tracking.auditable import adopt

@@ -96,7 +96,7 @@ class Article(AuditableMixin, models.Model):
         return self.title
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save; when the slug is made from the title, under one that nobody else just took."""
+        """Save. If the slug is made from the title, try another one while it is taken."""
         if not self.lacks_slug:
             return super().save(*args, **kwargs)
         for _ in range(SLUG_ATTEMPTS):
@@ -112,8 +112,8 @@ class Article(AuditableMixin, models.Model):
         return reverse("article-detail", args=[self.slug])
 
     def _save_in_savepoint(self, *args: Any, **kwargs: Any) -> None:
-        # The receiver looked for a free slug, and another transaction may commit the same one
-        # before this INSERT: the savepoint keeps what the caller did before.
+        # Another transaction may commit the slug that the receiver found free, before this INSERT.
+        # The savepoint keeps what the caller did before.
         with transaction.atomic(
             using=kwargs.get("using") or router.db_for_write(type(self), instance=self)
         ):

@@ -12,7 +12,7 @@ def create_profile_and_author(user: User, using: str) -> None:
 
 
 def keep_profile_and_author(user: User, using: str) -> None:
-    """Save what changed in the user's loaded profile; create what the user lacks.
+    """Save what changed in the user's loaded profile, and create what the user lacks.
 
     Costs one query, and none when both are loaded and unchanged.
     """

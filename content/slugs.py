@@ -28,7 +28,7 @@ def first_free(stem: str, taken: Container[str]) -> str:
 def free_slug(article: Article, using: str) -> str:
     """Return a slug from the article's title that no other article has now. Costs one query."""
     wanted = stem(article.title)
-    # LIKE can use the index, the regular expression keeps the slugs of longer titles out.
+    # LIKE uses the index. The regular expression leaves out the slugs of longer titles.
     numbered = Q(slug__startswith=f"{wanted}-", slug__regex=rf"^{re.escape(wanted)}-[0-9]+$")
     others = Article.objects.using(using).exclude(pk=article.pk)
     taken = others.filter(Q(slug=wanted) | numbered).values_list("slug", flat=True)

@@ -19,14 +19,14 @@ def count_articles(calls: Sequence[Call]) -> None:
     """Move the counters of authors and categories as articles came, went or moved.
 
     Each call has ``before`` and ``after``: the keys of the ``author`` and the ``category`` that
-    counted the article and that count it now; what was or is none is None or left out.
+    counted the article and that count it now. A key of none is None or left out.
     """
     for name, model in COUNTERS.items():
         move_counter(model, "article_count", net_moves(calls, name), calls[0].using)
 
 
-# Locked in the order of their keys, and only against other changes, as by move_counter: a comment
-# on an article doesn't wait for its views. A call without the argument is an error.
+# Lock the rows in the order of their keys, as move_counter does. FOR NO KEY UPDATE lets somebody
+# comment on an article meanwhile. 'strict' makes a call without the argument an error.
 COUNT_VIEWS = f"""
     UPDATE {Article._meta.db_table} AS article SET view_count = view_count + viewed.times
     FROM (
@@ -42,7 +42,7 @@ COUNT_VIEWS = f"""
 
 @shared_task(batch=True, sql=COUNT_VIEWS)
 def count_views(calls: Sequence[Call]) -> None:
-    """Add the views of the batch to their articles; each call has ``article_id``."""
+    """Add the views of the batch to their articles. Each call has ``article_id``."""
     views = Counter(call.kwargs["article_id"] for call in calls)
     move_counter(Article, "view_count", views, calls[0].using)
 
@@ -58,10 +58,10 @@ def net_moves(calls: Iterable[Call], name: str) -> Counter[int | None]:
 
 
 def move_counter(model: type[Model], field: str, moves: Counter[Any], using: str) -> None:
-    """Move each row's counter with one UPDATE; a row that is gone has nothing to count.
+    """Move each row's counter with one UPDATE. A row that is gone has nothing to count.
 
-    Always in the order of the keys: two batches that lock the same rows would otherwise wait for
-    each other.
+    The UPDATEs are in the order of the keys. Two batches that lock the same rows in different
+    orders would wait for each other.
     """
     for pk, move in sorted(moves.items()):
         if move:

@@ -1,7 +1,7 @@
 """Refuse a database that an earlier version of this project made."""
 
 FORMER_TABLE = "core_outboxcall"
-"""The table of calls, as it was called while the library was a part of this project."""
+"""The name that the table of calls had while the library was a part of this project."""
 
 
 def refusal(database: str, sqlite_file: str = "") -> str:

@@ -1,4 +1,4 @@
-"""The project's settings, each that differs between installations read from the environment.
+"""The project's settings. Those that differ between installations come from the environment.
 
 ``DATABASE_URL``, ``REDIS_URL``, ``SECRET_KEY``, ``DEBUG``, ``ALLOWED_HOSTS``,
 ``CSRF_TRUSTED_ORIGINS``, ``EMAIL_HOST``, ``EMAIL_PORT``, ``EMAIL_HOST_USER``,
@@ -77,14 +77,14 @@ def database() -> dict[str, Any]:
         )
     config["ENGINE"] = hooked[config["ENGINE"]]
     if config["ENGINE"] == "aftercommit.db.sqlite3":
-        # Readers beside one writer, and a writer that queues for its turn when its transaction
-        # starts: a deferred transaction that turns into a writer fails instead of waiting.
+        # WAL lets others read while one writes. IMMEDIATE lets a writer wait when its transaction
+        # starts. A deferred transaction that begins to write later fails instead of waiting.
         config.setdefault("OPTIONS", {}).update(
             transaction_mode="IMMEDIATE",
             timeout=20,
             init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
         )
-        # A file also in tests, which start processes that are to see the same database.
+        # Tests need a file too, because they start processes that use the same database.
         config["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
     else:
         config["CONN_MAX_AGE"] = 600
@@ -204,7 +204,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "static/"
-# Collected in an image (`manage.py collectstatic`); elsewhere served from where each app has them.
+# An image has them here (`manage.py collectstatic`). Elsewhere each app's own are served.
 STATIC_ROOT = os.environ.get("STATIC_ROOT") or None
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 MEDIA_URL = "media/"

@@ -1,4 +1,4 @@
-"""Follows and deliveries in the admin; a delivery is read and operated, not edited."""
+"""Follows and deliveries in the admin. Operators change deliveries by operations alone."""
 
 from django.contrib import admin
 

@@ -1,4 +1,4 @@
-"""Makes the record of each mail that is to be sent."""
+"""Make the record of each mail that is to be sent."""
 
 from collections.abc import Iterable
 from email.utils import make_msgid, parseaddr
@@ -59,5 +59,5 @@ def _delivery(user: User, **values: Any) -> Delivery:
 
 
 def _domain() -> str:
-    # Not the host's own name: looking that up can take seconds, and it means nothing outside.
+    # To look up the host's own name can take seconds, and the name means nothing outside.
     return parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"

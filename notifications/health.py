@@ -1,9 +1,9 @@
-"""The deliveries' part in the health of a database: mails that failed or are unconfirmed.
+"""The health check of deliveries: mails that failed or are unconfirmed.
 
-A call that sends a mail is settled when the server refuses the mail for good, so that the outbox
-looks well while mails are lost. Each such delivery is counted and noted until a person has sent it
-again, marked it as sent or cancelled it, as a dead call is noted. Many within a day are a problem:
-a server that refuses everybody's mail is a fault of the site and not of an address.
+When the server refuses a mail for good, the call that sends it is settled. So the outbox looks well
+while mails are lost. Each such delivery is counted and noted until a person has sent it again,
+marked it as sent or cancelled it. Many of them within a day are a problem, because a server that refuses
+everybody's mail is a fault of the site and not of an address.
 """
 
 from datetime import timedelta
@@ -23,7 +23,7 @@ RECENT = timedelta(days=1)
 
 @health_check("deliveries")
 def check_deliveries(using: str) -> Findings | None:
-    """Return how many deliveries failed and are unconfirmed; None for another database."""
+    """Return how many deliveries failed or are unconfirmed. Return None for another database."""
     if using != router.db_for_write(Delivery):
         return None
     recent = Count("pk", filter=Q(created_at__gte=Now() - RECENT))

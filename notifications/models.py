@@ -15,7 +15,7 @@ class FollowManager(models.Manager["Follow"]):
     """Follows, and the switch that makes and ends them."""
 
     def toggle(self, user: User, **target: Any) -> bool:
-        """Follow the ``author=`` or ``category=``, or no longer; whether the user now follows."""
+        """Follow the ``author=`` or ``category=``, or end that. Return True if it begins."""
         deleted, _ = self.filter(user=user, **target).delete()
         if not deleted:
             self.get_or_create(user=user, **target)
@@ -64,7 +64,7 @@ class Follow(models.Model):
 
 
 class Delivery(models.Model):
-    """One mail to one person, from the wish to send it to what became of it."""
+    """One mail to one person, with its status."""
 
     class Kind(models.TextChoices):
         ARTICLE_PUBLISHED = "article_published", "Article published"
@@ -85,8 +85,8 @@ class Delivery(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="deliveries"
     )
     address = models.CharField(max_length=254, blank=True)
-    # Numbers that outlive their rows: deleting an article neither waits for its mails' records nor
-    # rewrites them, and the record still says which article it was.
+    # The numbers outlive their rows. So deleting an article neither waits for its deliveries nor
+    # changes them, and a delivery still says which article it was about.
     article = models.ForeignKey(
         Article, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
     )
@@ -118,9 +118,9 @@ class Delivery(models.Model):
         return f"{self.get_kind_display()}, to {self.address or 'nobody'}: {self.status}"
 
     def move(self, *before: str, to: str, **values: Any) -> bool:
-        """Change the status in the database if it is one of ``before``; whether it was.
+        """Change the status in the database if it is one of ``before``. Return whether it was.
 
-        Two that race for a delivery can't both win, and nothing is written over what the other did.
+        Of two processes that race for a delivery one wins, and the other changes nothing.
         """
         rows = Delivery.objects.filter(pk=self.pk, status__in=before)
         if not rows.update(status=to, **values):

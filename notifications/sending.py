@@ -1,6 +1,6 @@
-"""Sends one delivery: once, or not at all, or with the record saying that it can't be known.
+"""Send one delivery once, or not at all, or record that nobody can know.
 
-Each status is a short write of its own, and no transaction is open while a server is spoken to:
+Each status is a short write of its own. No transaction is open while a mail server is asked:
 
     pending ── claimed ──> sending ──> sent
        │  <── sure that it didn't go ──┤
@@ -10,8 +10,8 @@ Each status is a short write of its own, and no transaction is open while a serv
 A person decides what becomes of a failed or an unconfirmed delivery (``operations.py``). It is
 pending again, sent or cancelled. A pending delivery can be cancelled too.
 
-The claim comes after everything that can go wrong without a mail going out (the templates, the
-connection), so that "sending" stands for the few milliseconds of the conversation itself.
+The delivery is claimed after everything that can fail without a mail going out, such as templates
+and the connection. So "sending" covers only the few milliseconds in which the server gets the mail.
 """
 
 import smtplib
@@ -34,7 +34,7 @@ BROKEN_OFF = "The connection broke before the server confirmed the mail. It may 
 
 
 def send(delivery: Delivery) -> None:
-    """Send the mail unless that is settled already; raises what is worth another try."""
+    """Send the mail, unless the delivery is settled. Raises an error that is worth another try."""
     before = delivery.status
     if before not in (Status.PENDING, Status.SENDING):
         return
@@ -90,7 +90,7 @@ def _prepare(delivery: Delivery, connection: Any) -> EmailMessage:
         message = build_message(delivery)
         connection.open()
     except Exception as error:
-        # Whatever it was, nothing was sent by this attempt: the status stays what it is.
+        # Whatever it was, this attempt sent nothing. So the status stays as it is.
         before = delivery.status
         delivery.move(before, to=before, error=_text(error), attempts=F("attempts") + 1)
         raise
@@ -104,16 +104,16 @@ def _converse(delivery: Delivery, connection: Any, message: EmailMessage) -> Non
         if _settle_failure(delivery, error, connection):
             return
         raise
-    # Also over "unconfirmed", which another worker writes when this one took longer than its lease,
-    # and over what an operator then made of that: the mail has gone out, which nobody knew.
+    # Another worker writes "unconfirmed" if this one took longer than its lease, and an operator
+    # can have changed that since. Neither knew that the mail has gone out, so "sent" replaces both.
     before = (Status.SENDING, Status.UNCONFIRMED, Status.PENDING, Status.CANCELLED)
     delivery.move(*before, to=Status.SENT, sent_at=timezone.now(), error="")
 
 
 def _settle_failure(delivery: Delivery, error: Exception, connection: Any) -> bool:
-    """Record the failure; whether that is the end of it."""
+    """Record the failure. Return whether the delivery is settled with it."""
     if is_refusal(error):
-        # Also over "unconfirmed", as in _converse: now it is known.
+        # This replaces "unconfirmed" too, as in _converse: now it is known.
         before = (Status.SENDING, Status.UNCONFIRMED)
         delivery.move(*before, to=Status.FAILED, error=_text(error))
     elif _may_have_gone(error, connection) and not resends_unconfirmed():
@@ -126,8 +126,8 @@ def _settle_failure(delivery: Delivery, error: Exception, connection: Any) -> bo
 
 
 def _may_have_gone(error: Exception, connection: Any) -> bool:
-    # A reply settles it. Without one it depends on how far the conversation came, which a backend
-    # other than the project's own doesn't say.
+    # A reply settles it. Without a reply it depends on whether the server got the whole mail. Only
+    # the project's own backend says so.
     return _reply_code(error) is None and getattr(connection, "handed_over", True)
 
 

@@ -1,4 +1,4 @@
-"""Django's SMTP backend, able to say whether a broken connection may have sent the message."""
+"""Django's SMTP backend, which also says whether a broken connection may have sent the mail."""
 
 import smtplib
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ else:
 
 
 class _HandOver(_Base):
-    """Remembers whether the whole of a message went to the server.
+    """A connection that remembers whether it sent the whole of a message.
 
     smtplib sends its commands as str and the message, with the dot that ends it, as bytes.
     """
@@ -33,7 +33,7 @@ class _SMTPWithTLS(_HandOver, smtplib.SMTP_SSL):
 
 
 class EmailBackend(smtp.EmailBackend):
-    """The backend that ``send_delivery`` asks whether the server may hold the message."""
+    """The mail backend of this site, which ``send_delivery`` asks for ``handed_over``."""
 
     @property
     def connection_class(self) -> Any:

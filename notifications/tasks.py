@@ -1,4 +1,4 @@
-"""Decides who is told of what, and sends the mails."""
+"""The tasks that record mails for the people who are told of something, and that send them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -30,7 +30,7 @@ def notify_followers(article_id: int, event_id: str) -> None:
 
 @shared_task
 def notify_comment_author(comment_id: int) -> None:
-    """Record a mail for the author of the article that somebody else commented on; have it sent."""
+    """Record a mail for the author of an article that somebody else commented on. Have it sent."""
     comments = Comment.objects.select_related("article__author__user")
     comment = comments.filter(pk=comment_id).first()
     if comment is None or comment.user_id == comment.article.author.user_id:
@@ -40,10 +40,10 @@ def notify_comment_author(comment_id: int) -> None:
     notify(Kind.COMMENT_POSTED, str(comment.pk), users, **about)
 
 
-# With Celery's backoff that is two hours or so, in which a mail server can come back.
+# With Celery's backoff 24 retries take about two hours, in which a mail server can come back.
 @shared_task(atomic=False, reject_on_worker_lost=True, max_retries=24)
 def send_delivery(delivery_id: int) -> None:
-    """Send the mail; run again after a lost worker, its record says what had happened by then."""
+    """Send the mail. It runs again after a lost worker: the delivery says how far that came."""
     related = ("recipient", "article__author__user", "article__category", "comment__user")
     delivery = Delivery.objects.select_related(*related).filter(pk=delivery_id).first()
     if delivery is not None:

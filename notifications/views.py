@@ -14,21 +14,21 @@ from .models import Follow
 
 @require_POST
 def follow_author(request: HttpRequest, username: str) -> HttpResponse:
-    """Follow an author, or no longer; back to where the user was."""
+    """Follow an author, or end it. Go back to where the user was."""
     author = get_object_or_404(Author.objects.select_related("user"), user__username=username)
     return _toggle(request, author=author)
 
 
 @require_POST
 def follow_category(request: HttpRequest, slug: str) -> HttpResponse:
-    """Follow a category, or no longer; back to where the user was."""
+    """Follow a category, or end it. Go back to where the user was."""
     return _toggle(request, category=get_object_or_404(Category, slug=slug))
 
 
 def _toggle(request: HttpRequest, **target: Author | Category) -> HttpResponse:
     (subject,) = target.values()
     back = _safe_next(request, subject.get_absolute_url())
-    # Not login_required: it would come back here after the login, with a GET.
+    # login_required would come back here after the log-in, with a GET.
     if not request.user.is_authenticated:
         return redirect_to_login(back)
     follows = Follow.objects.toggle(request.user, **target)

@@ -49,12 +49,12 @@ class DatabaseHealth:
 
     workers: Sequence[WorkerHealth] = ()
     held: Mapping[str, int] = field(default_factory=dict)
-    """How many calls are dead and uncertain."""
+    """The number of calls that are dead, and that are uncertain."""
 
     error: str = ""
 
     checks: Mapping[str, Findings] = field(default_factory=dict)
-    """What each app's own check found here."""
+    """The findings of each app's own check."""
 
     @classmethod
     def read(cls, alias: str) -> "DatabaseHealth":

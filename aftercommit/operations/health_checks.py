@@ -85,7 +85,7 @@ def _wait(name: str, using: str, probe: Probe[Findings | None]) -> Findings | No
 
 
 def _run(check: HealthCheck, using: str) -> Findings | None:
-    """Return what the check found, as plain values; raises if JSON can't carry them."""
+    """Return what the check found, as plain values. Raises if JSON can't carry them."""
     found = check(using)
     if found is None:
         return None

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class NoAnswer(Exception):
-    """A probe failed or is late; its text says how, and has no address or name in it."""
+    """A probe failed or is late. The text says how, without any address or name."""
 
 
 class Probe(threading.Thread, Generic[T]):
@@ -34,7 +34,7 @@ class Probe(threading.Thread, Generic[T]):
         try:
             self._answer.append(self._read())
         except Exception as error:  # noqa: BLE001  # however it fails, that is the answer
-            # The error's text may have addresses and names in it: for the log, not for who asks.
+            # The error's text can have addresses and names in it. It is for the log alone.
             logger.warning("%s failed: %s", self.name, error)
             self._error = type(error).__name__
         finally:
@@ -57,7 +57,7 @@ _probes: dict[tuple[str, ...], Probe[Any]] = {}
 
 def start_probe(read: Callable[[], T], *key: str) -> Probe[T]:
     """Return the probe of this key that still runs, or a new one."""
-    # What hangs has one probe waiting for it, not one more at every check.
+    # A database that hangs keeps one thread waiting, and not one more at every check.
     probe = _probes.get(key)
     if probe is None or not probe.is_alive():
         probe = Probe("-".join(key), read)

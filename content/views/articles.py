@@ -40,7 +40,7 @@ class ArticlePage(TemplateResponseMixin):
 
 
 class ArticleDetail(ArticlePage, DetailView):
-    """An article and its comments; tells that a published one was viewed."""
+    """An article and its comments. Sends ``article_viewed`` for a published article."""
 
     def get_queryset(self) -> QuerySet[Article]:
         """Return the articles that the reader may see. Any other is not found."""
@@ -59,7 +59,7 @@ class ArticleDetail(ArticlePage, DetailView):
 
 
 class ArticleCreate(LoginRequiredMixin, SuccessMessageMixin, CreateView):
-    """A form for a new article; the user becomes its author."""
+    """A form for a new article. The user becomes its author."""
 
     model = Article
     form_class = ArticleForm
@@ -74,7 +74,7 @@ class ArticleCreate(LoginRequiredMixin, SuccessMessageMixin, CreateView):
 
 
 class ChangeableArticle(LoginRequiredMixin, SingleObjectMixin):
-    """An article to change: not found for who can't see it, forbidden for who can't change it.
+    """An article to change. A user who can't see it gets 404, one who can't change it 403.
 
     A POST locks the article, so that it needs a transaction around it.
     """
@@ -118,7 +118,7 @@ class ArticleDelete(ChangeableArticle, SuccessMessageMixin, DeleteView):
 
 
 class BackToArticle(LoginRequiredMixin, View):
-    """Sends who isn't logged in back to the article afterwards: the address takes only POST."""
+    """A POST to an article. After a log-in the user goes to the article, not to this address."""
 
     http_method_names = ["post"]
 

@@ -36,8 +36,8 @@ class Signup(CreateView):
 
     def form_valid(self, form: ModelForm) -> HttpResponse:
         """Create the user and log them in."""
-        # Hashing the password takes a quarter of a second. No transaction is open then: SQLite has
-        # one writer at a time.
+        # Hashing the password takes a quarter of a second. It is done before the transaction
+        # begins, because SQLite has one writer at a time.
         user = form.save(commit=False)
         try:
             with transaction.atomic():

@@ -14,7 +14,7 @@ from ..models import Product
 
 
 class ProductList(ListView):
-    """The products that are for sale; to staff, all of them."""
+    """The products that are for sale. Staff see all products."""
 
     paginate_by = 20
 

@@ -1,7 +1,7 @@
 """``python -m core.stack``: the system in the foreground, until Ctrl-C or SIGTERM.
 
-Exit code 0 after a warm stop, 1 when something ended on its own or had to be killed, 2 when
-something was in the way before anything was started.
+The exit code is 0 after a stop in good order, 1 if a program ended on its own or had to be killed,
+and 2 if something was in the way before anything was started.
 """
 
 import os

@@ -15,14 +15,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 INHERITED = {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "TMPDIR"}
-"""What a throw-away run has of the environment: it is not to depend on anything else in it."""
+"""The variables of the environment that a throw-away run keeps. It must not depend on others."""
 
 
 YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
 class ConfigError(Exception):
-    """The environment asks for something that can't be; the message says what to do about it."""
+    """The environment asks for something impossible. The message says what to do about it."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class RunConfig:
     database_url: str = ""
     redis_url: str = ""
     redis_password: str = field(default="", repr=False)
-    """The embedded Redis server's, which other users of this machine can reach too."""
+    """The embedded Redis server's password. Other users of this machine can reach its port too."""
     email_host: str = ""
     secret_key: str = ""
     flower_login: str = ""
-    """``name:password``; empty for one that is made up and kept in ``var_dir``."""
+    """``name:password``. Empty for a login that is made up and kept in ``var_dir``."""
     concurrency: int = 2
     stop_timeout: float = 60
     """Seconds that the worker's running tasks have to finish when the stack stops."""
@@ -165,7 +165,7 @@ def wants_demo_data(environ: Mapping[str, str]) -> bool:
 
 
 def demo_obstacle(environ: Mapping[str, str]) -> str:
-    """Return why this run is no place for demo data; empty if it is one."""
+    """Return why this run can't have demo data, or "" if it can."""
     if environ.get("DATABASE_URL"):
         return "DATABASE_URL names another"
     host = environ.get("WEB_HOST") or LOOPBACK

@@ -11,7 +11,7 @@ WIDTH = 7
 
 
 class Console:
-    """Writes whole lines, one at a time, from any thread; coloured on a terminal only."""
+    """A writer of whole lines, from any thread, coloured on a terminal only."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream or sys.stdout
@@ -40,5 +40,5 @@ class Console:
             try:
                 print(text, file=self.stream, flush=True)
             except (OSError, ValueError):
-                # The terminal has gone. Stopping in good order matters more than telling of it.
+                # The terminal is gone. To stop in good order matters more than to tell of it.
                 self.stream = open(os.devnull, "w")  # noqa: SIM115, PTH123

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 ONE_REQUEST = 1.0
-"""Seconds in which the same signal again is no other request: who ends a whole process group
-signals us twice, since make passes its own signal on."""
+"""Seconds within which the same signal again is the same request. If a whole process group is
+signalled, we get two: our own, and the one that make passes on."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -31,7 +31,7 @@ class Interrupt:
         return self.count > 1
 
     def receive(self, signum: int, frame: FrameType | None) -> None:
-        """Count one request. Whoever waits looks at the count."""
+        """Count one request. The code that waits looks at the count."""
         now, (before, when) = time.monotonic(), self._last
         self._last = (signum, now)
         if signum != before or now - when >= ONE_REQUEST:

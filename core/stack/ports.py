@@ -16,7 +16,7 @@ def is_free(port: int, host: str = LOOPBACK) -> bool:
     """Return whether a server could listen on the port now."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as listener:
-        # Servers set this too: the connections that a stopped server leaves behind don't count.
+        # As servers do. Connections that a stopped server leaves behind don't take the port.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))

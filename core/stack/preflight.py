@@ -94,7 +94,7 @@ def parse_database(url: str) -> dict[str, Any]:
     try:
         return dict(dj_database_url.parse(url))
     except (ValueError, KeyError, dj_database_url.ParseError):
-        # Without its cause: that one quotes the address, password and all.
+        # The cause is left out, because it quotes the address with the password.
         raise ConfigError(f"DATABASE_URL can't be read. {EXPECTED}") from None
 
 

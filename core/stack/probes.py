@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 from core.stack.ports import LOOPBACK
 
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-"""Asks this machine itself, whatever proxy the environment names."""
+"""Connects directly, whatever proxy the environment names."""
 
 
 def http_answers(url: str) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from core.stack.tether import tethered
 
 Lines = Callable[[str, str], None]
-"""Takes a process's name and a line that it wrote."""
+"""A function that takes a process's name and a line that the process wrote."""
 
 
 def alive() -> bool:
@@ -30,10 +30,10 @@ class Program:
     needs: tuple[str, ...] = ()
     answers: Callable[[], bool] = alive
     once: bool = False
-    """A step: it has answered when it has ended with exit code 0."""
+    """True for a step, which has answered when it has ended with exit code 0."""
     stops_within: float = 30
     stop_note: str = ""
-    """What the person who stops the stack should know while this one is stopping."""
+    """A note for the person who stops the stack, while this program is stopping."""
 
 
 class Process:

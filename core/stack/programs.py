@@ -9,7 +9,7 @@ from core.stack.process import Program
 from core.stack.redis_server import redis_answers, redis_command
 
 STOP_ORDER = ("web", "beat", "worker", "flower", "demo", "migrate", "mail", "redis")
-"""Who asks for work stops first, what the work needs stops last."""
+"""The order of stopping: first what asks for work, last what the work needs."""
 PYTHON = (sys.executable, "-m")
 CELERY = (*PYTHON, "celery", "--quiet", "-A", "celery_app")
 MANAGE = (sys.executable, str(ROOT / "manage.py"))

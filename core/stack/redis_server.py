@@ -46,9 +46,9 @@ def redis_answers(url: str, timeout: float = 2) -> bool:
 
 
 def redis_command(port: int, directory: Path, password: str = "") -> list[str | Path]:
-    """Return the command line of a server that keeps nothing on disk: wake-ups needn't outlive it.
+    """Return the command line of a server without data on disk. Wake-ups needn't outlive it.
 
-    A password is put into a file of the folder: everybody on the machine can read command lines.
+    A password goes into a file of the folder, because everybody can read command lines.
     """
     config = [password_config(directory, password)] if password else []
     options = ["--save", "", "--appendonly", "no", "--dir", str(directory), "--loglevel", "warning"]
@@ -65,7 +65,7 @@ def password_config(directory: Path, password: str) -> Path:
 
 
 class RedisServer(Server):
-    """A Redis-compatible server of our own; ``url`` is what ``REDIS_URL`` is to be."""
+    """A Redis-compatible server of our own. ``REDIS_URL`` can be its ``url``."""
 
     name: ClassVar[str] = "Redis"
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM

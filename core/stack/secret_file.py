@@ -18,7 +18,7 @@ def kept_secret(path: Path, size: int = 48) -> str:
 
 
 def _make_up(path: Path, size: int) -> None:
-    # Linked when it is complete: whoever finds the file finds the whole secret in it.
+    # Link the file once it is complete, so that no process finds half a secret.
     with NamedTemporaryFile("w", dir=path.parent, prefix=f"{path.name}.") as file:  # mode 0600
         file.write(secrets.token_urlsafe(size))
         file.flush()

@@ -1,4 +1,4 @@
-"""A server of our own for a while: a free port, a folder of its own, ready when started."""
+"""Servers that are started for a while, each on a free port, with a folder of its own."""
 
 import os
 import shutil
@@ -23,10 +23,10 @@ class ServerError(Exception):
 
 
 class Server(ABC):
-    """One server process on the loopback address; a context manager that starts and stops it.
+    """One server process on the loopback address. The context manager starts and stops it.
 
-    It can be started again after ``stop()`` or ``kill()``, on the same port; its folder goes with
-    ``close()`` or the end of the context.
+    It can be started again after ``stop()`` or ``kill()``, on the same port. Its folder is removed
+    by ``close()`` or at the end of the context.
     """
 
     name: ClassVar[str]

@@ -19,9 +19,9 @@ START_TIMEOUT = 180
 
 
 class Stack:
-    """Runs the system in the background of this process; a context manager that is ready inside.
+    """The system, run in the background of this process. Inside the context manager it is ready.
 
-    Start it from a thread that lives as long as it does, the main thread for example: Linux ends
+    Start it from a thread that lives as long as the system, for example the main thread. Linux ends
     the processes when the thread that started them ends.
     """
 

@@ -1,4 +1,4 @@
-"""Starts programs as soon as what they need answers, watches them, and stops them warm."""
+"""Start programs as soon as what they need answers, watch them, and stop them in good order."""
 
 import signal
 import time
@@ -21,7 +21,7 @@ STEADY = 60
 
 
 class StackError(Exception):
-    """The stack can't run, or go on; the message says which program and why."""
+    """The stack can't run, or can't go on. The message says which program is the cause, and why."""
 
 
 class Interrupted(Exception):
@@ -29,11 +29,11 @@ class Interrupted(Exception):
 
 
 class Supervisor:
-    """Runs programs together.
+    """Programs that run together.
 
-    A program that ends before everything answers ends the start with StackError. Later it has shown
-    that it can run: it is started again, however often, since what it needs may come and go for
-    minutes; each time after a longer pause.
+    A program that ends before everything answers ends the start with StackError. A program that
+    ends later has shown that it can run. It is started again however often it ends, each time after
+    a longer pause, because what it needs may be away for minutes.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Supervisor:
 
     def start(self) -> None:
         """Start what needs nothing. Call it in the main thread."""
-        # Ignored by whoever started us, it would have the kernel forget how our programs end.
+        # If our parent ignored SIGCHLD, the kernel would forget how our programs ended.
         if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._start_what_can()

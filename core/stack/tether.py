@@ -1,8 +1,8 @@
 """A command that ends when the process that started it ends, even by SIGKILL.
 
-``tethered(command)`` is the command line to start; run as a program, this file asks the kernel to
-send it a signal when its parent dies (Linux; elsewhere nothing is asked) and becomes the command.
-A program of its own, because what runs between fork and exec in a process with threads can hang.
+``tethered(command)`` returns the command line to start. Run as a program, this file asks the kernel
+for a signal when its parent dies, and becomes the command. Only Linux has that signal. This is a
+program of its own, because code between fork and exec can hang in a process with threads.
 The parent is the *thread* that starts it: start from one that lives as long as the command should.
 """
 
@@ -47,7 +47,7 @@ def become(command: list[str], parent: int, last_signal: int, uid: int, gid: int
         os.setgid(gid)
         os.setuid(uid)
     if sys.platform == "linux":
-        # After the change of user, which would clear it.
+        # Only now, because a change of the user clears it.
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, last_signal, 0, 0, 0)
     if os.getppid() != parent:
         sys.exit("The process that started this one has ended already.")
