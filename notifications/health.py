@@ -2,8 +2,8 @@
 
 When the server refuses a mail for good, the call that sends it is settled. So the outbox looks well
 while mails are lost. Each such delivery is counted and noted until a person has sent it again,
-marked it as sent or cancelled it. Many of them within a day are a problem, because a server that refuses
-everybody's mail is a fault of the site and not of an address.
+marked it as sent or cancelled it. Many of them within a day are a problem, because a server that
+refuses everybody's mail is a fault of the site and not of an address.
 """
 
 from datetime import timedelta
