@@ -2,7 +2,7 @@
 
 Each status is a short write of its own. No transaction is open while a mail server is asked:
 
-    pending ── claimed ──> sending ──> sent
+    pending ─── begun ───> sending ──> sent
        │  <── sure that it didn't go ──┤
        │                               ├──> failed      the server refused it for good
        └──> skipped: no longer wanted  └──> unconfirmed the server didn't say: it may have gone
@@ -10,7 +10,7 @@ Each status is a short write of its own. No transaction is open while a mail ser
 A person decides what becomes of a failed or an unconfirmed delivery (``operations.py``). It is
 pending again, sent or cancelled. A pending delivery can be cancelled too.
 
-The delivery is claimed after everything that can fail without a mail going out, such as templates
+The delivery is begun after everything that can fail without a mail going out, such as templates
 and the connection. So "sending" covers only the few milliseconds in which the server gets the mail.
 """
 
