@@ -1,39 +1,27 @@
-"""Calling a task durably: the arguments are checked, and handed to on_commit."""
+"""Call a task durably: check the call, and hand it to on_commit."""
 
-import inspect
-import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from celery import current_app
 from celery.canvas import Signature
-from celery.utils.functional import maybe_list
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.utils.connection import ConnectionDoesNotExist
 
 from aftercommit.outbox.arguments import encode_arguments
+from aftercommit.outbox.call_options import HONOURED, check_options, check_time
 from aftercommit.outbox.carriers import encode_context
 from aftercommit.outbox.eager import EagerCall, is_eager
-from aftercommit.outbox.neighbours import warn_of_other_transaction
+from aftercommit.outbox.misuse_warnings import warn_of_other_transaction
 from aftercommit.outbox.pending import PendingCall
-
-
-class SignatureError(TypeError):
-    """The arguments are not those that the task's function takes."""
-
+from aftercommit.outbox.task_function import SignatureError, check_runnable
 
 START = "aftercommit.start"
 """The task that starts a canvas."""
 
-HONOURED = ("expires", "headers", "ignore_result", "link")
-"""The options of Celery's ``apply_async`` that a durable call can have."""
-
-LONGEST = timedelta(days=36_525)
-"""How far away a call may be due."""
-
 _runnable: set[str] = set()
-"""The names of the tasks whose functions have been looked at."""
+"""The names of the tasks that check_runnable() has accepted."""
 
 
 def call_on_commit(
@@ -57,9 +45,10 @@ def call_on_commit(
     """
     if task.name not in _runnable:
         check_runnable(task)
+        _runnable.add(task.name)
     if countdown is not None or eta is not None:
-        _check_time(task.name, countdown, eta)
-    kept = _keep(task, options) if options else None
+        check_time(task.name, countdown, eta)
+    kept = check_options(task, options) if options else None
     args, kwargs = list(args or ()), dict(kwargs or {})
     # As check_signature() does: to call it would be a Python call more for each effect.
     if task.typing and not getattr(task, "batch", False):
@@ -83,16 +72,16 @@ def call_on_commit(
         raise
     if not connection.in_atomic_block:
         warn_of_other_transaction(task.name, connection)
-    connection.on_commit(callback)  # what transaction.on_commit() does, in two calls
+    connection.on_commit(callback)  # as transaction.on_commit() does, in fewer Python calls
     return call
 
 
 def start_on_commit(signature: Signature, using: str | None = None) -> PendingCall:
     """Have a signature started if the current transaction of ``using`` commits.
 
-    That of a single task is a durable call of the task. A canvas (``chain``, ``group``, ``chord``)
-    is sent to the broker by a durable call; from there on it is Celery's. Raises as
-    ``call_on_commit``.
+    The signature of a single task becomes a durable call of the task. A canvas (``chain``,
+    ``group``, ``chord``) is sent to the broker by a durable call. From there on it is Celery's.
+    Raises the same errors as ``call_on_commit``.
     """
     options = {name: value for name, value in signature.options.items() if value is not None}
     task = current_app.tasks.get(str(signature.task))
@@ -112,87 +101,3 @@ def check_alias(task: str, alias: Any) -> None:
         )
     if alias not in connections.settings:
         raise ConnectionDoesNotExist(f"{task}: there is no database {alias!r}; {known}.")
-
-
-def check_signature(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-    """Raise SignatureError if the task's function doesn't take these arguments."""
-    if task.typing and not getattr(task, "batch", False):
-        try:
-            task.__header__(*args, **kwargs)
-        except TypeError as error:
-            raise SignatureError(f"{task.name}: {error}") from None
-
-
-def check_runnable(task: Any) -> None:
-    """Raise TypeError if calling the task's function would run none of its code."""
-    function = inspect.unwrap(getattr(task, "_orig_run", task.run))
-    for kind, is_kind in (
-        ("a coroutine function", inspect.iscoroutinefunction),
-        ("an asynchronous generator function", inspect.isasyncgenfunction),
-        ("a generator function", inspect.isgeneratorfunction),
-    ):
-        if is_kind(function):
-            raise TypeError(
-                f"{task.name} is {kind}: a worker would call it and run nothing of it. Write a "
-                "plain function, which may call asgiref.sync.async_to_sync(…) or list(…)."
-            )
-    _runnable.add(task.name)
-
-
-def _keep(called: Any, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options as they are stored; raise TypeError for one that can't be kept."""
-    task, by_statement = called.name, bool(getattr(called, "sql", ""))
-    kept = {name: value for name, value in options.items() if value is not None}
-    if refused := sorted(set(kept) - set(HONOURED)):
-        raise TypeError(
-            f"{task}: a durable call takes args, kwargs, using, countdown, eta and "
-            f"{', '.join(HONOURED)}, not {', '.join(refused)}. Route a task by CELERY_TASK_ROUTES; "
-            "its other options are arguments of @shared_task."
-        )
-    if kept and by_statement:
-        raise TypeError(
-            f"{task}: its calls are settled by its statement (sql=…), all at once, so that a call "
-            f"can't have options of its own: {', '.join(sorted(kept))}. Leave them out."
-        )
-    if "expires" in kept:
-        check_expires(task, kept["expires"])
-    if "link" in kept:
-        kept["link"] = [_check_link(task, each) for each in maybe_list(kept["link"])]
-    return kept
-
-
-def _check_link(task: str, link: Any) -> Any:
-    if not isinstance(link, dict) or "task" not in link:  # a stored one is no Signature any more
-        raise TypeError(f"{task}: link={link!r} is not a signature. Give task.s(…) or a list.")
-    return link
-
-
-def check_expires(task: str, expires: Any) -> None:
-    """Raise TypeError unless ``expires`` is a number of seconds or an aware datetime."""
-    aware = isinstance(expires, datetime) and expires.tzinfo is not None
-    if not aware and not _is_seconds(expires):
-        raise TypeError(
-            f"{task}: expires={expires!r} is neither a number of seconds after the commit, at most "
-            f"{LONGEST.days} days, nor a datetime with a time zone."
-        )
-
-
-def _check_time(task: str, countdown: Any, eta: Any) -> None:
-    if eta is not None and countdown is not None:
-        raise TypeError(f"{task}: give countdown or eta, not both.")
-    if countdown is not None and not _is_seconds(countdown):
-        raise TypeError(
-            f"{task}: countdown={countdown!r} is not a number of seconds of at most "
-            f"{LONGEST.days} days."
-        )
-    if eta is not None and not isinstance(eta, datetime):
-        raise TypeError(f"{task}: eta={eta!r} is not a datetime.")
-    if eta is not None and eta.tzinfo is None:
-        raise TypeError(f"{task}: eta={eta!r} has no time zone. Give an aware datetime.")
-    if eta is not None and not 1970 < eta.year <= (datetime.now(UTC) + LONGEST).year:
-        raise TypeError(f"{task}: eta={eta!r} is not within {LONGEST.days} days from now.")
-
-
-def _is_seconds(value: Any) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and math.isfinite(value) and abs(value) <= LONGEST.total_seconds()

@@ -13,8 +13,9 @@ from django.utils.module_loading import autodiscover_modules, import_string
 
 from aftercommit.checks import TAG
 from aftercommit.conf import Conf, conf
-from aftercommit.outbox.calling import check_expires, check_runnable
+from aftercommit.outbox.call_options import check_expires
 from aftercommit.outbox.task import OutboxTask
+from aftercommit.outbox.task_function import check_runnable
 
 SHOWN = 10
 """The number of tasks that a message names."""

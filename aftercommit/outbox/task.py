@@ -10,8 +10,8 @@ from celery.app.task import Task
 from celery.contrib.django.task import DjangoTask
 
 from aftercommit.outbox.calling import call_on_commit
-from aftercommit.outbox.options import DEFAULTS
 from aftercommit.outbox.pending import PendingCall
+from aftercommit.outbox.task_options import DEFAULTS
 from aftercommit.outbox.using import TaskUsing
 
 P = ParamSpec("P")
@@ -40,7 +40,7 @@ class OutboxTask(_DjangoTask[P, R_co]):
 
     The options are arguments of ``@shared_task``: those below, and Celery's own, which mean what
     Celery says they mean. A durable call of a task that names none of Celery's retry options is
-    tried nine times, with a growing delay, whatever it raises (see ``options.py``).
+    tried nine times, with a growing delay, whatever it raises (see ``task_options.py``).
     """
 
     abstract = True

@@ -16,8 +16,8 @@ from django.db.models.functions import Now
 
 from aftercommit.conf import conf
 from aftercommit.models import OutboxWorker
-from aftercommit.outbox.options import Options
 from aftercommit.outbox.task import find_task
+from aftercommit.outbox.task_options import Options
 from aftercommit.worker.heartbeat import Tasks, stale_seconds
 
 

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 from celery.exceptions import Retry
 
 from aftercommit.call import Call
-from aftercommit.outbox.calling import SignatureError
-from aftercommit.outbox.options import Options
+from aftercommit.outbox.task_function import SignatureError
+from aftercommit.outbox.task_options import Options
 from aftercommit.worker.database_errors import is_transient
 from aftercommit.worker.error_text import format_error, summarize_error
 from aftercommit.worker.logs import log_fields, log_safely

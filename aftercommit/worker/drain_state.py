@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from aftercommit.outbox.options import Options
+from aftercommit.outbox.task_options import Options
 from aftercommit.outbox.wake import wake_task
 from aftercommit.worker.runner import Runner
 from aftercommit.worker.summary import DrainSummary

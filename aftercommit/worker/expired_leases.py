@@ -4,8 +4,8 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from aftercommit.models import OutboxCall
-from aftercommit.outbox.options import Options
 from aftercommit.outbox.task import find_task
+from aftercommit.outbox.task_options import Options
 from aftercommit.worker.announced_tasks import is_announced
 from aftercommit.worker.lost_calls import end_lost_calls
 from aftercommit.worker.rows import change_unlocked

@@ -16,7 +16,7 @@ from celery.exceptions import Ignore, Retry
 from aftercommit.call import Call
 from aftercommit.outbox.arguments import encode_arguments
 from aftercommit.outbox.calling import start_on_commit
-from aftercommit.outbox.options import Options
+from aftercommit.outbox.task_options import Options
 
 FROZEN = ("task_id", "root_id", "parent_id", "reply_to", "replaced_task_nesting")
 """The options that Celery freezes in a signature that replaces a task. They are dropped, because

@@ -10,8 +10,8 @@ from celery.utils.time import get_exponential_backoff_interval
 from django.utils import timezone
 
 from aftercommit.call import Call, CallError
-from aftercommit.outbox.calling import SignatureError
-from aftercommit.outbox.options import DEFAULTS, Options
+from aftercommit.outbox.task_function import SignatureError
+from aftercommit.outbox.task_options import DEFAULTS, Options
 from aftercommit.worker.database_errors import is_blameless, is_transient
 
 MAX_DELAY = timedelta(days=36_525).total_seconds()

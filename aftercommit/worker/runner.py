@@ -14,9 +14,9 @@ from celery.exceptions import Ignore
 
 from aftercommit.call import Call
 from aftercommit.context import use
-from aftercommit.outbox.calling import check_signature
 from aftercommit.outbox.carriers import carriers
-from aftercommit.outbox.options import Options, the_task
+from aftercommit.outbox.task_function import check_signature
+from aftercommit.outbox.task_options import Options, unwrap_task
 from aftercommit.worker import results
 from aftercommit.worker.expiry import check_expiry
 from aftercommit.worker.listeners import (
@@ -44,7 +44,7 @@ class Runner:
     """
 
     def __init__(self, task: Any, message: Any = None) -> None:
-        self.task = task = the_task(task)
+        self.task = task = unwrap_task(task)
         adopt(task)
         self.options = Options.of(task)
         self.limits = Limits.of(task)

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from aftercommit.call import Call
 from aftercommit.models import OutboxCall
-from aftercommit.outbox.options import Options
+from aftercommit.outbox.task_options import Options
 from aftercommit.worker.decision import Guard, decide, reduce_outcome
 from aftercommit.worker.logs import log_failure
 from aftercommit.worker.outcome import Outcome

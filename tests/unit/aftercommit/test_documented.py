@@ -9,7 +9,7 @@ import pytest
 from aftercommit.conf import Conf
 from aftercommit.db.sqlite3.outbox import SQLiteOperations
 from aftercommit.outbox import turns, waker
-from aftercommit.outbox.options import DEFAULTS, Options
+from aftercommit.outbox.task_options import DEFAULTS, Options
 from aftercommit.worker import deferred_writes, forks, heartbeat
 from notifications.tasks import send_delivery
 from tests.unit.aftercommit import effects

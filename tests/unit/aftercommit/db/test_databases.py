@@ -13,7 +13,7 @@ from pytest_django import DjangoDbBlocker
 from aftercommit.db.aliases import outbox_aliases
 from aftercommit.models import OutboxCall
 from aftercommit.operations.status import outbox_status
-from aftercommit.outbox import neighbours, wake
+from aftercommit.outbox import misuse_warnings, wake
 from aftercommit.outbox.turns import begin_turn
 from aftercommit.worker import sweep
 from aftercommit.worker.drain import drain_all, drain_task
@@ -182,14 +182,14 @@ class TestDrain:
 
 def test_another_database_s_transaction(caplog: pytest.LogCaptureFixture) -> None:
     """A call for a database without a transaction is warned of once, where another has one."""
-    neighbours._warned.clear()
+    misuse_warnings._warned.clear()
     with transaction.atomic(using=SECOND):
         effects.make_group.delay_on_commit("a")
         effects.make_group.delay_on_commit("b")
     warned = [text for text in caplog.messages if "which has no transaction open" in text]
     assert len(warned) == 1
     assert f"for database '{DEFAULT}'" in warned[0]
-    neighbours._warned.clear()
+    misuse_warnings._warned.clear()
     caplog.clear()
     effects.make_group.delay_on_commit("c")
     with transaction.atomic(using=SECOND), transaction.atomic():

@@ -9,7 +9,7 @@ from celery.exceptions import Ignore
 from django.db import transaction
 
 from aftercommit.models import OutboxCall
-from aftercommit.outbox import neighbours
+from aftercommit.outbox import misuse_warnings
 from aftercommit.outbox.calling import START, call_on_commit, start_on_commit
 from aftercommit.worker.drain import drain_all
 from tests.unit.aftercommit import effects
@@ -224,7 +224,7 @@ class TestNeighbours:
 
     @pytest.fixture(autouse=True)
     def _warn_again(self) -> None:
-        neighbours._warned.clear()
+        misuse_warnings._warned.clear()
 
     def test_message_in_an_atomic_call(self, caplog: pytest.LogCaptureFixture) -> None:
         """``delay`` within an atomic call is warned of; within any other it is not."""

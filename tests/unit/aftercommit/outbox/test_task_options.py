@@ -6,8 +6,8 @@ import pytest
 from celery import Task, current_app
 from celery.contrib.django.task import DjangoTask
 
-from aftercommit.outbox.options import Options
 from aftercommit.outbox.task import OutboxTask
+from aftercommit.outbox.task_options import Options
 
 BASES = pytest.mark.parametrize("base", [Task, DjangoTask, OutboxTask])
 

@@ -10,8 +10,8 @@ from django.db.models.functions import Now
 
 from aftercommit.call import Call
 from aftercommit.models import OutboxCall, OutboxWorker
-from aftercommit.outbox.calling import SignatureError
 from aftercommit.outbox.task import find_task
+from aftercommit.outbox.task_function import SignatureError
 from aftercommit.worker.claim import claim_batch
 from aftercommit.worker.misfits import Misfit, judge_misfit
 from tests.unit.aftercommit import effects

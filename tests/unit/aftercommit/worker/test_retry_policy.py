@@ -12,8 +12,8 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
 from aftercommit.call import Call, CallError
-from aftercommit.outbox.calling import SignatureError
-from aftercommit.outbox.options import Options
+from aftercommit.outbox.task_function import SignatureError
+from aftercommit.outbox.task_options import Options
 from aftercommit.worker.retry_policy import (
     MAX_DELAY,
     MIN_DELAY,

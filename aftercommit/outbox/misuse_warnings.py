@@ -1,6 +1,6 @@
-"""Warnings about what stands beside a durable call, each once for a task.
+"""Warnings about work that a durable call can't keep together, each once for a task.
 
-An atomic call may run again: what it does outside its own database then happens twice.
+An atomic call can run again. Whatever it does outside its own database then happens twice.
 """
 
 import logging

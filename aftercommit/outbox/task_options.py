@@ -64,11 +64,11 @@ class Options:
     @classmethod
     def of(cls, task: Any) -> Self:
         """Return the options of a registered task of any class."""
-        task = the_task(task)
+        task = unwrap_task(task)
         return cls(**{name: _option(task, name, value) for name, value in DEFAULTS.items()})
 
 
-def the_task(task: Any) -> Any:
+def unwrap_task(task: Any) -> Any:
     """Return the task behind what ``@shared_task`` returns, which only stands for it."""
     unwrap = getattr(task, "_get_current_object", None)
     return unwrap() if unwrap else task
