@@ -11,7 +11,8 @@ after a retry.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from opentelemetry import context, propagate
+from opentelemetry.context import attach, detach
+from opentelemetry.propagate import extract, inject
 
 
 class Trace:
@@ -20,14 +21,14 @@ class Trace:
     def capture(self) -> dict[str, str] | None:
         """Return the headers that a request to another service would have, or None for none."""
         headers: dict[str, str] = {}
-        propagate.inject(headers)
+        inject(headers)
         return headers or None
 
     @contextmanager
     def restore(self, value: dict[str, str]) -> Iterator[None]:
         """Have the trace go on in the block."""
-        token = context.attach(propagate.extract(value))
+        token = attach(extract(value))
         try:
             yield
         finally:
-            context.detach(token)
+            detach(token)
