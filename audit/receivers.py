@@ -1,4 +1,4 @@
-"""Hands each change of an audited model to the task that writes the log, and what operators do."""
+"""Receivers: each calls the task that logs a change of an audited model, or of an operator."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -47,12 +47,12 @@ def saved_write_audit_log(
 
 
 def deleting_lock_row(instance: AuditableMixin, using: str, **kwargs: Any) -> None:
-    """Read what the row has, as long as it is there; nobody else can delete it from here on."""
+    """Read the row while it is there, and lock it, so that nobody else deletes it from here on."""
     instance.lock_row(using)
 
 
 def deleted_write_audit_log(instance: AuditableMixin, using: str, **kwargs: Any) -> None:
-    """Log a deletion, with the values the row had, unless another transaction was first."""
+    """Log a deletion, with the row's values, unless another transaction deleted it first."""
     if instance.lock_row(using):
         _enqueue(Action.DELETE, instance, deleted_values(instance, using), using)
 

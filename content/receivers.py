@@ -1,4 +1,4 @@
-"""What follows from a signal: an invariant of the same transaction, or one call to a task."""
+"""Receivers: each keeps an invariant in the same transaction, or makes one call of a task."""
 
 import logging
 from typing import Any
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 def user_saved_keep_profile_and_author(
     instance: User, created: bool, raw: bool, using: str, **kwargs: Any
 ) -> None:
-    """Every user has a profile and an author."""
+    """Give the user a profile and an author."""
     if raw:
         return
     keep = create_profile_and_author if created else keep_profile_and_author
@@ -32,7 +32,7 @@ def user_saved_keep_profile_and_author(
 
 @receiver(pre_save, sender=Article)
 def article_saving_make_slug(instance: Article, raw: bool, using: str, **kwargs: Any) -> None:
-    """Every article has a slug."""
+    """Make the article's slug from its title, if it has none."""
     if instance.lacks_slug and not raw:
         instance.slug = free_slug(instance, using)
 
@@ -41,7 +41,7 @@ def article_saving_make_slug(instance: Article, raw: bool, using: str, **kwargs:
 def article_saved_send_published(
     instance: Article, created: bool, raw: bool, using: str, **kwargs: Any
 ) -> None:
-    """Tell once that an article became published."""
+    """Send ``article_published`` once when an article becomes published."""
     if instance.is_published and not raw and (created or "status" in instance.changes()):
         article_published.send(sender=Article, article=instance, using=using)
 
@@ -67,7 +67,7 @@ def article_moved_count(instance: Article, raw: bool, using: str, **kwargs: Any)
 
 @receiver(pre_delete, sender=Article)
 def article_deleting_count(instance: Article, using: str, **kwargs: Any) -> None:
-    """Count a deleted article no more, unless another transaction deleted it first."""
+    """Stop counting a deleted article, unless another transaction deleted it first."""
     if instance.lock_row(using):
         tasks.count_articles.using(using).delay_on_commit(before=instance.counted_in())
 
@@ -84,7 +84,7 @@ def article_viewed_count(
 # --- The log --------------------------------------------------------------------------------
 @receiver(pre_save, sender=Article)
 def article_saving_log(instance: Article, **kwargs: Any) -> None:
-    """Log what is about to be saved; connected after the receiver that makes the slug."""
+    """Log what is about to be saved. The receiver that makes the slug comes before."""
     text = "PRE_SAVE: About to save article %r with slug %r (ID: %s)"
     logger.info(text, instance.title, instance.slug, instance.pk)
 

@@ -1,4 +1,4 @@
-"""Hands what happened to the tasks that tell people of it."""
+"""Receivers: each has a task tell people what happened, or settles a delivery."""
 
 import json
 import uuid
@@ -21,7 +21,7 @@ from .operations import settle_unsent
 
 @receiver(article_published)
 def article_published_notify_followers(article: Article, using: str, **kwargs: Any) -> None:
-    """Tell the followers; each publication is an event of its own, also of the same article."""
+    """Tell the followers. Each publication is a new event, also of the same article."""
     event_id = uuid.uuid4().hex
     tasks.notify_followers.using(using).delay_on_commit(article_id=article.pk, event_id=event_id)
 
@@ -54,7 +54,7 @@ Arguments = tuple[Sequence[Any], Mapping[str, Any]]
 
 
 def _arguments(call: OutboxCall) -> Arguments:
-    """Return the call's arguments; none if they can't be read."""
+    """Return the call's arguments, or none if they can't be read."""
     try:
         args, kwargs, *_ = json.loads(call.payload)
         return [*args], {**kwargs}
