@@ -20,6 +20,8 @@ from aftercommit.db.vendors import outbox_ops
 from aftercommit.outbox.record import CallRecord
 from tests.unit.aftercommit import effects
 
+pytestmark = pytest.mark.every_database
+
 LIBRARY = Path(aftercommit.__file__).parent
 
 ASKS = {"vendor", "features", "mysql_is_mariadb"}
