@@ -1,8 +1,8 @@
-"""Turns: which drain of a task was the last to begin, and which one was when it was last woken.
+"""Turns: the last drain of each task that began, and the wake-ups that were sent since.
 
-They are integers in Redis, by which processes agree that one wake-up is enough. Whatever else
-stands there is read as "not known", and so is everything while Redis doesn't answer. A wake-up is
-sent then: a needless one costs a message, and one that is missing costs time.
+They are integers in Redis, by which processes agree that one wake-up is enough. Anything else that
+is found there is read as "not known". So is everything while Redis doesn't answer. A wake-up is
+sent then, because a needless one costs a message, and a missing one costs time.
 """
 
 import logging
@@ -21,25 +21,15 @@ from aftercommit.redis.cache import RedisCache, integer_cache
 
 logger = logging.getLogger(__name__)
 
-TURN = "outbox_turn"
-"""The header of a wake-up that says which drain of the task was the last to begin."""
+MAX_HOLD_SECONDS = 120
+"""The longest time that an unanswered wake-up holds back another, however many there were."""
 
-SENT = "outbox_sent"
-"""The header of a wake-up that says when it was sent, by the clock of its host."""
+TOLERATED = 3
+"""How many wake-ups in a row can stay unanswered before others are held back for longer. A broker
+that fails over loses some in a row. After more of them, probably no worker reads the queue."""
 
-FRESH = 1
-"""Seconds for which a wake-up is taken not to be overtaken, which saves a round trip where that
-matters. Hosts whose clocks differ cost a round trip or an empty drain."""
-
-LONGEST = 120
-"""Seconds for which an unanswered wake-up holds back another at most, however many there were."""
-
-PATIENCE = 3
-"""How many unanswered wake-ups are taken for lost, as a broker that fails over loses some in a row.
-The ones after them are taken for such that nobody is there to hear."""
-
-MOST = 16
-"""How many unanswered wake-ups are told apart. By then ``LONGEST`` is reached."""
+MAX_UNANSWERED = 16
+"""The highest count of unanswered wake-ups. By then ``MAX_HOLD_SECONDS`` is reached."""
 
 Target = tuple[str, str]
 """A database's alias and a task's name."""
@@ -66,7 +56,7 @@ class Turn(NamedTuple):
         return self.woken == self.begun
 
 
-def turns(targets: Iterable[Target]) -> dict[Target, Turn]:
+def read_turns(targets: Iterable[Target]) -> dict[Target, Turn]:
     """Return each task's turn. Asks Redis once, or not at all for no tasks."""
     keys = {target: _keys(target) for target in targets}
     found = _get([*chain.from_iterable(keys.values())])
@@ -85,37 +75,24 @@ def begin_turn(using: str, task: str) -> None:
 def hold_back(using: str, task: str, turn: Turn) -> None:
     """Hold back other wake-ups, since one was sent in this turn.
 
-    Until a drain begins, or for OUTBOX_WAKE_TTL seconds. Once ``PATIENCE`` wake-ups were not
+    Until a drain begins, or for OUTBOX_WAKE_TTL seconds. Once ``TOLERATED`` wake-ups were not
     answered, each holds back for twice as long, so that a queue that nobody reads grows slowly.
     """
     _, flag, unanswered = _keys((using, task))
     shortest = conf().WAKE_TTL
-    doubled = max(turn.unanswered - PATIENCE, 0)
-    seconds = min(shortest * 2**doubled, max(shortest, LONGEST))
+    longest = max(shortest, MAX_HOLD_SECONDS)
+    seconds = min(shortest * 2 ** max(turn.unanswered - TOLERATED, 0), longest)
     if turn.woken is None:  # else a drain has begun since the last: it answered
         # Relative to the turn, so that the next turn begins without any.
-        _set(unanswered, turn.begun + min(turn.unanswered + 1, MOST), 2 * max(shortest, LONGEST))
+        count = min(turn.unanswered + 1, MAX_UNANSWERED)
+        _set(unanswered, turn.begun + count, 2 * longest)
     _set(flag, turn.begun, seconds)
-
-
-def is_overtaken(using: str, task: str, headers: Mapping[str, Any]) -> bool:
-    """Return whether a drain has begun since the wake-up with these headers was sent.
-
-    That drain has seen what the wake-up was for. While a task is drained for as long as it may,
-    others are sent for it, and each would take its turn from another task. One that was sent just
-    now is not asked about.
-    """
-    turn, sent = headers.get(TURN), headers.get(SENT)
-    if not turn or (isinstance(sent, int | float) and 0 <= time.time() - sent < FRESH):
-        return False
-    begun = turns([(using, task)])[using, task].begun
-    return bool(begun) and begun != turn
 
 
 def _turn(begun: int | None, woken: int | None, unanswered: int | None) -> Turn:
     begun = begun or 0
     count = (unanswered or 0) - begun
-    return Turn(begun, woken, count if 0 < count <= MOST else 0)
+    return Turn(begun, woken, count if 0 < count <= MAX_UNANSWERED else 0)
 
 
 def _keys(target: Target) -> tuple[str, str, str]:

@@ -8,22 +8,22 @@ from functools import partial
 
 from kombu.exceptions import SerializationError
 
-from aftercommit.outbox.turns import Target, Turn, turns
+from aftercommit.outbox.turns import Target, Turn, read_turns
 
 logger = logging.getLogger(__name__)
 
 PAUSE = 0.01
-"""Seconds between two rounds of wake-ups. What commits in between shares a round: each costs the
-process as much as a request, in which the interpreter's lock is held."""
+"""Seconds between two rounds of wake-ups. Commits in between share a round, because each round
+holds the interpreter's lock for as long as a request does."""
 
-REST = 1.0
-"""The same while the broker is down."""
+OUTAGE_PAUSE = 1.0
+"""Seconds between two rounds while the broker is down."""
 
-MOST_MESSAGES = 1000
-"""How many messages wait for the thread at most."""
+MAX_WAITING = 1000
+"""The most messages that can wait for the thread."""
 
 OWN_FAULTS = (TypeError, ValueError, LookupError, AttributeError, SerializationError)
-"""Errors of what was to be sent: a queue that isn't configured, say. Any other is the broker's."""
+"""Errors of the message itself, such as a queue that isn't configured. Others are the broker's."""
 
 Message = Callable[[], object]
 """A function that sends something to the broker."""
@@ -38,13 +38,13 @@ class Waker:
         self._wanted = threading.Event()
         self._hurry = threading.Event()
         self._targets: dict[Target, None] = {}
-        self._messages: deque[Message] = deque(maxlen=MOST_MESSAGES)
+        self._messages: deque[Message] = deque(maxlen=MAX_WAITING)
         self._sending = False
         self._resting = False
         self._thread: threading.Thread | None = None
         self._seen: dict[Target, Turn] = {}
-        self._told: set[object] = set()
-        """What was logged as a warning, and isn't again."""
+        self._warned: set[object] = set()
+        """The keys of the warnings that are not logged again."""
 
     def wake(self, targets: Iterable[Target]) -> None:
         """Have each task of ``targets`` woken soon. Returns at once and never raises."""
@@ -64,11 +64,11 @@ class Waker:
             self._drop(message)
             return
         with self._changed:
-            is_full = len(self._messages) == MOST_MESSAGES
+            is_full = len(self._messages) == MAX_WAITING
             self._messages.append(message)
         if is_full:
             text = "More than %d messages wait to be sent, the oldest are dropped"
-            self._tell("full", text, MOST_MESSAGES)
+            self._warn_once("full", text, MAX_WAITING)
         self.wake(())
 
     def flush(self, seconds: float) -> bool:
@@ -101,31 +101,31 @@ class Waker:
             self._wanted.clear()
             with self._changed:
                 targets, self._targets, self._sending = self._targets, {}, True
-                messages, self._messages = self._messages, deque(maxlen=MOST_MESSAGES)
+                messages, self._messages = self._messages, deque(maxlen=MAX_WAITING)
             self._send(targets, messages)
             with self._changed:
                 self._sending = False
                 self._changed.notify_all()
-            self._hurry.wait(REST if self._resting else PAUSE)
+            self._hurry.wait(OUTAGE_PAUSE if self._resting else PAUSE)
             if not self._resting:
                 self._look_ahead(targets)
             self._resting = False
 
     def _send(self, targets: Collection[Target], messages: Iterable[Message]) -> None:
-        """Send all, up to what meets no broker: the others would meet none either."""
+        """Send all, up to the first that meets no broker. The others would meet none either."""
         known = {target: self._seen.pop(target) for target in targets if target in self._seen}
-        known.update(turns(target for target in targets if target not in known))
+        known.update(read_turns(target for target in targets if target not in known))
         for target, turn in known.items():
             self._try(partial(self._send_wake_up, *target, turn), target)
         for message in messages:
             self._try(message, "message")
 
     def _look_ahead(self, targets: Collection[Target]) -> None:
-        """Look up now what allows the next wake-ups: without it they go out 0.6 ms later.
+        """Read the turns that the next wake-ups need, so that these go out 0.6 ms earlier.
 
         Keep only turns that allow sending. One that forbids it may be stale.
         """
-        for target, turn in turns(targets).items():
+        for target, turn in read_turns(targets).items():
             if not turn.is_woken:
                 self._seen[target] = turn._replace(is_old=True)
 
@@ -136,17 +136,17 @@ class Waker:
         try:
             message()
         except OWN_FAULTS as error:
-            self._tell((what, type(error)), "Not sent: %s: %s", what, error)
+            self._warn_once((what, type(error)), "Not sent: %s: %s", what, error)
         except Exception as error:  # noqa: BLE001  # whatever it is, the sweep finds the rows
             self._resting = True
-            self._tell("outage", "Wake-ups not sent, the sweep will find the rows: %s", error)
+            self._warn_once("outage", "Wake-ups not sent, the sweep will find the rows: %s", error)
         else:
-            self._told.discard("outage")
+            self._warned.discard("outage")
 
     def _drop(self, message: Message) -> None:
         logger.debug("Not sent, the broker is down: %r", message)
 
-    def _tell(self, key: object, text: str, *values: object) -> None:
+    def _warn_once(self, key: object, text: str, *values: object) -> None:
         """Log a warning once: an outage, for example, and not each message that meets it."""
-        logger.log(logging.DEBUG if key in self._told else logging.WARNING, text, *values)
-        self._told.add(key)
+        logger.log(logging.DEBUG if key in self._warned else logging.WARNING, text, *values)
+        self._warned.add(key)

@@ -7,8 +7,7 @@ from celery.canvas import maybe_signature
 
 from aftercommit.outbox.calling import START
 from aftercommit.outbox.task import OutboxTask, find_task
-from aftercommit.outbox.turns import is_overtaken
-from aftercommit.outbox.wake import DRAIN
+from aftercommit.outbox.wake_message import DRAIN, is_overtaken
 from aftercommit.worker.drain import drain_task
 from aftercommit.worker.summary import DrainSummary
 

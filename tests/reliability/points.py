@@ -26,7 +26,7 @@ POINTS = {
     "alone, stored": (AFTER, "aftercommit.outbox.pending.store_calls"),
     # Either of them.
     "in the wake thread": (BEFORE, "aftercommit.outbox.wake.send_wake_up"),
-    "flag read": (AFTER, "aftercommit.outbox.waker.turns"),
+    "flag read": (AFTER, "aftercommit.outbox.waker.read_turns"),
     "wake-up sent": (AFTER, "aftercommit.outbox.wake.send_wake_up"),
     "at exit": (BEFORE, "aftercommit.outbox.wake.Waker.flush"),
     # A worker, likewise.

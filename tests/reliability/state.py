@@ -1,7 +1,7 @@
 """What the tests look at: the effects that were had, and what is left to do."""
 
 from aftercommit.models import OutboxBatch, OutboxCall
-from aftercommit.outbox.turns import turns
+from aftercommit.outbox.turns import read_turns
 from content.models import Product
 from core.stack.waiting import wait_until
 
@@ -22,7 +22,7 @@ def wait_answered(task: str) -> None:
     """Wait until no wake-up of the task is under way: one that is lost would hold back the next."""
     target = ("default", task)
     wait_until(
-        lambda: not turns([target])[target].is_woken, TIMEOUT, "every wake-up to be answered"
+        lambda: not read_turns([target])[target].is_woken, TIMEOUT, "every wake-up to be answered"
     )
 
 

@@ -14,7 +14,7 @@ from django.db import connections, transaction
 from django.db.models.functions import Now
 
 from aftercommit.models import OutboxBatch, OutboxCall
-from aftercommit.outbox.wake import DRAIN
+from aftercommit.outbox.wake_message import DRAIN
 from aftercommit.worker.drain import drain_task
 from aftercommit.worker.sweep import recover
 from core.stack.waiting import wait_until

@@ -15,7 +15,8 @@ from django.db import transaction
 from django_celery_results.models import TaskResult
 
 from aftercommit.models import OutboxBatch, OutboxCall
-from aftercommit.outbox.wake import DRAIN, flush_wake_ups
+from aftercommit.outbox.wake import flush_wake_ups
+from aftercommit.outbox.wake_message import DRAIN
 from core.stack.waiting import wait_until
 from tests.celery_engine.broker import Broker
 from tests.integration.outbox import tasks

@@ -11,16 +11,14 @@ from redis import Redis
 
 from aftercommit.outbox import turns as module
 from aftercommit.outbox.turns import (
-    LONGEST,
-    MOST,
-    SENT,
-    TURN,
+    MAX_HOLD_SECONDS,
+    MAX_UNANSWERED,
     Turn,
     begin_turn,
     hold_back,
-    is_overtaken,
-    turns,
+    read_turns,
 )
+from aftercommit.outbox.wake_message import SENT, TURN, is_overtaken
 from tests.unit.aftercommit import effects
 from tests.unit.aftercommit.redis.test_cache import Exploit
 
@@ -38,7 +36,7 @@ def _empty() -> Iterator[None]:
 
 def turn() -> Turn:
     """The task's turn."""
-    return turns([TARGET])[TARGET]
+    return read_turns([TARGET])[TARGET]
 
 
 def send() -> int:
@@ -54,13 +52,13 @@ def held() -> float:
 
 
 class TestTurns:
-    """``turns``."""
+    """``read_turns``."""
 
     def test_nothing_deferred(self) -> None:
         """Of a task that was never woken nothing is known."""
         assert turn() == Turn(0, None, 0)
         assert not turn().is_woken
-        assert turns([]) == {}
+        assert read_turns([]) == {}
 
     def test_woken(self) -> None:
         """A wake-up holds back another until a drain begins."""
@@ -74,7 +72,7 @@ class TestTurns:
         """Each task has its own turn in each database."""
         begin_turn(*TARGET)
         other, elsewhere = ("default", "other"), ("second", TASK)
-        assert [each.begun > 0 for each in turns([TARGET, other, elsewhere]).values()] == [
+        assert [each.begun > 0 for each in read_turns([TARGET, other, elsewhere]).values()] == [
             *(True, False, False)
         ]
 
@@ -152,8 +150,8 @@ class TestHoldBack:
         """The first may be lost; of those after them each holds back for twice as long."""
         settings.OUTBOX_WAKE_TTL = 5
         seconds = [self.unanswered() for _ in range(20)]
-        assert seconds == [5, 5, 5, 5, 10, 20, 40, 80, *[LONGEST] * 12]
-        assert turn().unanswered == MOST
+        assert seconds == [5, 5, 5, 5, 10, 20, 40, 80, *[MAX_HOLD_SECONDS] * 12]
+        assert turn().unanswered == MAX_UNANSWERED
 
     def test_answered(self, settings: Any) -> None:
         """A drain that begins answers all of them."""
@@ -183,28 +181,3 @@ class TestHoldBack:
             begin_turn(*TARGET)
             send()
         assert cache.get(UNANSWERED) is None
-
-
-class TestIsOvertaken:
-    """``is_overtaken``: headers come from the broker, and may be anything."""
-
-    def test_later_drain(self) -> None:
-        """A wake-up is overtaken by a drain that began after it was sent."""
-        begin_turn(*TARGET)
-        headers = {TURN: turn().begun, SENT: 1.0}
-        assert not is_overtaken(*TARGET, headers)
-        begin_turn(*TARGET)
-        assert is_overtaken(*TARGET, headers)
-
-    @pytest.mark.parametrize("sent", ["now", None, [], {}, True, -1, 1e400])
-    def test_strange_time(self, sent: object) -> None:
-        """Without a time that is one, the turn decides."""
-        begin_turn(*TARGET)
-        assert not is_overtaken(*TARGET, {TURN: turn().begun, SENT: sent})
-        assert is_overtaken(*TARGET, {TURN: 1, SENT: sent})
-
-    @pytest.mark.parametrize("headers", [{}, {TURN: 0}, {TURN: None}, {TURN: ""}])
-    def test_no_turn(self, headers: dict[str, Any]) -> None:
-        """One that names no turn is heard."""
-        begin_turn(*TARGET)
-        assert not is_overtaken(*TARGET, headers)

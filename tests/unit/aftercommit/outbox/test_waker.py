@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError
 from aftercommit.outbox import turns, waker
 from aftercommit.outbox.turns import Turn, begin_turn
 from aftercommit.outbox.wake import send_wake_up
-from aftercommit.outbox.waker import MOST_MESSAGES, Waker
+from aftercommit.outbox.waker import MAX_WAITING, Waker
 from core.stack.waiting import wait_until
 from tests.unit.aftercommit import effects
 
@@ -104,7 +104,7 @@ class TestWake:
             tries.append(task)
             fail()
 
-        monkeypatch.setattr(waker, "REST", 60)
+        monkeypatch.setattr(waker, "OUTAGE_PAUSE", 60)
         thread = Waker(note_and_fail)
         thread.wake([("default", "a")])
         wait_until(lambda: tries, 10, "the first try")
@@ -210,7 +210,7 @@ class TestSend:
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         """While the broker is down they are dropped, and told of at debug level alone."""
-        monkeypatch.setattr(waker, "REST", 60)
+        monkeypatch.setattr(waker, "OUTAGE_PAUSE", 60)
         tries: list[int] = []
 
         def down() -> None:
@@ -231,7 +231,7 @@ class TestSend:
 
     def test_after_an_outage(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Once the rest is over they are sent again, also where nobody is woken."""
-        monkeypatch.setattr(waker, "REST", 0)
+        monkeypatch.setattr(waker, "OUTAGE_PAUSE", 0)
         done: list[str] = []
         thread = Waker(nothing)
         thread.send(fail)
@@ -274,11 +274,11 @@ class TestSend:
         def number(value: int) -> Callable[[], object]:
             return lambda: done.append(value)
 
-        for value in range(MOST_MESSAGES + 5):
+        for value in range(MAX_WAITING + 5):
             waker.send(number(value))
         gate.set()
         assert waker.flush(10)
-        assert done == [*range(5, MOST_MESSAGES + 5)]
+        assert done == [*range(5, MAX_WAITING + 5)]
         assert warnings(caplog) == [
             "More than 1000 messages wait to be sent, the oldest are dropped"
         ]

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from aftercommit.models import OutboxBatch, OutboxCall
 from aftercommit.outbox import wake
 from aftercommit.outbox.task import find_task
-from aftercommit.outbox.turns import turns
+from aftercommit.outbox.turns import read_turns
 from aftercommit.worker.drain import drain_all, drain_task
 from tests.connections import at_once
 from tests.unit.aftercommit import effects
@@ -66,11 +66,11 @@ class TestTurn:
         proxy.delay_on_commit(name="a")
         assert wake.flush_wake_ups(10)
         target = ("default", proxy.name)
-        before, begun = turns([target])[target].begun, []
+        before, begun = read_turns([target])[target].begun, []
 
         def note(execute: Any, sql: str, *args: Any) -> Any:
             if "aftercommit_outboxcall" in sql:
-                begun.append(turns([target])[target].begun)
+                begun.append(read_turns([target])[target].begun)
             return execute(sql, *args)
 
         with connection.execute_wrapper(note):
@@ -78,7 +78,7 @@ class TestTurn:
         assert effects.received or effects.names()
         assert begun
         assert begun[0] > before
-        assert not turns([target])[target].is_woken
+        assert not read_turns([target])[target].is_woken
 
 
 class TestTime:

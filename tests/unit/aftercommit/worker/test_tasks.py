@@ -9,8 +9,8 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from aftercommit.models import OutboxCall
 from aftercommit.outbox.calling import START, start_on_commit
-from aftercommit.outbox.turns import SENT, TURN, begin_turn
-from aftercommit.outbox.wake import DRAIN
+from aftercommit.outbox.turns import begin_turn
+from aftercommit.outbox.wake_message import DRAIN, SENT, TURN
 from aftercommit.worker.drain import drain_all, drain_task
 from tests.unit.aftercommit import effects
 
