@@ -32,7 +32,7 @@ class BatchRunner:
         # and where there is a soft time limit, because a call that hangs is not to hang twice.
         is_listened_to = self._runner.has_listeners or self._runner.tracer is not None
         self.uses_savepoints = is_listened_to or self._runner.limits.soft is not None
-        """Whether each call has a savepoint, so that its failure spoils no other call."""
+        """True while each call has a savepoint, so that its failure spoils no other call."""
 
     def run(self, calls: Sequence[Call]) -> BatchOutcome:
         """Run the calls. Raises what a call raises whose failure can't be told from the others'."""

@@ -10,7 +10,7 @@ from kombu.utils import compat
 from aftercommit.worker.database_errors import is_transient
 
 TRIES = 3
-"""How often a step is tried at once while the database fails."""
+"""The number of tries of a step, one at once after the other, while the database fails."""
 
 Value = TypeVar("Value")
 

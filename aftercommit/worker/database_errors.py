@@ -14,8 +14,8 @@ from django.db import InterfaceError, OperationalError
 from kombu.exceptions import OperationalError as BrokerError
 
 MAX_CAUSES = 10
-"""How many errors of a chain of causes are looked at. A library's error can have Django's error as
-its cause, which has the driver's error as its cause."""
+"""The number of errors at most that are looked at in a chain of causes. A library's error can have
+Django's error as its cause, which has the driver's error as its cause."""
 
 MYSQL_DRIVERS = ("MySQLdb", "pymysql")
 

@@ -23,7 +23,7 @@ from aftercommit.worker.forks import no_fork
 logger = logging.getLogger(__name__)
 
 MAX_WRITES = 1000
-"""How many writes a process keeps at most."""
+"""The number of writes at most that a process keeps."""
 
 FIRST_PAUSE = 0.2
 """Seconds before the thread's first try. In an outage the pause doubles with each try, up to half

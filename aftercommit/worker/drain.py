@@ -16,8 +16,8 @@ from aftercommit.worker.sweep import recover
 from aftercommit.worker.task_drain import drain
 
 IDLE_ROUNDS = 25
-"""How many rounds in a row ``drain_all`` goes on in which no call ends. A call that retries itself
-at once, without a limit, would keep ``drain_all`` busy for ever."""
+"""The number of rounds in a row, without the end of a call, after which ``drain_all`` gives up. A
+call that retries itself at once, without a limit, would keep ``drain_all`` busy for ever."""
 
 
 def drain_task(

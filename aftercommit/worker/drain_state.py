@@ -17,7 +17,7 @@ class DrainState:
     runner: Runner
     using: str
     seconds: float
-    """How long the drain may go on. A call that has begun is always finished."""
+    """The time that the drain has. A call that has begun is always finished."""
 
     summary: DrainSummary = field(default_factory=DrainSummary)
     started: float = field(default_factory=time.monotonic)

@@ -19,7 +19,7 @@ Tasks = Mapping[str, str | None]
 """A worker's tasks by name, each with the arguments that it takes, as text. None for any."""
 
 KEPT_FOR = timedelta(days=1)
-"""How long the row of a worker that was killed is kept, so that health can name the worker."""
+"""The time for which a killed worker's row is kept, so that health can name the worker."""
 
 AGE = ExpressionWrapper(Now() - F("seen_at"), output_field=DurationField())
 

@@ -27,7 +27,7 @@ class Misfit:
 
     text: str
     seconds: float | None = None
-    """How long the call is put off. None if its time is over, so that it is a dead letter."""
+    """The time until the next try. None if the call has waited enough: then it is a dead letter."""
 
 
 def judge_misfit(using: str, call: Call, task: Any, error: BaseException) -> Misfit:

@@ -23,8 +23,8 @@ MIN_DELAY = 1.0
 drain would try the call again and again for its whole time."""
 
 MAX_DOUBLINGS = 64
-"""How often the backoff doubles at most. A call without ``max_retries`` can have thousands of
-attempts."""
+"""The number of times at most that the backoff doubles. A call without ``max_retries`` can have
+thousands of attempts."""
 
 
 class Verdict(Enum):

@@ -8,7 +8,7 @@ from aftercommit.models import OutboxCall
 from aftercommit.worker.error_text import summarize_error
 
 MAX_FAILURES = 20
-"""How many failures a summary names."""
+"""The number of failures at most that a summary names."""
 
 
 @dataclass
