@@ -1,7 +1,13 @@
 """System checks of the site."""
 
+import os
 import re
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command
@@ -9,7 +15,9 @@ from django.core.management.base import SystemCheckError
 from django.db import connection
 
 from core.checks import check_former_data
-from tests.unit.core.stack.test_preflight import former_table
+from core.former_data import FORMER_TABLE
+from core.stack.config import ROOT
+from tests.unit.core.stack.test_preflight import former_table, make_former
 
 SAID = "was made by an earlier version of this project"
 
@@ -37,6 +45,24 @@ class TestFormerData:
         name = re.escape(str(connection.settings_dict["NAME"]))
         with pytest.raises(SystemCheckError, match=f"core.E001.*{name} {SAID}"):
             call_command("migrate", skip_checks=False)
+
+    def test_fail_command(self, tmp_path: Path) -> None:
+        """As a process of its own, which imports nothing of this test, and changes no table."""
+        path = tmp_path / "db.sqlite3"
+        make_former(path)
+        migrate = subprocess.run(
+            [sys.executable, "manage.py", "migrate"],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path), "SECRET_KEY": "a" * 50},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert migrate.returncode == 1
+        assert f"The database {path} {SAID}" in migrate.stderr
+        with closing(sqlite3.connect(path)) as database:
+            tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            assert [name for (name,) in tables] == [FORMER_TABLE]
 
     @pytest.mark.usefixtures("_former")
     def test_without_a_database(self) -> None:
