@@ -1,4 +1,4 @@
-"""Who does something, from where, in which request; it follows a call into its task."""
+"""The context of a change: its actor, request and address. It follows a call into its task."""
 
 import re
 import uuid
@@ -24,7 +24,7 @@ class Context(NamedTuple):
 
     @classmethod
     def of_user(cls, user: Any, request_id: str = "", address: str = "") -> "Context":
-        """The context of what ``user`` does; of an anonymous user or None it names no actor."""
+        """Return the context of what ``user`` does. None and anonymous users are no actors."""
         if user is None or not getattr(user, "is_authenticated", False):
             return cls(request_id=request_id, address=address)
         return cls(str(user.pk), user.get_username(), request_id, address)
@@ -38,13 +38,13 @@ _source: ContextVar[Callable[[], Context]] = ContextVar("context", default=lambd
 
 
 def current() -> Context:
-    """The context of the request or the call that this code runs in."""
+    """Return the context of the request or the call that this code runs in."""
     return _source.get()()
 
 
 @contextmanager
 def use(context: Context | Callable[[], Context]) -> Iterator[None]:
-    """Run the block in ``context``, or in what it returns at the time it is asked."""
+    """Run the block in ``context``. A function is called for it each time that it is asked for."""
     token = _source.set(context if callable(context) else lambda: context)
     try:
         yield
@@ -53,7 +53,7 @@ def use(context: Context | Callable[[], Context]) -> Iterator[None]:
 
 
 class ContextMiddleware:
-    """Sets the context of each request, and names the request in ``X-Request-ID``.
+    """Set the context of each request, and name the request in ``X-Request-ID``.
 
     A request id that came with the request is kept if it is 1 to 64 letters, digits, ``.-_``. A
     streaming response is read in the context too.
@@ -85,7 +85,7 @@ class ContextMiddleware:
 
 
 def _source_of(request: HttpRequest) -> tuple[Callable[[], Context], str]:
-    """Return what tells the request's context, and the request's id."""
+    """Return a function that returns the request's context, and the request's id."""
     request_id = request.headers.get("X-Request-ID", "")
     if not REQUEST_ID.fullmatch(request_id):
         request_id = uuid.uuid4().hex

@@ -1,8 +1,8 @@
-"""What an operator did, told in the transaction that does it.
+"""Signals of an operator's work, sent in the transaction that does it.
 
-``aftercommit.context.current()`` says who did it. A receiver that raises undoes the operation.
+``aftercommit.context.current()`` names the operator. A receiver that raises undoes the operation.
 
-Those about calls are sent by ``OutboxCall`` with ``calls``, a list of the calls as they were
+``OutboxCall`` sends the signals about calls, with ``calls``, a list of the calls as they were
 before, and ``using``, their database.
 """
 
@@ -15,5 +15,5 @@ calls_discarded = Signal()
 """Calls that were dead or uncertain, or pending for a task that nobody has, are deleted."""
 
 rows_operated = Signal()
-"""Rows of another model have changed. Sent by the model with ``rows``, a list of them as they were
-before, ``values``, what each has now by the field's name, and ``using``, their database."""
+"""Rows of another model have changed. The model sends it with ``rows``, a list of the rows as they
+were before, ``values``, the new values by the fields' names, and ``using``, their database."""

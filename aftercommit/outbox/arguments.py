@@ -6,8 +6,8 @@ from typing import Any
 from kombu.utils import json as celery_json
 
 DEEPEST = 100
-"""How deep arguments can be nested. Python reads JSON by recursion, and a worker's stack is already
-deeper than the request's when it does."""
+"""The depth to which arguments can be nested. Python reads JSON by recursion, and a worker's stack
+is already deeper than the request's when it does."""
 
 _encoder = celery_json.JSONEncoder()  # celery_json.dumps() makes one each time
 

@@ -1,4 +1,4 @@
-"""What travels with a call: its actor and request, and what OUTBOX_CONTEXT adds to them."""
+"""The values that travel with a call: its context, and those that OUTBOX_CONTEXT adds."""
 
 import json
 import logging
@@ -19,14 +19,14 @@ logger = logging.getLogger(__name__)
 
 
 class Carrier(Protocol):
-    """Takes a value from where a call is made to where the call runs.
+    """A class that takes a value from where a call is made to where the call runs.
 
-    Both methods may raise: then the call isn't made, or has failed. It would have the effect of
-    another tenant, say.
+    Both methods may raise. Then the call isn't made, or has failed: without its value it could have
+    the effect of another tenant.
     """
 
     def capture(self) -> Any:
-        """Return the value, of JSON's types, for a call that is made here; None for nothing."""
+        """Return the value, of JSON's types, for a call that is made here, or None for no value."""
 
     def restore(self, value: Any) -> AbstractContextManager[Any]:
         """Return a block in which the value holds."""
@@ -48,7 +48,7 @@ class Carriers:
     """The carriers that ``OUTBOX_CONTEXT`` names, made when they are first used."""
 
     in_use: bool
-    """Whether there are any: no more than this is asked in the request where there are none."""
+    """False if there are no carriers. A request without carriers asks for nothing else."""
 
     def __init__(self) -> None:
         self.reset()

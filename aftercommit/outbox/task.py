@@ -29,7 +29,7 @@ else:
 
 
 STATEMENTS = ("INSERT", "UPDATE", "DELETE", "MERGE")
-"""What a task's ``sql`` may be."""
+"""The statements that a task's ``sql`` can be."""
 
 
 class OutboxTask(_DjangoTask[P, R_co]):
@@ -46,20 +46,20 @@ class OutboxTask(_DjangoTask[P, R_co]):
     abstract = True
 
     batch: bool = DEFAULTS["batch"]
-    """Whether the function gets a list of calls instead of one call's arguments."""
+    """True if the function gets a list of calls instead of one call's arguments."""
 
     atomic: bool = DEFAULTS["atomic"]
-    """Whether a call's effects are in the database, so that they commit with its settlement. If
-    not, it runs outside any transaction, under a lease."""
+    """True if a call's effects are in the database, so that they commit with its settlement. If
+    not, the call runs outside any transaction, under a lease."""
 
     sql: str = DEFAULTS["sql"]
-    """What the function does, as one of ``STATEMENTS`` for PostgreSQL, which settles a batch by it,
-    some five times as fast. It reads ``calls (id, created_at, args, kwargs, actor_id, actor,
+    """The same effect as the function's, as one of ``STATEMENTS`` for PostgreSQL. It settles a
+    batch some five times as fast. It reads ``calls (id, created_at, args, kwargs, actor_id, actor,
     request_id, address)``; ``args`` and ``kwargs`` are jsonb. The function runs where the statement
     fails, so that each call has its own outcome, and on other databases."""
 
     batch_size: int = DEFAULTS["batch_size"]
-    """How many calls one transaction settles."""
+    """The most calls that one transaction settles."""
 
     lease: float = DEFAULTS["lease"]
     """Seconds after which a call that isn't atomic is taken for lost with its process."""

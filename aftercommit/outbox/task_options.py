@@ -26,7 +26,7 @@ DEFAULTS: dict[str, Any] = {
     "time_limit": None,
     "soft_time_limit": None,
 }
-"""What holds unless the task names the option itself. ``delay`` and ``apply_async`` have Celery's
+"""The options of a task that doesn't name them itself. ``delay`` and ``apply_async`` have Celery's
 defaults, which suit a message: three retries, each after three minutes."""
 
 CELERYS = (Task, DjangoTask)
@@ -38,10 +38,10 @@ class Options:
     """The options of one task. Times are in seconds."""
 
     batch: bool
-    """Whether the function gets a list of calls instead of one call's arguments."""
+    """True if the function gets a list of calls instead of one call's arguments."""
 
     atomic: bool
-    """Whether a call's effects are in the calls' database, and commit with its end."""
+    """True if a call's effects are in the calls' database, and commit with its end."""
 
     sql: str
     """One statement for PostgreSQL that does what the function does."""

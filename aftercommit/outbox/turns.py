@@ -25,8 +25,9 @@ MAX_HOLD_SECONDS = 120
 """The longest time that an unanswered wake-up holds back another, however many there were."""
 
 TOLERATED = 3
-"""How many wake-ups in a row can stay unanswered before others are held back for longer. A broker
-that fails over loses some in a row. After more of them, probably no worker reads the queue."""
+"""The number of wake-ups in a row that can stay unanswered before others are held back for longer.
+A broker that fails over loses some in a row. After more of them, probably no worker reads the
+queue."""
 
 MAX_UNANSWERED = 16
 """The highest count of unanswered wake-ups. By then ``MAX_HOLD_SECONDS`` is reached."""
@@ -42,13 +43,13 @@ class Turn(NamedTuple):
     """When the drain began, in nanoseconds: the turn's name. 0 if not known."""
 
     woken: int | None = None
-    """Which drain had begun last when a wake-up was last sent. None if that was long ago."""
+    """The drain that had begun last when a wake-up was last sent. None if that was long ago."""
 
     unanswered: int = 0
-    """How many wake-ups were sent since the drain began, and held back others in vain."""
+    """The number of wake-ups that were sent since the drain began, and that nobody answered."""
 
     is_old: bool = False
-    """Whether drains may have begun since the turn was looked up."""
+    """True if drains can have begun since the turn was read."""
 
     @property
     def is_woken(self) -> bool:

@@ -21,7 +21,7 @@ DESTINATION = ("queue", "routing_key", "exchange", "exchange_type", "priority", 
 from them, because those are about calls: ``expires``, for example."""
 
 LATE_CALLS = 3
-"""How many calls a drain may run for as long as each may, after its own time."""
+"""The number of calls that can take their full time limit after the drain's own time."""
 
 LIMIT_SLACK = 30
 """Seconds that a drain has for what isn't a call: to connect, to claim, to settle."""
@@ -34,8 +34,9 @@ SENT = "outbox_sent"
 """The header of a wake-up that says when it was sent, by the clock of its host."""
 
 FRESH_SECONDS = 1
-"""How long after it was sent a wake-up is taken not to be overtaken. That saves a round trip where
-calls are to begin at once. Hosts whose clocks differ cost a round trip or an empty drain."""
+"""The time after it was sent in which a wake-up is taken not to be overtaken. That saves a round
+trip where calls are to begin at once. Hosts whose clocks differ cost a round trip or an empty
+drain."""
 
 
 def publish(name: str, using: str, headers: Mapping[str, Any]) -> None:
