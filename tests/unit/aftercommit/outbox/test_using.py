@@ -1,9 +1,9 @@
 """``task.using(alias)``: the database whose transaction a call belongs to."""
 
-import asyncio
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.db import connections, transaction
 from django.utils.connection import ConnectionDoesNotExist
 
@@ -48,7 +48,7 @@ def test_options() -> None:
 
 def test_from_a_coroutine() -> None:
     """``adelay_on_commit`` is there for coroutines."""
-    call = asyncio.run(effects.make_group.using("default").adelay_on_commit("a"))
+    call = async_to_sync(effects.make_group.using("default").adelay_on_commit)("a")
     assert OutboxCall.objects.get().pk == call.pk
     assert (
         repr(effects.make_group.using("default")) == f"<{effects.make_group.name} using 'default'>"
