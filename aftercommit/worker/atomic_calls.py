@@ -35,11 +35,11 @@ class AtomicCalls:
 
         Calls that commit after the claim have a wake-up of their own: the turn began before.
         """
-        if not self.rate.wait_for_turn():
+        if not self.rate.wait_for_slot():
             return False
         batch = self._claim()
         if batch is None:
-            self.rate.return_turn()
+            self.rate.return_slot()
             return False
         if batch.more:
             self._state.wake_others()

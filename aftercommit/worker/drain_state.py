@@ -27,7 +27,7 @@ class DrainState:
         self.options: Options = self.runner.options
 
     def is_time_up(self) -> bool:
-        """Return whether it is the turn of other tasks."""
+        """Return whether the time is up, so that other tasks can run."""
         return time.monotonic() - self.started >= self.seconds
 
     def wake_others(self) -> None:

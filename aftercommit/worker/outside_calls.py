@@ -46,11 +46,11 @@ class OutsideCalls:
 
         Return whether there may be more that are due.
         """
-        if not self._rate.wait_for_turn():
+        if not self._rate.wait_for_slot():
             return False
         call, more = self._lease()
         if call is None:
-            self._rate.return_turn()
+            self._rate.return_slot()
         while call is not None:
             error, result = self._run(call)
             store_result = self._state.runner.take_result_writer()

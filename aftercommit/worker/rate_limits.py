@@ -15,7 +15,7 @@ from celery.signals import worker_init
 from celery.utils.time import rate
 
 MAX_WAIT = 1.0
-"""Seconds that a drain waits at most for its turn. If that is further away, the drain ends, so that
+"""Seconds that a drain waits at most for its slot. If that is further away, the drain ends, so that
 other tasks are drained."""
 
 LOCK_SECONDS = 1.0
@@ -23,7 +23,7 @@ LOCK_SECONDS = 1.0
 microseconds."""
 
 
-class Turn(NamedTuple):
+class Slot(NamedTuple):
     """When a call may begin, and when the call after it may, by this machine's clock."""
 
     begin: float
@@ -48,10 +48,10 @@ class SharedRate:
         if per_second != self.per_second:
             with self._locked():
                 self._per_second.value = per_second
-                self._next.value = 0.0  # The old rate's next turn may be an hour away.
+                self._next.value = 0.0  # The old rate's next slot may be an hour away.
 
-    def take_turn(self) -> Turn | None:
-        """Take the next turn. Return None if it is too far away."""
+    def take_slot(self) -> Slot | None:
+        """Take the next slot. Return None if it is too far away."""
         with self._locked():
             now, per_second = time.monotonic(), self.per_second
             begin: float = max(now, self._next.value)
@@ -59,13 +59,13 @@ class SharedRate:
                 return None
             end = begin + 1 / per_second if per_second else begin
             self._next.value = end
-        return Turn(begin, end)
+        return Slot(begin, end)
 
-    def return_turn(self, turn: Turn) -> None:
-        """Give a turn back that no call used, unless another turn was taken since."""
+    def return_slot(self, slot: Slot) -> None:
+        """Give a slot back that no call used, unless another slot was taken since."""
         with self._locked():
-            if self._next.value == turn.end:
-                self._next.value = turn.begin
+            if self._next.value == slot.end:
+                self._next.value = slot.begin
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -115,25 +115,25 @@ class RateLimit:
 
     def __init__(self, task: Any) -> None:
         self._shared = _shared.get(task.name)
-        self._turn: Turn | None = None
+        self._slot: Slot | None = None
 
     @property
     def is_limited(self) -> bool:
         """Return whether the task's calls begin one by one, by the clock."""
         return self._shared is not None and self._shared.per_second > 0
 
-    def wait_for_turn(self) -> bool:
+    def wait_for_slot(self) -> bool:
         """Wait until the next call may begin. Return False, at once, if that is too far away."""
-        self._turn = None
+        self._slot = None
         if self._shared is None or not self._shared.per_second:
             return True
-        self._turn = self._shared.take_turn()
-        if self._turn is None:
+        self._slot = self._shared.take_slot()
+        if self._slot is None:
             return False
-        time.sleep(max(self._turn.begin - time.monotonic(), 0))
+        time.sleep(max(self._slot.begin - time.monotonic(), 0))
         return True
 
-    def return_turn(self) -> None:
-        """Give the turn back, because no call was due."""
-        if self._shared is not None and self._turn is not None:
-            self._shared.return_turn(self._turn)
+    def return_slot(self) -> None:
+        """Give the slot back, because no call was due."""
+        if self._shared is not None and self._slot is not None:
+            self._shared.return_slot(self._slot)

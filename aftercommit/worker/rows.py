@@ -43,7 +43,7 @@ def change_unlocked(rows: QuerySet[Any], change: Callable[[QuerySet[Any]], int])
     row that was changed must no longer be among ``rows``.
     """
     total = 0
-    while rows.exists():  # before any transaction: on SQLite that would wait for its turn to write
+    while rows.exists():  # before any transaction: on SQLite that would wait until it can write
         with short_transaction(rows.db):
             free = list(lock_rows(rows)[:CHUNK].values_list("pk", flat=True))
             if free:

@@ -12,7 +12,7 @@ class DatabaseWrapper(ImplicitCommitMixin, base.DatabaseWrapper):
 
     @property
     def begins_as_reader(self) -> bool:  # type: ignore[override]  # a constant elsewhere
-        """True unless OPTIONS have transactions begin as writers, which wait for their turn."""
+        """True unless OPTIONS have transactions begin as writers, which wait for one another."""
         mode = self.settings_dict["OPTIONS"].get("transaction_mode") or "DEFERRED"
         return str(mode).upper() == "DEFERRED"
 

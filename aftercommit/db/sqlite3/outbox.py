@@ -25,12 +25,12 @@ class SQLiteOperations(OutboxOperations):
     # A batch holds up every other writer while it runs.
     largest_batch = 50
 
-    # A drain waits for its turn to write after each commit of somebody else's.
+    # A drain waits until it can write, after each commit of somebody else's.
     crash_grace = 90
 
     @contextmanager
     def short_wait(self, seconds: float) -> Iterator[None]:
-        """Wait for the turn to write for so long at most, or as long as usual if that is less.
+        """Wait for so long at most until it can write, or as long as usual if that is less.
 
         The wait can't be changed in a transaction that has begun.
         """
@@ -38,12 +38,12 @@ class SQLiteOperations(OutboxOperations):
             yield
             return
         usual = self.connection.settings_dict["OPTIONS"].get("timeout", 5)
-        self._wait_for_turn(min(seconds, usual))
+        self._wait_for_slot(min(seconds, usual))
         try:
             yield
         finally:
-            self._wait_for_turn(usual)
+            self._wait_for_slot(usual)
 
-    def _wait_for_turn(self, seconds: float) -> None:
+    def _wait_for_slot(self, seconds: float) -> None:
         with self.connection.cursor() as cursor:
             cursor.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")

@@ -56,7 +56,7 @@ def limit_to(monkeypatch: pytest.MonkeyPatch, rate: Any) -> None:
 def test_keeps_the_distance(clock: Clock) -> None:
     """The first call begins at once, each other half a second after the call before it."""
     rate = RateLimit(effects.make_group)
-    assert [rate.wait_for_turn() for _ in range(3)] == [True] * 3
+    assert [rate.wait_for_slot() for _ in range(3)] == [True] * 3
     assert clock.slept == [0, 0.5, 0.5]
 
 
@@ -64,8 +64,8 @@ def test_makes_room(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """A drain that would have to wait for long leaves the call where it is."""
     limit_to(monkeypatch, "6/m")
     rate = RateLimit(effects.make_group)
-    assert rate.wait_for_turn()
-    assert not rate.wait_for_turn()
+    assert rate.wait_for_slot()
+    assert not rate.wait_for_slot()
     assert clock.slept == [0]
 
 
@@ -73,8 +73,8 @@ def test_none(clock: Clock) -> None:
     """A task without a limit waits for nothing."""
     rate = RateLimit(effects.make_groups)
     assert not rate.is_limited
-    assert [rate.wait_for_turn() for _ in range(3)] == [True] * 3
-    rate.return_turn()
+    assert [rate.wait_for_slot() for _ in range(3)] == [True] * 3
+    rate.return_slot()
     assert clock.slept == []
 
 
@@ -86,20 +86,20 @@ def test_no_worker(monkeypatch: pytest.MonkeyPatch, is_disabled: bool) -> None:
         worker_init_share_rates(SimpleNamespace(disable_rate_limits=True))
     rate = RateLimit(effects.make_group)
     assert not rate.is_limited
-    assert rate.wait_for_turn()
+    assert rate.wait_for_slot()
 
 
 class TestRemoteControl:
     """Celery's remote control changes a limit in the worker's main process."""
 
     def test_changed(self, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The drain that runs follows a new limit, and waits for no turn of the old one."""
+        """The drain that runs follows a new limit, and waits for no slot of the old one."""
         limit_to(monkeypatch, "1/h")
         rate = RateLimit(effects.make_group)
-        assert rate.wait_for_turn()
-        assert not rate.wait_for_turn()
+        assert rate.wait_for_slot()
+        assert not rate.wait_for_slot()
         limit_to(monkeypatch, "4/s")
-        assert [rate.wait_for_turn() for _ in range(2)] == [True] * 2
+        assert [rate.wait_for_slot() for _ in range(2)] == [True] * 2
         assert clock.slept == [0, 0, 0.25]
 
     @pytest.mark.parametrize("rate", [None, 0, "0"])
@@ -108,7 +108,7 @@ class TestRemoteControl:
         limited = RateLimit(effects.make_group)
         limit_to(monkeypatch, rate)
         assert not limited.is_limited
-        assert [limited.wait_for_turn() for _ in range(3)] == [True] * 3
+        assert [limited.wait_for_slot() for _ in range(3)] == [True] * 3
         assert clock.slept == []
 
     def test_first_limit(self, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +116,7 @@ class TestRemoteControl:
         monkeypatch.setattr(current_app.tasks[effects.make_groups.name], "rate_limit", "2/s")
         rate = RateLimit(effects.make_groups)
         follow_rate_limits("default")
-        assert [rate.wait_for_turn() for _ in range(2)] == [True] * 2
+        assert [rate.wait_for_slot() for _ in range(2)] == [True] * 2
         assert clock.slept == [0, 0.5]
 
     def test_reaches_another_process(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +138,7 @@ class TestRemoteControl:
 
 
 class TestKilled:
-    """A process that was killed while it took a turn."""
+    """A process that was killed while it took a slot."""
 
     def test_holds_the_lock(self, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
         """Its lock holds up the other processes once, for a moment."""
@@ -146,7 +146,7 @@ class TestKilled:
         lock = rate_limits._shared[TASK]._lock
         lock.acquire()
         rate = RateLimit(effects.make_group)
-        assert [rate.wait_for_turn() for _ in range(2)] == [True] * 2
+        assert [rate.wait_for_slot() for _ in range(2)] == [True] * 2
         assert clock.slept == [0, 0.5]
         assert lock.acquire(block=False)
         lock.release()
@@ -158,7 +158,7 @@ class TestDrain:
 
     @pytest.mark.parametrize("task", [effects.make_group, effects.send_outside])
     def test_empty(self, clock: Clock, monkeypatch: pytest.MonkeyPatch, task: Any) -> None:
-        """A drain that finds no call leaves its turn to the next call."""
+        """A drain that finds no call leaves its slot to the next call."""
         monkeypatch.setattr(current_app.tasks[task.name], "rate_limit", "2/s")
         follow_rate_limits("default")
         for _ in range(3):
@@ -169,17 +169,17 @@ class TestDrain:
         assert clock.slept[:4] == [0, 0, 0, 0]
 
     def test_turn_of_another(self) -> None:
-        """A turn is not given back behind the back of a process that took the next one."""
+        """A slot is not given back behind the back of a process that took the next one."""
         first, second = RateLimit(effects.make_group), RateLimit(effects.make_group)
-        assert first.wait_for_turn()
-        assert second.wait_for_turn()
+        assert first.wait_for_slot()
+        assert second.wait_for_slot()
         taken = rate_limits._shared[TASK]._next.value
-        first.return_turn()
+        first.return_slot()
         assert rate_limits._shared[TASK]._next.value == taken
 
     @pytest.mark.parametrize("task", [effects.make_group, effects.name_group])
     def test_one_by_one(self, clock: Clock, monkeypatch: pytest.MonkeyPatch, task: Any) -> None:
-        """Each call waits for its turn, also where a statement could settle all of them at once."""
+        """Each call waits for its slot, also where a statement could settle all of them at once."""
         monkeypatch.setattr(current_app.tasks[task.name], "rate_limit", "2/s")
         follow_rate_limits("default")
         with transaction.atomic():
