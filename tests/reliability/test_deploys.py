@@ -188,8 +188,10 @@ def test_worker_of_another_service(start_worker: StartWorker, old: str) -> None:
     wait_until(lambda: write_one.name in announced(without), TIMEOUT, "the other's announcement")
     write_one.apply_async_on_commit(kwargs={"name": "b"}, countdown=0.01)  # for a sweep
     wait_until(lambda: written() == ["b"], TIMEOUT, left)
-    OutboxWorker.objects.filter(name=without.name).update(seen_at=Now() - timedelta(minutes=1))
-    wait_until(lambda: worker_ages("default")[without.name] < 30, TIMEOUT, "more sweeps")
+    OutboxWorker.objects.filter(name=without.hostname()).update(
+        seen_at=Now() - timedelta(minutes=1)
+    )
+    wait_until(lambda: worker_ages("default")[without.hostname()] < 30, TIMEOUT, "more sweeps")
     assert OutboxCall.objects.get().status == OutboxCall.Status.PENDING
     if old == "stops":
         other.start()
