@@ -23,7 +23,7 @@ from tests.reliability import tasks
 from tests.reliability.conftest import Gate, StartWorker
 from tests.reliability.state import TIMEOUT, left, wait_settled, written
 
-pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 TIMES = 10
 

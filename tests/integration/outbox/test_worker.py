@@ -22,7 +22,7 @@ from tests.celery_engine.broker import Broker
 from tests.integration.outbox import tasks
 from tests.integration.outbox.conftest import Gate, StartWorker
 
-pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 TIMEOUT = 30
 
@@ -165,6 +165,7 @@ class TestBroker:
         assert (tmp_path / "sent").read_text() == "sent\n"
 
 
+@pytest.mark.every_database
 class TestWorkerDies:
     """A worker that is killed, or told to stop."""
 
