@@ -56,6 +56,6 @@ def test_leaves_alone(source: str) -> None:
 def test_parses() -> None:
     """The mutants of a real module can be read, all but what is cut from its SQL."""
     found = texts(Path(str(claim.__file__)).read_text())
-    assert len(found) > 20
+    assert len(found) > 10
     for text in found:
         ast.parse(text)

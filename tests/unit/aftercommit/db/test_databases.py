@@ -13,7 +13,7 @@ from pytest_django import DjangoDbBlocker
 from aftercommit.db.aliases import outbox_aliases
 from aftercommit.models import OutboxCall
 from aftercommit.operations.status import outbox_status
-from aftercommit.outbox import misuse_warnings, wake
+from aftercommit.outbox import misuse_warnings, wake, wake_message
 from aftercommit.outbox.turns import begin_turn
 from aftercommit.worker import sweep
 from aftercommit.worker.drain import drain_all, drain_task
@@ -174,7 +174,7 @@ class TestDrain:
         """The task drains the database that its wake-up names."""
         make_group("a", DEFAULT)
         make_group("b", SECOND)
-        drain: Any = current_app.tasks[wake.DRAIN]
+        drain: Any = current_app.tasks[wake_message.DRAIN]
         report = drain.apply([effects.make_group.name, SECOND]).get()
         assert report["settled"] == 1
         assert waiting() == {DEFAULT: 1, SECOND: 0}
