@@ -56,8 +56,37 @@ class DefaultOptions:
         super().__init__(client, **kwargs)  # type: ignore[call-arg]  # kombu's transport
 
 
+class QoS(redis.QoS):
+    """Let go of a message also if the server could not be told of its end.
+
+    With kombu's own class the message would count as being worked on for ever. A worker that takes
+    one message at a time then asks for no other, and so never notices that its connection is dead.
+    The server still has the message, and delivers it again after its visibility timeout.
+    """
+
+    _quick_ack: Any  # not in kombu's stubs
+
+    def ack(self, delivery_tag: Any) -> None:
+        """Acknowledge the message. Raises the connection's error if the server can't be told."""
+        try:
+            super().ack(delivery_tag)
+        except BaseException:
+            self._quick_ack(delivery_tag)
+            raise
+
+    def reject(self, delivery_tag: Any, requeue: bool = False) -> None:
+        """Reject the message. Raises the connection's error if the server can't be told."""
+        try:
+            super().reject(delivery_tag, requeue)
+        except BaseException:
+            self._quick_ack(delivery_tag)
+            raise
+
+
 class Channel(KeptClient, redis.Channel):
     """kombu's channel, in less time."""
+
+    QoS = QoS
 
 
 class Transport(DefaultOptions, redis.Transport):
@@ -68,6 +97,8 @@ class Transport(DefaultOptions, redis.Transport):
 
 class SentinelChannel(KeptClient, redis.SentinelChannel):
     """kombu's channel to the server that is the primary, in less time."""
+
+    QoS = QoS
 
 
 class SentinelTransport(DefaultOptions, redis.SentinelTransport):

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+import pytest
 from celery import current_app
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from aftercommit.redis import transport as broker
 
@@ -36,3 +38,31 @@ def test_outlives_its_connection() -> None:
         finally:
             first.connection_pool.disconnect()
             channel.connection.client = client
+
+
+@pytest.mark.parametrize("end", ["ack", "reject", "requeue"])
+def test_lets_go_of_a_message(end: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message whose end the server can't be told leaves room for the next message."""
+    with current_app.connection_for_write() as connection:
+        queue = connection.SimpleQueue("window")
+        queue.put("a")
+        message = queue.get(timeout=10)
+        qos: Any = queue.channel.qos
+        qos.prefetch_count = 1
+        assert not qos.can_consume()
+
+        def fail(*args: Any, **kwargs: Any) -> None:
+            raise RedisConnectionError("the connection is dead")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(qos, "_remove_from_indices", fail)
+            patch.setattr(qos, "restore_by_tag", fail)
+            with pytest.raises(RedisConnectionError):
+                message.ack() if end == "ack" else message.reject(requeue=end == "requeue")
+        assert qos.can_consume()
+        queue.clear()
+
+
+def test_sentinel() -> None:
+    """The transport by way of Sentinel does so too."""
+    assert broker.SentinelChannel.QoS is broker.Channel.QoS
