@@ -20,6 +20,9 @@ PROCESSES = (os.cpu_count() or 1) + 1
 PARALLEL = ["-n", str(PROCESSES), "--dist", "worksteal"]
 SELECTED = {"postgres": "not slow"}
 DIFFERS = "(every_database or only_on) and not slow"
+FEW_EXAMPLES = ("STATEFUL_EXAMPLES", "25")
+"""How many random histories ``make test`` tries on each database: 100 take a minute."""
+
 NO_TESTS = 5
 """The exit status of pytest when no test was selected."""
 
@@ -46,6 +49,8 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="run every test on every database")
     options, arguments = parser.parse_known_args()
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    if not options.all:
+        os.environ.setdefault(*FEW_EXAMPLES)
     failed = [each for each in preflight.databases() if not run_on(each, options.all, arguments)]
     if failed:
         sys.exit(f"Tests failed on: {', '.join(failed)}.")
