@@ -74,13 +74,15 @@ def terminate_worker(system: System, chance: random.Random) -> Heal:
     worker = chance.choice(system.workers)
     deadline = time.monotonic() + STOPS_WITHIN
     if worker.running:
-        worker.terminate()
+        worker.signal(signal.SIGTERM)
 
     def start_again() -> bool:
         if worker.running and time.monotonic() < deadline:
             return False
         if worker.running:
-            system.notes.append(f"{worker.name} did not stop within {STOPS_WITHIN} s of SIGTERM")
+            system.notes.append(
+                f"{worker.log.stem} did not stop within {STOPS_WITHIN} s of SIGTERM"
+            )
             worker.kill()
         worker.start()
         return True

@@ -197,7 +197,7 @@ class Run:
     def _check_heartbeats(self) -> Iterator[Problem]:
         """Each worker sweeps: it writes another heartbeat."""
         before = dict(self._system.rows(HEARTBEATS))
-        names = {worker.name for worker in self._system.workers}
+        names = {f"{worker.log.stem}@chaos" for worker in self._system.workers}
 
         def silent() -> set[str]:
             now = dict(self._system.rows(HEARTBEATS))
