@@ -14,8 +14,8 @@ from collections.abc import Sequence
 
 from tests.plugins import preflight
 
-PROCESSES = (os.cpu_count() or 1) + 1
-"""One more than there are cores: a test that waits for a worker leaves its core to others."""
+PROCESSES = 2 * (os.cpu_count() or 1)
+"""Two for each core: a test that waits for a worker leaves its core to others."""
 
 PARALLEL = ["-n", str(PROCESSES), "--dist", "worksteal"]
 SELECTED = {"postgres": "not slow"}

@@ -86,7 +86,8 @@ class MySQLServer(Server):
             text=True,
             errors="replace",
             cwd=self.directory,
-            env={"PATH": SEARCHED, "LC_ALL": "C"},
+            # Two servers at once would take one another's temporary tables in a folder of both.
+            env={"PATH": SEARCHED, "LC_ALL": "C", "TMPDIR": str(self.directory)},
             check=False,
         )
         if done.returncode:
@@ -113,6 +114,7 @@ class MySQLServer(Server):
     def command(self) -> list[str | Path]:
         settings = {
             "datadir": self.data,
+            "tmpdir": self.directory,
             "bind-address": LOOPBACK,
             "port": self.port,
             "socket": self.directory / "server.sock",
