@@ -14,10 +14,11 @@ from collections.abc import Sequence
 
 from tests.plugins import preflight
 
-PROCESSES = 2 * (os.cpu_count() or 1)
-"""Two for each core: a test that waits for a worker leaves its core to others."""
+CORES = os.cpu_count() or 1
+PROCESSES = 2 * CORES
+"""Two for each core, since a test that waits for a worker leaves its core to others. What differs
+between databases needs no workers, and each process first has to collect the tests: one a core."""
 
-PARALLEL = ["-n", str(PROCESSES), "--dist", "worksteal"]
 SELECTED = {"postgres": "not slow"}
 DIFFERS = "(every_database or only_on) and not slow"
 FEW_EXAMPLES = ("STATEFUL_EXAMPLES", "25")
@@ -29,9 +30,11 @@ NO_TESTS = 5
 
 def command(database: str, everything: bool, arguments: Sequence[str]) -> list[str]:
     """Return the command line that runs the tests on the database."""
-    which = [] if everything else ["-m", SELECTED.get(database, DIFFERS)]
+    selected = SELECTED.get(database, DIFFERS)
+    which = [] if everything else ["-m", selected]
+    processes = CORES if selected == DIFFERS and not everything else PROCESSES
     run = [sys.executable, "-m", "pytest", f"--database={database}"]
-    return [*run, *PARALLEL, *which, *arguments]
+    return [*run, "-n", str(processes), "--dist", "worksteal", *which, *arguments]
 
 
 def run_on(database: str, everything: bool, arguments: Sequence[str]) -> bool:

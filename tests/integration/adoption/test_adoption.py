@@ -1,4 +1,5 @@
-"""A project adopts the library as its users do: from the wheel, in three lines."""
+"""A project adopts the library as its users do: import pytest
+from the wheel, in three lines."""
 
 from core.stack.redis_server import RedisServer
 from core.stack.waiting import wait_until
@@ -44,6 +45,7 @@ def test_survives_its_broker(project: Project, broker: RedisServer) -> None:
     assert project.count("aftercommit.OutboxCall") == 0
 
 
+@pytest.mark.slow
 def test_one_task_at_a_time(project: Project) -> None:
     """Where one task is made durable, a hint names the others, which keep Celery's class."""
     adopt(project)

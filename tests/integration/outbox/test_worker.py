@@ -165,7 +165,6 @@ class TestBroker:
         assert (tmp_path / "sent").read_text() == "sent\n"
 
 
-@pytest.mark.every_database
 class TestWorkerDies:
     """A worker that is killed, or told to stop."""
 
