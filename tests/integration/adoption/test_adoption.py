@@ -1,5 +1,6 @@
-"""A project adopts the library as its users do: import pytest
-from the wheel, in three lines."""
+"""A project adopts the library as its users do: from the wheel, in three lines."""
+
+import pytest
 
 from core.stack.redis_server import RedisServer
 from core.stack.waiting import wait_until
