@@ -1,1 +1,1 @@
-"""What needs another package."""
+"""Hold what needs another package."""

@@ -1,4 +1,4 @@
-"""What the outbox's operations return."""
+"""Name what the outbox's operations return."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,13 +27,13 @@ class Exchanged:
     """The result of settling one leased call and leasing the next with the same commit."""
 
     settled: bool
-    """Whether the call before was still this process's to settle."""
+    """True if the call before was still this process's to settle."""
 
     row: Row | None = None
     """The call that was leased, if one was due."""
 
     more: bool = False
-    """Whether another call is due."""
+    """True if another call is due."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class Settled:
     """The result of a task's statement."""
 
     calls: int
-    """How many calls the statement settled."""
+    """The number of calls that the statement settled."""
 
     more: bool
-    """Whether other calls may be due."""
+    """True if other calls can be due."""
 
     last: Position
     """The place of the last of these calls. The next statement looks behind it."""

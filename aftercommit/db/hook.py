@@ -38,7 +38,7 @@ class OutboxMixin(BaseDatabaseWrapper):
     """Whether BEGIN can go in the message of a transaction's first statement."""
 
     begins_as_reader = False
-    """Whether a transaction that reads first can be refused when it turns to writing."""
+    """True if a transaction that reads first can be refused when it turns to writing."""
 
     default_parameters: Mapping[str, Any] = {}
     """The parameters of a connection that the library sets where OPTIONS don't name them."""

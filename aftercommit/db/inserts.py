@@ -16,7 +16,7 @@ DUE_ROW = "(%s, %s, %s, %s, DEFAULT)"
 PAYLOAD = attrgetter("payload")
 
 LARGE = 256 * 1024
-"""How many characters of arguments are too many to stay in memory after the statement.
+"""The number of characters of arguments that are too many to stay in memory after the statement.
 
 A cursor keeps the parameters of its last statement. The client library of PostgreSQL never frees
 the room of its longest message, but it sends a COPY in pieces.
@@ -24,7 +24,7 @@ the room of its longest message, but it sends a COPY in pieces.
 
 
 class InsertOperations:
-    """How new rows are written. A subclass says how its database reads them best."""
+    """Write new rows. A subclass says how its database reads them best."""
 
     json_from: ClassVar[float] = float("inf")
     """From how many calls on the INSERT has one JSON array as its only parameter.

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 
 class OutboxOperations(InsertOperations):
-    """What the outbox asks of a database.
+    """Do what the outbox asks of a database.
 
     A method here works on any database that has an outbox, by several statements of the ORM. A
     subclass does the same with fewer, or with what only its database has.
     """
 
     largest_batch: ClassVar[int | None] = None
-    """How many calls a batch may have, whatever its task says."""
+    """The most calls that a batch can have, whatever its task says."""
 
     crash_grace: ClassVar[float] = 2
     """Seconds between the commit of a batch's journal and the lock of its rows, at most. So long a

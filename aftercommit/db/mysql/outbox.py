@@ -1,4 +1,4 @@
-"""How MySQL and MariaDB do what the outbox asks."""
+"""Do what the outbox asks on MySQL and MariaDB."""
 
 import json
 from collections.abc import Callable, Sequence

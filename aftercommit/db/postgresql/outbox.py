@@ -1,4 +1,4 @@
-"""How PostgreSQL does what the outbox asks: mostly with one statement where others need several."""
+"""Do what the outbox asks on PostgreSQL, mostly with one statement where others need several."""
 
 import json
 from collections.abc import Collection, Iterable, Sequence

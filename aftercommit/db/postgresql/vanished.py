@@ -1,4 +1,4 @@
-"""How soon a connection notices that its server's host has vanished.
+"""Let a connection notice soon that its server's host has vanished.
 
 Such a host answers nothing. Without the parameters below a process waits for it for minutes, and a
 site with all its threads. With them each process waits for 6 to 11 seconds.

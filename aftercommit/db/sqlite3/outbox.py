@@ -1,4 +1,4 @@
-"""How SQLite does what the outbox asks. One connection writes at a time, and no row is locked."""
+"""Do what the outbox asks on SQLite. One connection writes at a time, and no row is locked."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
