@@ -12,6 +12,7 @@ ONLY ?=
 MUTANTS_ARGS ?=
 CHAOS_ARGS ?=
 BENCH_ARGS ?=
+DOCS_PORT ?= 8010
 
 PINNED := >=5.2,<5.3
 label := $(if $(PYTHON),-$(notdir $(PYTHON)))$(if $(filter-out $(PINNED),$(DJANGO)),-django$(DJANGO))
@@ -24,6 +25,10 @@ BENCH_VENV := $(patsubst .venv%,.venv-bench%,$(VENV))
 # What builds the wheel, alone.
 WHEEL_VENV := $(patsubst .venv%,.venv-wheel%,$(VENV))
 
+# All pages each time: a second build would be silent about a page that has not changed.
+DOCS := docs -d docs/_build/doctrees docs/_build/html
+BUILD_DOCS = $(BIN)/sphinx-build --fresh-env --fail-on-warning --keep-going --nitpicky --quiet $(DOCS)
+
 # Checks use no data. The project's own database may not exist, or be in use.
 ALONE := VAR_DIR=$(VENV) DATABASE_URL=sqlite://:memory:
 
@@ -33,7 +38,7 @@ define set_up
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo chaos bench bench-quick test check fmt wheel mutants test-all clean
+.PHONY: help run demo chaos bench bench-quick test check docs docs-serve fmt wheel mutants test-all clean
 
 help:
 	@echo 'make run     set everything up and run the system here; Ctrl-C stops it, var/ keeps the data'
@@ -50,6 +55,8 @@ help:
 	@echo 'make mutants  break the code in random places, and see which of them no unit test notices'
 	@echo '             (SAMPLE=40 SEED=1 ONLY=aftercommit/worker)'
 	@echo 'make check   lint, format, types, import directions, migrations, compose file, Dockerfile'
+	@echo 'make docs    build the documentation, without a warning, in docs/_build/html'
+	@echo 'make docs-serve  the same at http://127.0.0.1:8010/, and again after each change (DOCS_PORT=8010)'
 	@echo 'make fmt     format the code'
 	@echo 'make wheel   build the library, as a wheel and as an sdist, in dist/'
 	@echo 'make clean   remove what was built; keeps var/'
@@ -102,6 +109,15 @@ check:
 	    "$$($(BIN)/python -c 'import compose; print(*compose.__path__)')/docker-compose" -f docker-compose.yml config --quiet
 	$(BIN)/hadolint Dockerfile
 
+docs:
+	$(call set_up,docs)
+	@$(BUILD_DOCS)
+	@echo 'Open docs/_build/html/index.html.'
+
+docs-serve:
+	$(call set_up,docs)
+	@exec $(BIN)/sphinx-autobuild --host 127.0.0.1 --port $(DOCS_PORT) --watch aftercommit $(DOCS)
+
 # Passwords for docker-compose.yml, made up once, in a file that only its owner can read.
 .env:
 	@python=$$(sh requirements/find-python '$(PYTHON)') && umask 077 && \
@@ -119,5 +135,5 @@ wheel:
 	@$(WHEEL_VENV)/bin/python -m build --no-isolation
 
 clean:
-	rm -rf .venv* dist staticfiles .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv* dist docs/_build staticfiles .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

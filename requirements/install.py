@@ -18,8 +18,9 @@ from typing import NoReturn
 
 HERE = Path(__file__).resolve().parent
 LEVELS = {
-    "base": ("base", "stack", "dev", "bench"),
-    "stack": ("stack", "dev", "bench"),
+    "base": ("base", "stack", "docs", "dev", "bench"),
+    "stack": ("stack", "docs", "dev", "bench"),
+    "docs": ("docs", "dev"),
     "dev": ("dev",),
     "bench": ("bench",),
     "wheel": ("wheel",),

@@ -11,8 +11,8 @@ import pytest
 from packaging.requirements import Requirement
 
 REQUIREMENTS = Path(__file__).resolve().parents[3] / "requirements"
-LEVELS = ("base", "stack", "dev")
-INCLUDES = {"stack": "base", "dev": "stack", "bench": "stack"}
+LEVELS = ("base", "stack", "docs", "dev")
+INCLUDES = {"stack": "base", "docs": "stack", "dev": "docs", "bench": "stack"}
 """Which level a level adds to."""
 ALSO = {"celery": "redis"}
 """The extras that the project uses, which the pins can't say: their packages are pinned too."""

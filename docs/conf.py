@@ -1,0 +1,66 @@
+"""How Sphinx builds these pages: from Markdown, without the network, with nothing from elsewhere.
+
+https://www.sphinx-doc.org/en/master/usage/configuration.html
+"""
+
+import re
+import sys
+from pathlib import Path
+
+import django
+from django.conf import settings
+from sphinx.application import Sphinx
+
+PAGES = Path(__file__).resolve().parent
+ROOT = PAGES.parent
+sys.path.insert(0, str(ROOT))
+
+import aftercommit  # noqa: E402  # found by the line above
+
+# The reference shows the docstrings of the library, which Django's settings let it import.
+settings.configure(
+    INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "aftercommit"],
+    DATABASES={"default": {"ENGINE": "aftercommit.db.sqlite3", "NAME": ":memory:"}},
+)
+django.setup()
+
+project = "Aftercommit"
+author = "The Aftercommit authors"
+copyright = author
+version = release = aftercommit.__version__
+language = "en"
+
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
+exclude_patterns = ["_build"]
+
+# The anchors are GitHub's, so that a link to a heading works in both places.
+myst_heading_anchors = 3
+myst_links_external_new_tab = False
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+python_use_unqualified_type_names = True
+
+html_theme = "furo"
+html_title = f"{project} {version}"
+html_copy_source = False
+html_show_sphinx = False
+html_theme_options = {"navigation_with_keys": True}
+
+RELATIVE_LINK = re.compile(r"\[([^\]]+)\]\((\.\./[^)#]+)[^)]*\)")
+
+
+def keep_links_to_pages(app: Sphinx, name: str, source: list[str]) -> None:
+    """Show a link to a file of the repository that is no page here as its text alone."""
+    folder = (PAGES / name).parent
+
+    def text_or_link(match: re.Match[str]) -> str:
+        is_page = (folder / match[2]).resolve().is_relative_to(PAGES)
+        return match[0] if is_page else match[1]
+
+    source[0] = RELATIVE_LINK.sub(text_or_link, source[0])
+
+
+def setup(app: Sphinx) -> None:
+    """Connect the function above with Sphinx."""
+    app.connect("source-read", keep_links_to_pages)
