@@ -107,7 +107,7 @@ def is_transient(error: BaseException) -> bool:
     )
 
 
-def is_blameless(error: BaseException) -> bool:
+def costs_no_attempt(error: BaseException) -> bool:
     """Return whether the call is not to blame, so that no attempt is counted.
 
     That is so for a broker that can't be reached, a conflict over a lock and a full disk. It is not

@@ -18,14 +18,14 @@ from aftercommit.outbox.task_options import Options
 from aftercommit.worker.database_errors import is_transient
 from aftercommit.worker.error_text import format_error, summarize_error
 from aftercommit.worker.logs import log_fields, log_safely
-from aftercommit.worker.misfits import judge_misfit
+from aftercommit.worker.misfits import decide_misfit
 from aftercommit.worker.outcome import Outcome
 from aftercommit.worker.retry_policy import (
-    Verdict,
+    NextStep,
+    choose_next_step,
     default_delay,
+    default_next_step,
     is_expected,
-    judge,
-    judge_by_default,
     next_attempt_time,
 )
 
@@ -63,39 +63,39 @@ def decide(
 ) -> Outcome:
     """Return the outcome of the call, by its error and its task's options."""
     text = guard.ask("be described", lambda: format_error(error), summarize_error(error))
-    decided = _decide_misfit(using, call, task, error, guard)
+    decided = _next_step_of_misfit(using, call, task, error, guard)
     if decided is None:
-        verdict, when = _decide_retry(call, options, error, guard)
+        next_step, when = _next_step_of_call(call, options, error, guard)
     else:
-        verdict, when, text = decided
+        next_step, when, text = decided
     expected = guard.ask("be looked for in throws", lambda: is_expected(options, error), False)
     payload = guard.ask("be given other arguments", lambda: _new_payload(error), None)
-    return Outcome(verdict, when, "\n".join([text.rstrip("\n"), *guard.notes]), expected, payload)
+    return Outcome(next_step, when, "\n".join([text.rstrip("\n"), *guard.notes]), expected, payload)
 
 
-def _decide_misfit(
+def _next_step_of_misfit(
     using: str, call: Call, task: Any, error: BaseException, guard: Guard
-) -> tuple[Verdict, datetime | float, str] | None:
-    """Return what becomes of a call whose arguments don't fit the function. None for any other."""
+) -> tuple[NextStep, datetime | float, str] | None:
+    """Return the next step of a call whose arguments don't fit the function. None for any other."""
     if not isinstance(error, SignatureError):
         return None
-    misfit = guard.ask("be compared", lambda: judge_misfit(using, call, task, error), None)
+    misfit = guard.ask("be compared", lambda: decide_misfit(using, call, task, error), None)
     if misfit is None:
         return None
-    verdict = Verdict.DEAD if misfit.seconds is None else Verdict.PUT_OFF
-    return verdict, misfit.seconds or 0.0, misfit.text
+    next_step = NextStep.DEAD if misfit.seconds is None else NextStep.PUT_OFF
+    return next_step, misfit.seconds or 0.0, misfit.text
 
 
-def _decide_retry(
+def _next_step_of_call(
     call: Call, options: Options, error: BaseException, guard: Guard
-) -> tuple[Verdict, datetime | float]:
+) -> tuple[NextStep, datetime | float]:
     """Return whether the call is tried again, and when."""
-    by_default = judge_by_default(call, options)
-    verdict = guard.ask("be judged", lambda: judge(call, options, error), by_default)
-    if verdict is Verdict.DEAD:
-        return verdict, 0.0
-    later = lambda: next_attempt_time(call, options, error, verdict)  # noqa: E731
-    return verdict, guard.ask("be put off as its task says", later, default_delay(call))
+    by_default = default_next_step(call, options)
+    next_step = guard.ask("be judged", lambda: choose_next_step(call, options, error), by_default)
+    if next_step is NextStep.DEAD:
+        return next_step, 0.0
+    later = lambda: next_attempt_time(call, options, error, next_step)  # noqa: E731
+    return next_step, guard.ask("be put off as its task says", later, default_delay(call))
 
 
 def _new_payload(error: BaseException) -> str | None:
@@ -108,4 +108,4 @@ def reduce_outcome(outcome: Outcome, call: Call, error: BaseException, guard: Gu
     """Return the outcome with a text that any database can hold, and nothing of the task's."""
     text = "\n".join([summarize_error(error), *guard.notes])
     in_ascii = text.encode("ascii", "backslashreplace").decode()
-    return Outcome(outcome.verdict, default_delay(call), in_ascii, outcome.expected)
+    return Outcome(outcome.next_step, default_delay(call), in_ascii, outcome.expected)

@@ -30,7 +30,7 @@ class Misfit:
     """The time until the next try. None if the call has waited enough: then it is a dead letter."""
 
 
-def judge_misfit(using: str, call: Call, task: Any, error: BaseException) -> Misfit:
+def decide_misfit(using: str, call: Call, task: Any, error: BaseException) -> Misfit:
     """Put a misfit off, or make it a dead letter if it has waited for its whole time.
 
     The time counts from the first try that found the call not to fit. Each pause is a tenth of the

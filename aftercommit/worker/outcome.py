@@ -10,14 +10,14 @@ from django.db.models.functions import Coalesce, Now
 
 from aftercommit.models import OutboxCall
 from aftercommit.worker.dead_letters import bury
-from aftercommit.worker.retry_policy import Verdict
+from aftercommit.worker.retry_policy import NextStep
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What is recorded of a call that failed."""
 
-    verdict: Verdict
+    next_step: NextStep
     when: datetime | float
     """The time of the next attempt, or the seconds until then."""
 
@@ -31,34 +31,34 @@ class Outcome:
     @property
     def status(self) -> OutboxCall.Status:
         """Return the status that the row gets."""
-        dead = self.verdict is Verdict.DEAD
+        dead = self.next_step is NextStep.DEAD
         return OutboxCall.Status.DEAD if dead else OutboxCall.Status.PENDING
 
     @property
     def level(self) -> int:
         """Return the level of the log. A dead letter of an expected error is only information."""
-        if self.verdict is not Verdict.DEAD:
+        if self.next_step is not NextStep.DEAD:
             return logging.WARNING
         return logging.INFO if self.expected else logging.ERROR
 
     @property
     def fate(self) -> str:
         """Return what the log says of the attempt."""
-        if self.verdict is Verdict.DEAD:
+        if self.next_step is NextStep.DEAD:
             return "failed, it is a dead letter now"
-        counted = "failed" if self.verdict is Verdict.RETRY else "not counted"
+        counted = "failed" if self.next_step is NextStep.RETRY else "not counted"
         when = self.when
         at = f"at {when.isoformat()}" if isinstance(when, datetime) else f"in {when:.6g} s"
         return f"{counted}, the next is {at}"
 
     def write(self, rows: QuerySet[OutboxCall]) -> int:
         """Write the outcome into the row. Return 0 if another process has taken the row, else 1."""
-        if self.verdict is Verdict.DEAD:
+        if self.next_step is NextStep.DEAD:
             return bury(rows, self.text, attempts=F("attempts") + 1)
         arguments = {} if self.payload is None else {"payload": self.payload}
         return rows.update(
             status=OutboxCall.Status.PENDING,
-            attempts=F("attempts") + int(self.verdict is Verdict.RETRY),
+            attempts=F("attempts") + int(self.next_step is NextStep.RETRY),
             available_at=self.when if isinstance(self.when, datetime) else _from_now(self.when),
             failing_since=Coalesce(F("failing_since"), Now()),
             error=self.text,

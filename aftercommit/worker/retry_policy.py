@@ -12,7 +12,7 @@ from django.utils import timezone
 from aftercommit.call import Call, CallError
 from aftercommit.outbox.task_function import SignatureError
 from aftercommit.outbox.task_options import DEFAULTS, Options
-from aftercommit.worker.database_errors import is_blameless, is_transient
+from aftercommit.worker.database_errors import costs_no_attempt, is_transient
 
 MAX_DELAY = timedelta(days=36_525).total_seconds()
 """The seconds that a call is put off at most, a century: every database and time zone can hold the
@@ -27,16 +27,16 @@ MAX_DOUBLINGS = 64
 thousands of attempts."""
 
 
-class Verdict(Enum):
-    """The fate of a call that failed."""
+class NextStep(Enum):
+    """What happens to a call that failed."""
 
     RETRY = "tried again, and the attempt is counted"
     PUT_OFF = "tried again, as if it had not been tried"
     DEAD = "a dead letter"
 
 
-def judge(call: Call, options: Options, error: BaseException) -> Verdict:
-    """Return the call's fate, by its error and its task's options.
+def choose_next_step(call: Call, options: Options, error: BaseException) -> NextStep:
+    """Return the call's next step, by its error and its task's options.
 
     ``self.retry()`` and ``Reject``, which the task's author wrote, come first. Then come the errors
     that the options name, then the question whose fault it was. An outage makes no dead letter at
@@ -44,19 +44,19 @@ def judge(call: Call, options: Options, error: BaseException) -> Verdict:
     """
     match error:
         case CallError() | SignatureError():
-            return Verdict.DEAD
+            return NextStep.DEAD
         case Retry():
-            return Verdict.RETRY  # self.retry() has compared the attempts with its max_retries.
+            return NextStep.RETRY  # self.retry() has compared the attempts with its max_retries.
         case Reject():
             requeue = getattr(error, "requeue", False)
-            return _by_limit(call, options) if requeue else Verdict.DEAD
+            return _by_limit(call, options) if requeue else NextStep.DEAD
     if error is call.exhausted or isinstance(error, tuple(options.dont_autoretry_for)):
-        return Verdict.DEAD
-    if is_blameless(error):
-        return Verdict.PUT_OFF
+        return NextStep.DEAD
+    if costs_no_attempt(error):
+        return NextStep.PUT_OFF
     if is_transient(error) or _is_to_be_retried(options, error):
         return _by_limit(call, options)
-    return Verdict.DEAD
+    return NextStep.DEAD
 
 
 def _is_to_be_retried(options: Options, error: BaseException) -> bool:
@@ -74,17 +74,17 @@ def is_expected(options: Options, error: BaseException) -> bool:
     return isinstance(error, tuple(options.throws))
 
 
-def _by_limit(call: Call, options: Options) -> Verdict:
+def _by_limit(call: Call, options: Options) -> NextStep:
     limit = options.max_retries
-    return Verdict.RETRY if limit is None or call.attempts < limit else Verdict.DEAD
+    return NextStep.RETRY if limit is None or call.attempts < limit else NextStep.DEAD
 
 
-def judge_by_default(call: Call, options: Options) -> Verdict:
-    """Return the fate of a call whose error or options raise when they are asked."""
+def default_next_step(call: Call, options: Options) -> NextStep:
+    """Return the next step of a call whose error or options raise when they are asked."""
     limit = options.max_retries
     if not isinstance(limit, int | None):
         limit = DEFAULTS["max_retries"]
-    return Verdict.RETRY if limit is None or call.attempts < limit else Verdict.DEAD
+    return NextStep.RETRY if limit is None or call.attempts < limit else NextStep.DEAD
 
 
 def default_delay(call: Call) -> datetime | float:
@@ -93,7 +93,7 @@ def default_delay(call: Call) -> datetime | float:
 
 
 def next_attempt_time(
-    call: Call, options: Options, error: BaseException, verdict: Verdict
+    call: Call, options: Options, error: BaseException, next_step: NextStep
 ) -> datetime | float:
     """Return the time of the next attempt, or the seconds until then.
 
@@ -103,7 +103,7 @@ def next_attempt_time(
         return parse_time(error.when)
     by_task = isinstance(error, Retry) or not options.retry_backoff
     when = parse_time(options.default_retry_delay if by_task else _backoff(call, options))
-    if isinstance(when, datetime) or verdict is not Verdict.PUT_OFF:
+    if isinstance(when, datetime) or next_step is not NextStep.PUT_OFF:
         return when
     return max(when, MIN_DELAY)
 

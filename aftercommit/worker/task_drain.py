@@ -9,8 +9,7 @@ from aftercommit.worker.deferred_writes import write_deferred
 from aftercommit.worker.drain_state import DrainState
 from aftercommit.worker.due import oldest_age
 from aftercommit.worker.outside_calls import OutsideCalls
-from aftercommit.worker.statement import takes_statements
-from aftercommit.worker.statement_calls import StatementCalls
+from aftercommit.worker.statement_calls import StatementCalls, takes_statements
 from aftercommit.worker.summary import DrainSummary
 
 

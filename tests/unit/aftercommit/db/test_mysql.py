@@ -14,7 +14,7 @@ from django.db.transaction import TransactionManagementError
 
 from aftercommit.models import OutboxCall
 from aftercommit.worker.claim import claim_batch
-from aftercommit.worker.database_errors import is_blameless, is_transient
+from aftercommit.worker.database_errors import costs_no_attempt, is_transient
 from aftercommit.worker.drain import drain_all
 from aftercommit.worker.due import due_ages
 from aftercommit.worker.rows import delete_rows
@@ -84,7 +84,7 @@ def test_faults(number: int, transient: bool, no_attempt: bool) -> None:
     """The server's own fault is told from a call's by the error's number."""
     with pytest.raises(OperationalError) as raised:
         fail(number)
-    assert (is_transient(raised.value), is_blameless(raised.value)) == (transient, no_attempt)
+    assert (is_transient(raised.value), costs_no_attempt(raised.value)) == (transient, no_attempt)
 
 
 def test_lost_connection() -> None:

@@ -8,7 +8,7 @@ from celery import exceptions
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection
 from kombu.exceptions import OperationalError as BrokerError
 
-from aftercommit.worker.database_errors import MAX_CAUSES, is_blameless, is_transient
+from aftercommit.worker.database_errors import MAX_CAUSES, costs_no_attempt, is_transient
 from tests.unit.aftercommit.faults import of_mysql, of_postgresql, of_sqlite, wrapped
 
 pytestmark = pytest.mark.every_database
@@ -20,7 +20,7 @@ CALLS_FAULT, TRANSIENT, BLAMELESS = (False, False), (True, False), (True, True)
 
 def fault_of(error: BaseException) -> tuple[bool, bool]:
     """Return whether the error is transient, and whether it is blameless."""
-    return is_transient(error), is_blameless(error)
+    return is_transient(error), costs_no_attempt(error)
 
 
 @pytest.mark.parametrize(

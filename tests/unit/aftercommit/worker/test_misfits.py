@@ -13,7 +13,7 @@ from aftercommit.models import OutboxCall, OutboxWorker
 from aftercommit.outbox.task import find_task
 from aftercommit.outbox.task_function import SignatureError
 from aftercommit.worker.claim import claim_batch
-from aftercommit.worker.misfits import Misfit, judge_misfit
+from aftercommit.worker.misfits import Misfit, decide_misfit
 from tests.unit.aftercommit import effects
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,7 +42,7 @@ class TestMisfit:
 
     def ask(self, call: Call) -> Misfit:
         """Return what is decided."""
-        return judge_misfit("default", call, find_task(call.task), self.error)
+        return decide_misfit("default", call, find_task(call.task), self.error)
 
     def age(self, seconds: float) -> None:
         """Have it wait since so many seconds."""

@@ -17,8 +17,8 @@ from aftercommit.outbox.task_options import Options
 from aftercommit.worker.retry_policy import (
     MAX_DELAY,
     MIN_DELAY,
-    Verdict,
-    judge,
+    NextStep,
+    choose_next_step,
     next_attempt_time,
     parse_time,
 )
@@ -26,7 +26,7 @@ from tests.unit.aftercommit.faults import of_postgresql
 
 Retry: Any = exceptions.Retry  # its stub has fewer types than authors give
 
-RETRY, PUT_OFF, DEAD = Verdict.RETRY, Verdict.PUT_OFF, Verdict.DEAD
+RETRY, PUT_OFF, DEAD = NextStep.RETRY, NextStep.PUT_OFF, NextStep.DEAD
 
 LOST = of_postgresql("57P01")
 DEADLOCK = of_postgresql("40P01")
@@ -43,7 +43,7 @@ def make_call(attempts: int = 0) -> Call:
 
 
 class TestJudge:
-    """``judge()``."""
+    """``choose_next_step()``."""
 
     @pytest.mark.parametrize(
         ("error", "options", "expected"),
@@ -79,9 +79,9 @@ class TestJudge:
             (LOST, {"throws": (Exception,)}, RETRY),
         ],
     )
-    def test_first_failure(self, error: Exception, options: Any, expected: Verdict) -> None:
+    def test_first_failure(self, error: Exception, options: Any, expected: NextStep) -> None:
         """The first failure of a call is judged by its error and the task's options."""
-        assert judge(make_call(), make_options(**options), error) is expected
+        assert choose_next_step(make_call(), make_options(**options), error) is expected
 
     @pytest.mark.parametrize(
         ("error", "expected"),
@@ -94,27 +94,30 @@ class TestJudge:
             (BrokerError("down"), PUT_OFF),
         ],
     )
-    def test_last_failure(self, error: Exception, expected: Verdict) -> None:
+    def test_last_failure(self, error: Exception, expected: NextStep) -> None:
         """After max_retries retries a call is a dead letter; outages aren't retries."""
-        assert judge(make_call(2), make_options(max_retries=2), error) is expected
+        assert choose_next_step(make_call(2), make_options(max_retries=2), error) is expected
 
     def test_without_a_limit(self) -> None:
         """A task without a limit has its calls tried for ever."""
-        assert judge(make_call(10**6), make_options(max_retries=None), ValueError()) is RETRY
+        assert (
+            choose_next_step(make_call(10**6), make_options(max_retries=None), ValueError())
+            is RETRY
+        )
 
     def test_own_max_retries(self) -> None:
         """An error's own ``max_retries`` is none of ours."""
         error: Any = ValueError()
         error.max_retries = "as many as it takes"
-        assert judge(make_call(), make_options(), error) is RETRY
+        assert choose_next_step(make_call(), make_options(), error) is RETRY
 
     @pytest.mark.parametrize("error", [ValueError(), BrokerError("down"), DEADLOCK])
     def test_exhausted(self, error: Exception) -> None:
         """The error that self.retry() raised for want of retries is final, whatever it is."""
         call = make_call()
         call.exhausted = error
-        assert judge(call, make_options(), error) is DEAD
-        assert judge(call, make_options(), ValueError()) is RETRY
+        assert choose_next_step(call, make_options(), error) is DEAD
+        assert choose_next_step(call, make_options(), ValueError()) is RETRY
 
 
 NOW = timezone.now()

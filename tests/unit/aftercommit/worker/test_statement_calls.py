@@ -10,9 +10,10 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from aftercommit.context import Context, use
+from aftercommit.db.vendors import outbox_ops
 from aftercommit.models import OutboxBatch, OutboxCall
 from aftercommit.outbox.task import OutboxTask, find_task
-from aftercommit.worker import statement, statement_calls
+from aftercommit.worker import statement_calls
 from aftercommit.worker.drain import drain_all, drain_task
 from tests.connections import at_once, locking
 from tests.unit.aftercommit import effects
@@ -96,7 +97,7 @@ def test_wrong_statement(task: Any, sql: str, caplog: pytest.LogCaptureFixture) 
 
 def test_takes_too_long(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The function runs where the statement has no end."""
-    monkeypatch.setattr(statement, "PATIENCE", 0.2)
+    monkeypatch.setattr(statement_calls, "PATIENCE", 0.2)
     task.sql = "INSERT INTO auth_group (name) SELECT pg_sleep(60)::text FROM calls"
     call("a")
     assert drain_all().settled == 1
@@ -163,7 +164,8 @@ def test_several_drains_at_once(task: OutboxTask) -> None:
 def test_commits_late(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A call that was made before those that a drain has settled, and commits after, is found."""
     call(*map(str, range(12)))
-    settle, batches = statement_calls.settle_by_statement, []
+    ops: Any = outbox_ops(connection)
+    settle, batches = ops.settle_by_statement, []
 
     def then_commit(*args: Any) -> Any:
         batches.append(args)
@@ -175,7 +177,7 @@ def test_commits_late(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
             )
         return settled
 
-    monkeypatch.setattr(statement_calls, "settle_by_statement", then_commit)
+    monkeypatch.setattr(ops, "settle_by_statement", then_commit)
     assert drain_task(task, "default").settled == 12
     assert len(batches) == 3
     assert drain_task(task, "default").settled == 1
