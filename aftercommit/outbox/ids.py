@@ -16,18 +16,22 @@ def _begin() -> "count[int]":
 
 
 sequence = _begin()
-"""This process's next ids. Read it from this module at each use, because a fork replaces it."""
+"""The next ids of the process ``owner``. Read both from this module at each use."""
+
+owner = os.getpid()
+"""The process that ``sequence`` belongs to. A process that was forked from it must begin anew.
+
+``os.register_at_fork`` would not do: uWSGI forks its processes without telling Python.
+"""
+
+
+def begin_anew() -> "count[int]":
+    """Give this process, which was forked, other ids than its parent has. Return them."""
+    global sequence, owner
+    sequence, owner = _begin(), os.getpid()
+    return sequence
 
 
 def new_id() -> int:
     """Return an id for a new row, of a call or of a batch's journal."""
-    return next(sequence)
-
-
-def _begin_anew() -> None:
-    """Have a process that was forked give other ids than its parent."""
-    global sequence
-    sequence = _begin()
-
-
-os.register_at_fork(after_in_child=_begin_anew)
+    return next(sequence if os.getpid() == owner else begin_anew())

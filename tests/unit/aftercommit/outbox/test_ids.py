@@ -1,8 +1,13 @@
 """The ids of calls: known before the row is written, and no other process's."""
 
+import ctypes
 import os
+from collections.abc import Callable
+
+import pytest
 
 from aftercommit.outbox.ids import new_id
+from aftercommit.outbox.record import CallRecord
 
 
 def test_order() -> None:
@@ -11,13 +16,15 @@ def test_order() -> None:
     assert 0 < first < second < 2**63
 
 
-def test_fork() -> None:
-    """A process that was forked counts from a number of its own."""
+@pytest.mark.parametrize("make", [new_id, lambda: CallRecord("task", "", "", "default").pk])
+@pytest.mark.parametrize("fork", [os.fork, ctypes.PyDLL(None).fork], ids=["Python", "C"])
+def test_fork(fork: Callable[[], int], make: Callable[[], int]) -> None:
+    """A process that was forked counts from a number of its own, also if a C program forked it."""
     reader, writer = os.pipe()
-    before = new_id()
-    child = os.fork()
+    before = make()
+    child = fork()
     if not child:
-        os.write(writer, str(new_id()).encode())
+        os.write(writer, str(make()).encode())
         os._exit(0)
     os.waitpid(child, 0)
     other = int(os.read(reader, 100))
