@@ -8,19 +8,13 @@ import pytest
 from django.db import connection
 
 from core.stack.redis_server import RedisServer
-from tests.integration.adoption.package import build_wheel, install
 from tests.integration.adoption.project import Project
+from tests.integration.package import install
 
 EXTRAS = {"sqlite": "redis", "postgres": "redis,postgresql", "mysql": "redis,mysql"}
 """For each ``--database``, what a user installs."""
 
 NAME = "adopted"
-
-
-@pytest.fixture(scope="package")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the library's wheel."""
-    return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="package")

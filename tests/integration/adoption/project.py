@@ -1,15 +1,12 @@
 """A project as somebody has it who has not heard of the library, in a folder."""
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from core.stack.waiting import wait_until
-from tests.integration.adoption.package import clean_environment, run
-
-TIMEOUT = 60
+from tests.integration.package import clean_environment, run
+from tests.integration.program import Program, running
 
 # https://docs.celeryq.dev/en/stable/django/first-steps-with-django.html
 CELERY = """
@@ -120,42 +117,10 @@ class Project:
         return int(self.manage("shell", "-c", code).rpartition("count:")[2])
 
     @contextmanager
-    def worker(self) -> Iterator["Worker"]:
+    def worker(self) -> Iterator[Program]:
         """Have a worker run in the block."""
-        log = self.folder / "worker.log"
         command = ["-m", "celery", "-A", "shop", "worker", "--concurrency=1", "--loglevel=INFO"]
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [self.python, *command],
-                cwd=self.folder,
-                env=clean_environment(),
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        try:
-            worker = Worker(process, log)
-            worker.wait_to_say(" ready.")
-            yield worker
-        finally:
-            process.terminate()
-            process.wait(TIMEOUT)
-
-
-class Worker:
-    """The project's worker, one process from the block's beginning to its end."""
-
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
-        self.process, self.log = process, log
-
-    @property
-    def lives(self) -> bool:
-        """Return whether the process has not ended."""
-        return self.process.poll() is None
-
-    def wait_to_say(self, text: str) -> None:
-        """Wait until the worker's log has the text."""
-        wait_until(
-            lambda: text in self.log.read_text(errors="replace"),
-            TIMEOUT,
-            lambda: f"{text!r} in the worker's log:\n{self.log.read_text(errors='replace')}",
-        )
+        worker = running([self.python, *command], self.folder, clean_environment(), "worker.log")
+        with worker as program:
+            program.wait_to_say(" ready.")
+            yield program

@@ -4,7 +4,8 @@ import pytest
 
 from core.stack.redis_server import RedisServer
 from core.stack.waiting import wait_until
-from tests.integration.adoption.project import TIMEOUT, Project
+from tests.integration.adoption.project import Project
+from tests.integration.program import TIMEOUT
 
 
 def adopt(project: Project) -> None:

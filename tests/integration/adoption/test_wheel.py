@@ -5,7 +5,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import aftercommit
-from tests.integration.adoption.package import ROOT, build_wheel
+from tests.integration.package import ROOT, build_wheel
 
 EXTRAS = ["mysql", "opentelemetry", "postgresql", "prometheus", "redis", "sentry", "tasks"]
 

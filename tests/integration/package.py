@@ -1,5 +1,6 @@
 """The library's wheel, and an environment that has it and what it needs, and nothing else."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 import celery
 import django
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 
 SAME = [f"Django=={django.__version__}", f"celery=={celery.__version__}"]
 """The versions that the other tests run with."""
@@ -19,8 +20,12 @@ OURS = ("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "PYTHONPATH", "REDIS_URL", "VA
 
 
 def clean_environment() -> dict[str, str]:
-    """Return this process's environment without what belongs to this project."""
-    return {name: value for name, value in os.environ.items() if name not in OURS}
+    """Return this process's environment without what belongs to this project and its tests."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in OURS and not name.startswith("PYTEST_")
+    }
 
 
 def run(*command: str | Path, cwd: Path = ROOT) -> str:
@@ -42,6 +47,14 @@ def build_wheel(folder: Path) -> Path:
     run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, ROOT)
     (wheel,) = folder.glob("*.whl")
     return wheel
+
+
+def share_wheel(folder: Path) -> Path:
+    """Return the wheel in the folder. Whichever process of the run is the first builds it."""
+    with (folder / "wheel.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        built = [*(folder / "wheel").glob("*.whl")]
+        return built[0] if built else build_wheel(folder / "wheel")
 
 
 def install(wheel: Path, extras: str, folder: Path) -> Path:

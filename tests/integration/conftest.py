@@ -1,0 +1,24 @@
+"""The wheel of this run, for all tests of what a user gets."""
+
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from tests.integration.package import share_wheel
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Return the library's wheel. It is built once in a run, for all of its processes."""
+    own = tmp_path_factory.getbasetemp()
+    return share_wheel(own if worker_id == "master" else own.parent)
+
+
+@pytest.fixture(scope="session")
+def unpacked(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with what the wheel installs, and nothing else."""
+    folder = tmp_path_factory.mktemp("unpacked")
+    with ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    return folder

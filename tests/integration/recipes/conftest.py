@@ -1,0 +1,61 @@
+"""The fixture that makes a page's project."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+
+from core.stack.redis_server import RedisServer
+from tests.integration.recipes.page import phases, read_page
+from tests.integration.recipes.recipe import Make, Recipe, Surroundings
+
+REDIS = "redis://localhost:6379/0"
+
+
+def database() -> dict[str, Any]:
+    """Return a database that is not there yet: on the run's server, or a file."""
+    engine = f"django.db.backends.{connection.settings_dict['ENGINE'].rpartition('.')[2]}"
+    if connection.vendor == "sqlite":
+        return {"ENGINE": engine, "NAME": "db.sqlite3"}
+    names = ("HOST", "PORT", "USER", "PASSWORD")
+    login = {name: connection.settings_dict[name] for name in names}
+    return {"ENGINE": engine, "NAME": f"recipe_{uuid4().hex[:8]}", **login}
+
+
+@pytest.fixture
+def recipe(unpacked: Path, tmp_path: Path) -> Iterator[Make]:
+    """Return a function that makes a project, with the files that a page begins with.
+
+    ``recipe("how-to/async.md", project="", redis=server)``: without ``redis`` the broker is in the
+    process's memory, which no worker shares.
+    """
+    with ExitStack() as made:
+
+        def make(
+            page: str = "",
+            project: str = "",
+            redis: RedisServer | None = None,
+            servers: dict[str, str] | None = None,
+        ) -> Recipe:
+            addresses = {**({REDIS: redis.url} if redis else {}), **(servers or {})}
+            folder = tmp_path / f"project{len(list(tmp_path.iterdir()))}"
+            folder.mkdir()
+            blocks = read_page(page).projects[project] if page else []
+            adopted = all(block.base == "adopted" for block in blocks)
+            new = Recipe(folder, Surroundings(unpacked, database(), addresses), adopted)
+            made.callback(new.restart)
+            new.write_blocks(phases(blocks)[0].files)
+            return new
+
+        yield make
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    """Return a broker that the test may kill."""
+    with RedisServer() as server:
+        yield server
