@@ -1,8 +1,9 @@
 # The project's commands; `make help` lists them.
 
-# Another Python or another Django gets a virtual environment of its own, beside .venv.
+# Another Python, Django or Celery gets a virtual environment of its own, beside .venv.
 PYTHON ?=
 DJANGO ?= $(PINNED)
+CELERY ?= $(PINNED_CELERY)
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
 MINUTES ?= 10
@@ -15,7 +16,9 @@ BENCH_ARGS ?=
 DOCS_PORT ?= 8010
 
 PINNED := >=5.2,<5.3
-label := $(if $(PYTHON),-$(notdir $(PYTHON)))$(if $(filter-out $(PINNED),$(DJANGO)),-django$(DJANGO))
+PINNED_CELERY := >=5.7,<5.8
+other = $(if $(filter-out $(2),$(3)),-$(1)$(3))
+label := $(if $(PYTHON),-$(notdir $(PYTHON)))$(call other,django,$(PINNED),$(DJANGO))$(call other,celery,$(PINNED_CELERY),$(CELERY))
 VENV := .venv$(shell printf %s '$(label)' | tr -cs 'A-Za-z0-9.' -)
 BIN := $(VENV)/bin
 
@@ -34,7 +37,8 @@ ALONE := VAR_DIR=$(VENV) DATABASE_URL=sqlite://:memory:
 
 define set_up
 @python=$$(sh requirements/find-python '$(PYTHON)') && \
-    "$$python" requirements/install.py --venv $(or $(2),$(VENV)) --level $(1) --django '$(DJANGO)'
+    "$$python" requirements/install.py --venv $(or $(2),$(VENV)) --level $(1) \
+    --django '$(DJANGO)' --celery '$(CELERY)'
 endef
 
 .DEFAULT_GOAL := help
@@ -54,15 +58,16 @@ help:
 	@echo 'make test-all  every test on every database'
 	@echo 'make mutants  break the code in random places, and see which of them no unit test notices'
 	@echo '             (SAMPLE=40 SEED=1 ONLY=aftercommit/worker)'
-	@echo 'make check   lint, format, types, import directions, migrations, compose file, Dockerfile'
+	@echo 'make check   lint, format, types, import directions, migrations, Compose file, Dockerfile,'
+	@echo '             workflow'
 	@echo 'make docs    build the documentation, without a warning, in docs/_build/html'
 	@echo 'make docs-serve  the same at http://127.0.0.1:8010/, and again after each change (DOCS_PORT=8010)'
 	@echo 'make fmt     format the code'
 	@echo 'make wheel   build the library, as a wheel and as an sdist, in dist/'
 	@echo 'make clean   remove what was built; keeps var/'
 	@echo
-	@echo "PYTHON=PATH  with another Python (3.11 or newer), DJANGO='>=6.1,<6.2' with another Django:"
-	@echo "             make test PYTHON=python3.13 DJANGO='>=6.1,<6.2'"
+	@echo 'PYTHON=PATH  with another Python (3.11 or newer); DJANGO and CELERY with another of those:'
+	@echo "             make test PYTHON=python3.13 DJANGO='==6.1.*' CELERY='==5.6.*'"
 
 run:
 	$(call set_up,stack)
@@ -108,6 +113,8 @@ check:
 	SECRET_KEY=a POSTGRES_PASSWORD=b FLOWER_BASIC_AUTH=c:d \
 	    "$$($(BIN)/python -c 'import compose; print(*compose.__path__)')/docker-compose" -f docker-compose.yml config --quiet
 	$(BIN)/hadolint Dockerfile
+	$(BIN)/actionlint .github/workflows/*.yml
+	$(BIN)/pre-commit validate-config
 
 docs:
 	$(call set_up,docs)

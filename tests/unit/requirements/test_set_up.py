@@ -85,7 +85,8 @@ class TestFindPython:
 
 def pins(level: str) -> dict[str, str]:
     """The level's packages, those that it includes too, with their versions."""
-    found = pins(INCLUDES[level]) if level in INCLUDES else pinned("django.txt")
+    apart = {**pinned("django.txt"), **pinned("celery.txt")}
+    found = pins(INCLUDES[level]) if level in INCLUDES else apart
     return {**found, **pinned(f"{level}.txt")}
 
 
