@@ -40,10 +40,14 @@ myst_links_external_new_tab = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 python_use_unqualified_type_names = True
+# Nothing is downloaded to link to: Python's, Django's and Celery's names are no links.
+nitpick_ignore_regex = [("py:.*", r"(?!aftercommit\.).*")]
 
 html_theme = "furo"
 html_title = f"{project} {version}"
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 html_show_sphinx = False
 html_theme_options = {"navigation_with_keys": True}
 

@@ -36,8 +36,8 @@ def call_on_commit(
     """Have any registered Celery task called if the current transaction of ``using`` commits.
 
     The call is due with the commit; ``countdown`` seconds after it; or, given ``eta``, at that
-    time. ``options`` are those of ``HONOURED``, with Celery's meaning. Returns the call, whose
-    ``id`` is that of the task's request and result.
+    time. ``options`` can be ``expires``, ``headers``, ``ignore_result`` and ``link``, with Celery's
+    meaning. Returns the call, whose ``id`` is that of the task's request and result.
 
     Raises TypeError for arguments that JSON can't carry and for options that can't be kept,
     SignatureError, a TypeError, for arguments that the function doesn't take, and

@@ -40,7 +40,7 @@ class OutboxTask(_DjangoTask[P, R_co]):
 
     The options are arguments of ``@shared_task``: those below, and Celery's own, which mean what
     Celery says they mean. A durable call of a task that names none of Celery's retry options is
-    tried nine times, with a growing delay, whatever it raises (see ``task_options.py``).
+    tried nine times, with a growing delay, whatever it raises.
     """
 
     abstract = True
