@@ -238,3 +238,8 @@ def test_quickstart_is_one_screen() -> None:
     """The quickstart has 45 lines at most. What readers don't see is not counted."""
     text = (PROJECT / "docs/quickstart.md").read_text()
     assert len(re.sub(r"<!--.*?-->\n", "", text, flags=re.S).splitlines()) <= 45
+
+
+def test_readme_is_short() -> None:
+    """The README has fewer than 150 lines."""
+    assert len((PROJECT / "README.md").read_text().splitlines()) < 150
