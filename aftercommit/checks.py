@@ -13,6 +13,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Model
 
 from aftercommit.conf import conf
+from aftercommit.db.hints import engine_hint
 from aftercommit.tracking.auditable import AuditableMixin
 
 TAG = "aftercommit"
@@ -32,9 +33,8 @@ def _without_hook() -> Iterator[CheckMessage]:
         level = Error if alias == DEFAULT_DB_ALIAS else Warning
         yield level(
             f"Database {alias!r} has the ENGINE {engine!r}, which stores no calls before COMMIT.",
-            hint="Set ENGINE to 'aftercommit.db.postgresql', 'aftercommit.db.mysql' or "
-            "'aftercommit.db.sqlite3'. Without it, a call is lost if the process dies just after "
-            "the commit.",
+            hint=f"{engine_hint(connections[alias])} Without the hook a call is stored after the "
+            "COMMIT, and is lost if the process dies in between.",
             id="aftercommit.E001" if level is Error else "aftercommit.W001",
         )
 

@@ -1,18 +1,22 @@
 """The commit hook: a transaction's calls are written just before its COMMIT.
 
-The hook overrides the methods below Django's guards: ``_commit()``, not ``commit()``. Django has
-checked the thread and the atomic block before any of them runs, so that a refused commit or
-rollback sends nothing and forgets nothing. Django's stubs don't have the methods below.
+The hook writes in ``_commit()``, below Django's guards in ``commit()``. Everything else waits until
+Django's method has returned. So a commit or a rollback that Django refuses sends nothing and
+forgets nothing.
+
+The hook is mixed in above a backend, Django's or somebody else's. A method of that backend works
+with the hook also if the method doesn't call ``super()``.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from aftercommit.db.callbacks import SureCallback
 from aftercommit.db.options import take_join_begin
+from aftercommit.db.overrides import COMMIT_METHODS, CURSOR_METHODS, is_overridden
 from aftercommit.db.vendors import make_outbox_ops
 from aftercommit.outbox.pending import PendingCall, pending_calls
 from aftercommit.outbox.store import store_calls
@@ -28,14 +32,11 @@ class OutboxMixin(BaseDatabaseWrapper):
 
     has_outbox = True
 
-    several_statements = False
-    """Whether one message to the server may hold several statements, and their parameters."""
+    several_in: ClassVar[tuple[type, ...]] = ()
+    """The driver's cursors whose message may hold several statements, and their parameters."""
 
     can_copy = False
     """Whether its cursors have ``copy()``, PostgreSQL's COPY."""
-
-    can_join_begin = False
-    """Whether BEGIN can go in the message of a transaction's first statement."""
 
     begins_as_reader = False
     """True if a transaction that reads first can be refused when it turns to writing."""
@@ -43,20 +44,37 @@ class OutboxMixin(BaseDatabaseWrapper):
     default_parameters: Mapping[str, Any] = {}
     """The parameters of a connection that the library sets where OPTIONS don't name them."""
 
+    commits_as_django: ClassVar[bool] = True
+    """False if somebody else's backend has a commit of its own."""
+
+    cursors_as_django: ClassVar[bool] = True
+    """False if somebody else's backend makes its cursors in its own way."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.commits_as_django = not is_overridden(cls, COMMIT_METHODS)
+        cls.cursors_as_django = not is_overridden(cls, CURSOR_METHODS)
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
         self._savepoints: list[tuple[str, int]] = []
         self._kept: tuple[Any, Any] = (None, None)
         self.outbox_ops = make_outbox_ops(self)
+        super().__init__(*args, **kwargs)
+
+    def can_join_begin(self, params: Mapping[str, Any]) -> bool:
+        """Return whether BEGIN can go in the message of a transaction's first statement."""
+        return False
 
     def get_connection_params(self) -> dict[str, Any]:
-        """Return Django's parameters; ``join_begin`` of OPTIONS is for the hook alone."""
+        """Return the backend's parameters. ``join_begin`` of OPTIONS is for the hook alone."""
         params: dict[str, Any] = super().get_connection_params()
-        self.joins_begin = take_join_begin(params, self.alias, self.can_join_begin)
+        self.joins_begin = take_join_begin(params, self.alias, self.can_join_begin(params))
         return params
 
     def commit(self) -> None:
         """Store the transaction's calls, commit, and wake their tasks."""
+        if not self.commits_as_django:
+            self._store_early()
         super().commit()
         self._savepoints.clear()
         if self.run_on_commit and (stored := self._settle_callbacks()):
@@ -69,30 +87,31 @@ class OutboxMixin(BaseDatabaseWrapper):
         """
         self._kept = (None, None)
 
-    def _commit(self) -> None:
-        if self.run_on_commit and self.connection is not None:
-            self._store(pending_calls(self))
-        super()._commit()  # type: ignore[misc]
-
-    def _rollback(self) -> None:
-        super()._rollback()  # type: ignore[misc]
+    def rollback(self) -> None:
+        """Roll back, and drop the callbacks of what is undone."""
+        super().rollback()
+        self.run_on_commit = []
         self._savepoints.clear()
 
-    def _savepoint(self, sid: str) -> None:
-        super()._savepoint(sid)  # type: ignore[misc]
-        self._savepoints.append((sid, len(self.run_on_commit)))
+    def savepoint(self) -> str | None:
+        """Begin a savepoint and return its id, or None outside of a transaction."""
+        sid: str | None = super().savepoint()
+        if sid is not None:
+            self._savepoints.append((sid, len(self.run_on_commit)))
+        return sid
 
-    def _savepoint_commit(self, sid: str) -> None:
-        super()._savepoint_commit(sid)  # type: ignore[misc]
+    def savepoint_commit(self, sid: str) -> None:
+        """Release a savepoint."""
+        super().savepoint_commit(sid)
         self._forget_savepoints(sid)
 
-    def _savepoint_rollback(self, sid: str) -> None:
+    def savepoint_rollback(self, sid: str) -> None:
         """Roll back to a savepoint, and drop the callbacks that were registered since.
 
         Django drops those that were registered in an ``atomic()`` block of the savepoint. It would
         call those after a ``transaction.savepoint()``, though the work that they are for is gone.
         """
-        super()._savepoint_rollback(sid)  # type: ignore[misc]
+        super().savepoint_rollback(sid)
         count = self._forget_savepoints(sid)
         if count is not None:
             del self.run_on_commit[count:]
@@ -110,17 +129,31 @@ class OutboxMixin(BaseDatabaseWrapper):
                 return count
         return None
 
+    def _commit(self) -> None:
+        if self.run_on_commit and self.connection is not None:
+            self._store(pending_calls(self))
+        super()._commit()  # type: ignore[misc]  # the stubs don't have it
+
+    def _store_early(self) -> None:
+        """Store the calls before somebody else's ``commit()``, which may not call ``_commit()``."""
+        self.validate_thread_sharing()
+        self.validate_no_atomic_block()
+        if self.run_on_commit and self.connection is not None:
+            self._store(pending_calls(self))
+
     def _store(self, calls: Sequence[PendingCall]) -> None:
         if not calls:
             return
-        # With COMMIT a transaction with calls takes no round trip more than one without.
-        ending = "; COMMIT" if self.several_statements else ""
         # Django has left the block before it asks for the commit. Whoever watches statements must
         # see that a transaction is open: one who reconnected here would lose it.
         self.in_atomic_block = True
         try:
             try:
-                store_calls(self.outbox_ops, self._cursor_of_calls(), calls, ending)
+                cursor = self._cursor_of_calls()
+                # With COMMIT a transaction with calls takes no round trip more than one without.
+                several = isinstance(getattr(cursor, "cursor", None), self.several_in)
+                ending = "; COMMIT" if several and self.commits_as_django else ""
+                store_calls(self.outbox_ops, cursor, calls, ending)
             finally:
                 self.in_atomic_block = False
         except BaseException:
@@ -161,9 +194,10 @@ class OutboxMixin(BaseDatabaseWrapper):
 
         To create one costs 14% of storing three calls. Where queries are logged it is a new one, as
         for any other query. It is a new one too where threads share the connection, since two of
-        them may commit at once.
+        them may commit at once, and where somebody else's backend does something for each cursor,
+        as setting a schema.
         """
-        if self.queries_logged or self.allow_thread_sharing:
+        if self.queries_logged or self.allow_thread_sharing or not self.cursors_as_django:
             return self.cursor()
         if self._kept[0] is not self.connection:
             self._kept = (self.connection, self.cursor())

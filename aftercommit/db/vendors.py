@@ -1,5 +1,6 @@
 """The one place that tells databases apart."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from aftercommit.db.mysql.outbox import MySQLOperations
@@ -7,7 +8,14 @@ from aftercommit.db.operations import OutboxOperations
 from aftercommit.db.postgresql.outbox import PostgreSQLOperations
 from aftercommit.db.sqlite3.outbox import SQLiteOperations
 
-VENDORS: dict[str, type[OutboxOperations]] = {
+ENGINES: Mapping[str, str] = {
+    "postgresql": "aftercommit.db.postgresql",
+    "mysql": "aftercommit.db.mysql",
+    "sqlite": "aftercommit.db.sqlite3",
+}
+"""For each vendor that an outbox can be in, Django's own backend with the commit hook."""
+
+VENDORS: Mapping[str, type[OutboxOperations]] = {
     "postgresql": PostgreSQLOperations,
     "mysql": MySQLOperations,  # Django gives MariaDB the same name
     "sqlite": SQLiteOperations,

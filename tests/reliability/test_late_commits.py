@@ -39,7 +39,7 @@ def commit_late(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]
     monkeypatch.setattr(hook, "store_calls", store_and_wait)
 
     def make_call() -> None:
-        connection.several_statements = False  # there is to be a time between the two
+        connection.several_in = ()  # there is to be a time between the two
         try:
             with transaction.atomic():
                 tasks.write_one.delay_on_commit(name="early")

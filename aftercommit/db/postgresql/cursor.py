@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Self
 
+from django.db.backends.postgresql.base import Cursor as DjangoCursor
 from psycopg.pq import PipelineStatus, TransactionStatus
 
 if TYPE_CHECKING:
@@ -9,9 +10,10 @@ if TYPE_CHECKING:
 
     _Cursor = ClientCursor[Any]
 else:
-    from django.db.backends.postgresql.base import Cursor as _Cursor
+    _Cursor = DjangoCursor
 
 BEGIN = "BEGIN; "
+BEGIN_SENT = BEGIN.encode()
 
 
 class Cursor(_Cursor):
@@ -25,7 +27,7 @@ class Cursor(_Cursor):
     """
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
-        """As psycopg's."""
+        """Execute the query as psycopg does."""
         connection: Any = self.connection
         if not (isinstance(query, str) and is_to_begin(connection)):
             super().execute(query, params, **options)
@@ -36,12 +38,31 @@ class Cursor(_Cursor):
             super().execute(f"{BEGIN}{query}", params, **options)
         finally:
             connection._autocommit = False
+            if sent := self._query:  # Django logs it from here, as it was asked for
+                sent.query = sent.query.removeprefix(BEGIN_SENT)
         self.nextset()
         return self
 
 
+def is_django_cursor(factory: Any) -> bool:
+    """Return whether the class is Django's cursor, or one that somebody else derived from it."""
+    return isinstance(factory, type) and issubclass(factory, DjangoCursor)
+
+
+def with_begin(factory: type) -> type:
+    """Return the class of cursors with ours beneath it, and above Django's.
+
+    So somebody else's cursor sees the statement as it was asked for, without the BEGIN.
+    """
+    if factory is DjangoCursor:
+        return Cursor
+    if issubclass(factory, Cursor):
+        return factory
+    return type(factory.__name__, (factory, Cursor), {"__module__": factory.__module__})
+
+
 def is_to_begin(connection: Any) -> bool:
-    """Whether the next statement is the first of a transaction, and of one without options."""
+    """Return whether the next statement begins a transaction that has no options."""
     return (
         not connection.autocommit
         and connection.pgconn.transaction_status == TransactionStatus.IDLE

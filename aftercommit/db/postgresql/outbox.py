@@ -33,7 +33,7 @@ class PostgreSQLOperations(OutboxOperations):
 
     def _copy_calls(self, cursor: Any, calls: Sequence[CallRecord]) -> bool:
         """Write many or large calls by COPY, which costs less and is sent in pieces."""
-        if not self.can_copy or not all(call.is_due for call in calls):
+        if not (self.can_copy and hasattr(cursor, "copy") and all(call.is_due for call in calls)):
             return False
         rows = ((call.pk, call.task, call.payload, call.raw_context) for call in calls)
         self._copy(cursor, statements.COPY, rows)
@@ -105,8 +105,11 @@ class PostgreSQLOperations(OutboxOperations):
 
         In a transaction of somebody else's the settings would hold on after the statement.
         """
-        several = getattr(self.connection, "several_statements", False)
-        return several and bool(self.connection.get_autocommit())
+        if not self.connection.get_autocommit():
+            return False
+        with self.connection.cursor() as cursor:
+            several = getattr(self.connection, "several_in", ())
+            return isinstance(getattr(cursor, "cursor", None), several)
 
     def settle_by_statement(
         self, task: str, statement: str, size: int, after: Position | None, seconds: float

@@ -1,6 +1,7 @@
 """The system checks: each names one misconfiguration, and the project has none."""
 
 # ruff: noqa: DJ008  # nobody reads the names of these models' objects
+import sys
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from django.core.checks import CheckMessage, Error, Warning, run_checks
 from django.core.checks.registry import registry
 from django.db import models
+from django.db.backends.sqlite3 import base as django_sqlite3
 from django.db.utils import ConnectionHandler
 from django.test.utils import isolate_apps
 from pytest_django import Settings
@@ -63,7 +65,19 @@ class TestHook:
         messages = checks.check_hook()
         assert found(messages) == [(Error, "aftercommit.E001")]
         assert "'default' has the ENGINE 'django.db.backends.sqlite3'" in messages[0].msg
-        assert "aftercommit.db.postgresql" in str(messages[0].hint)
+        assert 'Write "ENGINE": "aftercommit.db.sqlite3" for' in str(messages[0].hint)
+        assert "is lost if the process dies in" in str(messages[0].hint)
+
+    @pytest.mark.parametrize("engine", ["psqlextra.backend", "shop.db"])
+    def test_hint_combined(
+        self, monkeypatch: pytest.MonkeyPatch, use_databases: UseDatabases, engine: str
+    ) -> None:
+        """The hint for an ENGINE of somebody else's is the line to write."""
+        monkeypatch.setitem(sys.modules, f"{engine}.base", django_sqlite3)
+        use_databases({"default": {**PLAIN, "ENGINE": engine}})
+        (message,) = checks.check_hook()
+        assert f'Write "ENGINE": combine("{engine}") for' in str(message.hint)
+        assert "from aftercommit.db import combine." in str(message.hint)
 
     def test_fail_other(self, use_databases: UseDatabases) -> None:
         """A warning for another database, which may have no calls."""
@@ -75,7 +89,10 @@ class TestHook:
     def test_fail_none(self, use_databases: UseDatabases) -> None:
         """An error, not a crash, without any database."""
         use_databases({})
-        assert found(checks.check_hook()) == [(Error, "aftercommit.E001")]
+        messages = checks.check_hook()
+        assert found(messages) == [(Error, "aftercommit.E001")]
+        assert "set ENGINE to 'aftercommit.db.postgresql', " in str(messages[0].hint)
+        assert "combine(" not in str(messages[0].hint)
 
 
 class TestCache:

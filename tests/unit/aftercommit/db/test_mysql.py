@@ -1,17 +1,21 @@
 """What MySQL and MariaDB do in their own way."""
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from types import ModuleType
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
-from django.db import OperationalError, connection, transaction
+from django.db import NotSupportedError, OperationalError, connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.transaction import TransactionManagementError
+from django.db.utils import DatabaseErrorWrapper, load_backend
 
+from aftercommit.db import combine
 from aftercommit.models import OutboxCall
 from aftercommit.worker.claim import claim_batch
 from aftercommit.worker.database_errors import costs_no_attempt, is_transient
@@ -135,6 +139,54 @@ class TestRolledBack:
             effects.make_group.delay_on_commit(name)
         assert drain_all().settled == 3
         assert sorted(effects.names()) == ["a", "b", "c"]
+
+
+class TestOldServer:
+    """A server that lacks what the outbox needs."""
+
+    @pytest.mark.parametrize(("maria", "first"), [(True, (10, 6)), (False, (8, 0, 13))])
+    def test_refused(
+        self, monkeypatch: pytest.MonkeyPatch, maria: bool, first: tuple[int, ...]
+    ) -> None:
+        """It is refused with the version that is needed, whatever the ENGINE's features_class."""
+        other: Any = connection.copy()
+        other.__dict__["mysql_is_mariadb"] = maria
+        monkeypatch.setattr(other.features, "minimum_database_version", None)
+        monkeypatch.setattr(other, "get_database_version", lambda: (*first[:-1], first[-1] - 1))
+        needed = ".".join(map(str, first))
+        with pytest.raises(NotSupportedError, match=f"needs M[ariySQLDB]+ {needed} or newer"):
+            other.check_database_version_supported()
+        monkeypatch.setattr(other, "get_database_version", lambda: first)
+        other.check_database_version_supported()
+
+
+class TestErrorWrapper:
+    """An ENGINE of somebody else's that turns the driver's errors into others of its own."""
+
+    def test_both(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Its wrapper is used, and a deadlock ends the transaction all the same."""
+        seen: list[Any] = []
+
+        class Theirs(DatabaseErrorWrapper):
+            """Somebody's, which watches."""
+
+            def __exit__(self, *error: Any) -> None:
+                seen.append(error[0])
+                super().__exit__(*error)
+
+        standard = load_backend("aftercommit.db.mysql").DatabaseWrapper.__bases__[1]
+        names = {"wrap_database_errors": property(Theirs)}
+        theirs = type("DatabaseWrapper", (standard,), names)
+        module: Any = ModuleType("shop_mysql.base")
+        module.DatabaseWrapper = theirs
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        wrapper = load_backend(combine("shop_mysql")).DatabaseWrapper
+        other = wrapper(connection.settings_dict, "default")
+        with pytest.raises(OperationalError), other.wrap_database_errors:
+            other.in_atomic_block = True
+            raise other.Database.OperationalError(DEADLOCK, "found")
+        assert other.needs_rollback
+        assert seen == [other.Database.OperationalError]
 
 
 class TestLocks:
