@@ -37,7 +37,10 @@ POINTS = {
     "effect had": (BEFORE, "aftercommit.worker.atomic_calls.settle_done"),
     "sent": (AFTER, "aftercommit.worker.runner.Runner.run"),
     "settled": (AFTER, "aftercommit.worker.atomic_calls.settle_done"),
-    "settled by statement": (AFTER, "aftercommit.worker.statement_calls.settle_by_statement"),
+    "settled by statement": (
+        AFTER,
+        "aftercommit.db.postgresql.outbox.PostgreSQLOperations.settle_by_statement",
+    ),
     "drained": (AFTER, "aftercommit.worker.tasks.drain_task"),
     "sweeping": (BEFORE, "aftercommit.worker.sweeper.recover"),
     "swept": (BEFORE, "aftercommit.worker.sweep.send_wake_up"),
