@@ -3,6 +3,7 @@
 https://www.sphinx-doc.org/en/master/usage/configuration.html
 """
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -51,20 +52,26 @@ html_css_files = ["pages.css"]
 html_show_sphinx = False
 html_theme_options = {"navigation_with_keys": True}
 
-RELATIVE_LINK = re.compile(r"\[([^\]]+)\]\((\.\./[^)#]+)[^)]*\)")
+RELATIVE_LINK = re.compile(r"\[([^\]]+)\]\((\.\./[^)#]+)(#[^)]*)?\)")
+SHOWN_BY = {ROOT / "CHANGELOG.md": PAGES / "changelog.md"}
+"""Files of the repository outside docs/, and the page that shows each."""
 
 
-def keep_links_to_pages(app: Sphinx, name: str, source: list[str]) -> None:
+def link_pages_alone(app: Sphinx, name: str, source: list[str]) -> None:
     """Show a link to a file of the repository that is no page here as its text alone."""
     folder = (PAGES / name).parent
 
-    def text_or_link(match: re.Match[str]) -> str:
-        is_page = (folder / match[2]).resolve().is_relative_to(PAGES)
-        return match[0] if is_page else match[1]
+    def link_or_text(match: re.Match[str]) -> str:
+        text, path, heading = match.groups(default="")
+        target = (folder / path).resolve()
+        page = SHOWN_BY.get(target, target)
+        if not page.is_relative_to(PAGES):
+            return text
+        return f"[{text}]({os.path.relpath(page, folder)}{heading})"
 
-    source[0] = RELATIVE_LINK.sub(text_or_link, source[0])
+    source[0] = RELATIVE_LINK.sub(link_or_text, source[0])
 
 
 def setup(app: Sphinx) -> None:
     """Connect the function above with Sphinx."""
-    app.connect("source-read", keep_links_to_pages)
+    app.connect("source-read", link_pages_alone)
