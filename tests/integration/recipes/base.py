@@ -59,6 +59,7 @@ TEMPLATES = [
 ]
 DATABASES = {{"default": {database!r}}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
@@ -70,9 +71,16 @@ ADOPTED = {
 INSTALLED_APPS += ["aftercommit"]
 DATABASES["default"]["ENGINE"] = "aftercommit.db.{vendor}"
 """,
-    "mysite/celery.py": 'app = Celery("mysite", task_cls="aftercommit.OutboxTask")\n',
 }
-"""The lines by which a project uses the library."""
+"""The lines by which a project uses the library, with the next."""
+
+APPS_OF_CELERY = {
+    True: 'app = Celery("mysite", task_cls="aftercommit.OutboxTask")\n',
+    False: 'app = Celery("mysite")\n',
+}
+"""The line that makes Celery's app if no page makes it, for projects that use the library or not.
+
+There is never more than one, because threads would use the first."""
 
 SETTINGS_END = """
 # Whatever engine the page names, the test runs on this one.
@@ -100,7 +108,6 @@ import os
 from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings")
-app = Celery("mysite")
 """
 
 CELERY_END = """

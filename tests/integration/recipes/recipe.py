@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,7 +18,7 @@ from core.stack.tether import tethered
 from core.stack.waiting import wait_until
 from tests.integration.package import clean_environment
 from tests.integration.program import TIMEOUT, Program, running
-from tests.integration.recipes.base import ADOPTED, BASE, ENDS, SHORT
+from tests.integration.recipes.base import ADOPTED, APPS_OF_CELERY, BASE, ENDS, SHORT
 from tests.integration.recipes.page import Block
 from tests.integration.recipes.shell import Command
 
@@ -61,6 +61,7 @@ class Recipe:
         self.programs: list[Program] = []
         self._parts: dict[str, list[str]] = {path: [text] for path, text in BASE.items()}
         self._fill_in_settings()
+        self._app = APPS_OF_CELERY[adopted]
         vendor = around.vendor
         adoption = {path: text.replace("{vendor}", vendor) for path, text in ADOPTED.items()}
         self.write(adoption if adopted else {})
@@ -91,7 +92,14 @@ class Recipe:
             target.parent.mkdir(parents=True, exist_ok=True)
             if target.parent != self.folder and target.suffix == ".py":
                 (target.parent / "__init__.py").touch()
-            target.write_text("\n\n".join([*parts, self._ends.get(path, "")]))
+            target.write_text("\n\n".join([*self._complete(path, parts), self._ends.get(path, "")]))
+
+    def _complete(self, path: str, parts: Sequence[str]) -> Sequence[str]:
+        """Return the parts of the file, with Celery's app if none of them makes it."""
+        makes_app = any(re.search(r"^app = ", part, re.MULTILINE) for part in parts)
+        if path != "mysite/celery.py" or makes_app:
+            return parts
+        return [parts[0], self._app, *parts[1:]]
 
     def write_blocks(self, blocks: Iterable[Block]) -> None:
         """Add the files of a page."""
