@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from core.stack.waiting import wait_until
+from tests.celery_engine.fork_server import ForkedProcess, fork_server
 from tests.celery_engine.guard import guard, kill_group
 
 GRACE = 10.0
@@ -29,7 +30,7 @@ class Program:
         self.env = dict(env)
         self.cwd = cwd
         self.log = log
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | ForkedProcess | None = None
         self._group: int | None = None
         self._log_at_start = 0
         log.touch()
@@ -65,8 +66,15 @@ class Program:
         if self.running:
             return
         self._log_at_start = self.log.stat().st_size
+        self._process = self._start_process()
+        self._group = self._process.pid
+        guard.watch(self._group)
+
+    def _start_process(self) -> subprocess.Popen[bytes] | ForkedProcess:
+        if fork_server.can_start(self.command, self.env):
+            return fork_server.start(self.command, env=self.env, cwd=self.cwd, log=self.log)
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 self.command,
                 env=self.env,
                 cwd=self.cwd,
@@ -75,8 +83,6 @@ class Program:
                 stderr=subprocess.STDOUT,
                 process_group=0,
             )
-        self._group = self._process.pid
-        guard.watch(self._group)
 
     def signal(self, number: int) -> None:
         """Send the signal to the program's first process; one that ended gets none."""
