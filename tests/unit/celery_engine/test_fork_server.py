@@ -46,13 +46,15 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def environment() -> dict[str, str]:
-    """Return the environment of a program that can be a fork."""
-    return {**ENVIRONMENT, "GIVEN": "a value"}
+    """Return the environment of a program that can be a fork. It lacks what the server has."""
+    kept = {name: value for name, value in ENVIRONMENT.items() if name != "PATH"}
+    return {**kept, "GIVEN": "a value"}
 
 
 def start(folder: Path, code: str, env: dict[str, str], *arguments: str) -> ForkedProcess:
     """Start a module of the folder with this code, as a fork."""
     (folder / "speak.py").write_text(code)
+    (folder / "log").touch()
     command = [sys.executable, "-m", "speak", *arguments]
     return fork_server.start(command, env=env, cwd=folder, log=folder / "log")
 
