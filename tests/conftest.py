@@ -1,8 +1,10 @@
-"""pytest-celery's fixtures for this project, of which any test may ask.
+"""Fixtures of which any test may ask: pytest-celery's for this project, and the library's own.
 
-Imported here, since those of a conftest come before those of pytest-celery's installed plugin.
+pytest-celery's are imported here, since those of a conftest come before those of its installed
+plugin. The library's plugin is not installed here.
 """
 
+from aftercommit.contrib.pytest import outbox
 from tests.celery_engine.project import (
     broker,
     celery_backend_cluster,
@@ -19,4 +21,5 @@ __all__ = [  # fixtures: pytest finds them by their names
     "celery_setup_app",
     "celery_worker_cluster",
     "docker_client",
+    "outbox",
 ]

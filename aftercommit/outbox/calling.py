@@ -16,6 +16,7 @@ from aftercommit.outbox.eager import EagerCall, is_eager
 from aftercommit.outbox.misuse_warnings import warn_of_other_transaction
 from aftercommit.outbox.pending import PendingCall
 from aftercommit.outbox.task_function import SignatureError, check_runnable
+from aftercommit.outbox.watchers import watchers
 
 START = "aftercommit.start"
 """The task that starts a canvas."""
@@ -72,6 +73,8 @@ def call_on_commit(
         raise
     if not connection.in_atomic_block:
         warn_of_other_transaction(task.name, connection)
+    for watcher in watchers:
+        watcher.see_made(call)
     connection.on_commit(callback)  # as transaction.on_commit() does, in fewer Python calls
     return call
 

@@ -15,6 +15,7 @@ from aftercommit.call import Call
 from aftercommit.context import use
 from aftercommit.outbox.carriers import carriers
 from aftercommit.outbox.record import CallRecord
+from aftercommit.outbox.watchers import watchers
 
 SETTING = "task_always_eager"
 
@@ -36,6 +37,8 @@ class EagerCall:
 
         Raises what the function raises if ``task_eager_propagates`` says so.
         """
+        for watcher in watchers:
+            watcher.see_committed([self.record])
         call = self._load()
         batch = getattr(self.task, "batch", False)
         args, kwargs = ([[call]], {}) if batch else (call.args, call.kwargs)

@@ -7,17 +7,21 @@ nothing. So nothing here is ever worth failing or delaying a request for.
 import atexit
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 
 from aftercommit.conf import conf
 from aftercommit.outbox.record import CallRecord
-from aftercommit.outbox.turns import Turn, hold_back, read_turns
+from aftercommit.outbox.turns import Target, Turn, hold_back, read_turns
 from aftercommit.outbox.wake_message import SENT, TURN, publish
 from aftercommit.outbox.waker import Message, Waker
+from aftercommit.outbox.watchers import watchers
 
 
-def wake_tasks(calls: Iterable[CallRecord]) -> None:
-    """Have the tasks of the calls that are due woken, off this thread."""
+def wake_tasks(calls: Collection[CallRecord]) -> None:
+    """Have the tasks of committed calls woken, if the calls are due, off this thread."""
+    for watcher in watchers:
+        watcher.see_committed(calls)
     if targets := {(call.using, call.task): None for call in calls if call.is_due}:
         _waker.wake(targets)
 
@@ -60,6 +64,30 @@ def _renew_waker() -> None:
 
 
 os.register_at_fork(after_in_child=_renew_waker)
+
+
+class SilentWaker(Waker):
+    """Sends nothing."""
+
+    def wake(self, targets: Iterable[Target]) -> None:
+        """Wake nobody."""
+
+    def send(self, message: Message) -> None:
+        """Send nothing."""
+
+
+@contextmanager
+def without_wake_ups() -> Iterator[None]:
+    """Send nothing to the broker in this block, from any thread of this process.
+
+    A test that runs its calls itself needs neither a broker nor a worker.
+    """
+    global _waker
+    usual, _waker = _waker, SilentWaker(lambda *wake_up: None)
+    try:
+        yield
+    finally:
+        _waker = usual
 
 
 @atexit.register

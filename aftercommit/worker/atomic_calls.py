@@ -85,7 +85,7 @@ class AtomicCalls:
         return not has_one_run and not self._batch_runner.uses_savepoints
 
     def _run_in_transaction(self, batch: Batch) -> DrainSummary:
-        state, summary = self._state, DrainSummary()
+        state, summary = self._state, self._state.new_summary()
         with transaction.atomic(using=state.using):
             calls = batch.lock()
             self._tried = {call.pk: call for call in calls}

@@ -26,6 +26,10 @@ class DrainState:
         self.task: Any = self.runner.task
         self.options: Options = self.runner.options
 
+    def new_summary(self) -> DrainSummary:
+        """Return an empty summary of this drain's kind, for what one transaction does."""
+        return type(self.summary)()
+
     def is_time_up(self) -> bool:
         """Return whether the time is up, so that other tasks can run."""
         return time.monotonic() - self.started >= self.seconds

@@ -23,7 +23,6 @@ from aftercommit.worker.lease import Ended, Lease, Taken, take_back_attempt
 from aftercommit.worker.loading import rows_of
 from aftercommit.worker.rate_limits import RateLimit
 from aftercommit.worker.request import start_links
-from aftercommit.worker.summary import DrainSummary
 from aftercommit.worker.task_events import send_success
 
 logger = logging.getLogger(__name__)
@@ -112,7 +111,7 @@ class OutsideCalls:
         call: Call,
         error: BaseException | None,
     ) -> None:
-        state, summary = self._state, DrainSummary()
+        state, summary = self._state, self._state.new_summary()
         with transaction.atomic(using=state.using):
             if error is not None:
                 take_back_attempt(call)
