@@ -58,7 +58,7 @@ help:
 	@echo 'make test-all  every test on every database'
 	@echo 'make mutants  break the code in random places, and see which of them no unit test notices'
 	@echo '             (SAMPLE=40 SEED=1 ONLY=aftercommit/worker)'
-	@echo 'make check   lint, format, types, import directions, migrations, Compose file, Dockerfile,'
+	@echo 'make check   lint, format, types, import directions, migrations, docs, Compose file, Dockerfile,'
 	@echo '             workflow'
 	@echo 'make docs    build the documentation, without a warning, in docs/_build/html'
 	@echo 'make docs-serve  the same at http://127.0.0.1:8010/, and again after each change (DOCS_PORT=8010)'
@@ -115,6 +115,7 @@ check:
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/actionlint .github/workflows/*.yml
 	$(BIN)/pre-commit validate-config
+	$(BUILD_DOCS)
 
 docs:
 	$(call set_up,docs)

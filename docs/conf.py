@@ -45,6 +45,7 @@ python_use_unqualified_type_names = True
 nitpick_ignore_regex = [("py:.*", r"(?!aftercommit\.).*")]
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"
 html_title = f"{project} {version}"
 html_copy_source = False
 html_static_path = ["_static"]

@@ -14,7 +14,7 @@ from celery import signals as celery_signals
 from django.dispatch import Signal
 
 import aftercommit
-from aftercommit import signals
+from aftercommit import db, signals
 from aftercommit.conf import Conf
 from aftercommit.contrib import prometheus
 from aftercommit.db.sqlite3.outbox import SQLiteOperations
@@ -224,14 +224,14 @@ def test_page_of_answer() -> None:
 
 
 def test_page_of_names() -> None:
-    """The page has every public name, and every module of ``contrib``."""
-    named = {in_code(cells[0])[0] for cells in rows("api.md")}
+    """The page has every public name, with its docstring, and every module of ``contrib``."""
+    names = {*aftercommit.__all__, *(f"aftercommit.db.{name}" for name in db.__all__)}
     contrib = [each for each in (PROJECT / "aftercommit/contrib").iterdir() if each.name[0] != "_"]
     modules = {f"aftercommit.contrib.{each.stem}" for each in contrib}
-    assert {name.partition("(")[0] for name in named} == {*aftercommit.__all__} | modules
-    page = (REFERENCE / "api.md").read_text()
-    described = {*re.findall(r"auto(?:class|function):: aftercommit\.(\w+)(?:\(\))?$", page, re.M)}
-    assert described == {*aftercommit.__all__}
+    named = {in_code(cells[0])[0].partition("(")[0] for cells in rows("api.md")}
+    assert named == names | modules
+    described = re.findall(r":: (aftercommit[\w.]+)", (REFERENCE / "api.md").read_text())
+    assert {name if "." in name else f"aftercommit.{name}" for name in names} <= {*described}
 
 
 def test_quickstart_is_one_screen() -> None:
