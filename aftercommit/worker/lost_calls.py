@@ -5,7 +5,6 @@ The end is reported to all who watch tasks, in the transaction that records it.
 
 import logging
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from billiard.exceptions import WorkerLostError
 from django.db import connections
@@ -43,13 +42,20 @@ def _report(
 ) -> None:
     runners = {name: Runner(task) for name in {c.task for c in calls} if (task := find_task(name))}
     for call in calls:
-        connections[using].on_commit(partial(_log, call, error, status), robust=True)
+        _log_on_commit(using, call, error, status)
         # Nobody knows whether an uncertain call failed, so that no failure is reported.
         if status == Status.DEAD and call.task in runners:
             report_failure(runners[call.task], call, error, status)
 
 
-def _log(call: Call, error: WorkerLostError, status: OutboxCall.Status) -> None:
+def _log_on_commit(
+    using: str, call: Call, error: WorkerLostError, status: OutboxCall.Status
+) -> None:
     fate = "it is a dead letter now" if status == Status.DEAD else "it is uncertain"
-    named = (call.task, call.id, fate, error)
-    log_safely(logging.ERROR, "%s[%s]: %s: %s", *named, extra=log_fields(call))
+
+    # No functools.partial: Django asks a robust callback that raises for its __qualname__.
+    def write_log() -> None:
+        named = (call.task, call.id, fate, error)
+        log_safely(logging.ERROR, "%s[%s]: %s: %s", *named, extra=log_fields(call))
+
+    connections[using].on_commit(write_log, robust=True)

@@ -10,6 +10,7 @@ from celery.result import AsyncResult
 from django.db.models.functions import Now
 
 from aftercommit.models import OutboxBatch, OutboxCall
+from aftercommit.worker import lost_calls
 from aftercommit.worker.crashes import recover_crashed
 from aftercommit.worker.expired_leases import expire_leases
 from aftercommit.worker.sweep import bury_unknown
@@ -50,6 +51,18 @@ def slow(name: str) -> None:
 def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Return the lines of errors."""
     return [each.getMessage() for each in caplog.records if each.levelno == logging.ERROR]
+
+
+def test_log_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that can't be written keeps no other call from its end."""
+    monkeypatch.setattr(lost_calls, "log_safely", lambda *args, **kwargs: 1 / 0)
+    pair = [killer.delay_on_commit(name) for name in "ab"]
+    OutboxCall.objects.update(crashes=2)
+    for call in pair:
+        OutboxBatch.objects.create(task=killer.name, calls=[call.pk], worker="w", started_at=AGO)
+    assert recover_crashed("default") == 2
+    assert {name for name, *_ in told} == {killer.name}
+    assert len(told) == 2
 
 
 def test_killed_its_process(caplog: pytest.LogCaptureFixture) -> None:
