@@ -68,8 +68,8 @@ CONFLICT_OR_FULL = Codes(
 )
 """Conflicts between transactions, and servers without room. The next try can succeed."""
 
-# A call that takes too long would take too long again, so that a server's time limit is an attempt:
-# A call that takes too long would do so again, so that a time limit of the server is an attempt:
+# A time limit of the server is none of these codes. It is an attempt of the call, which would take
+# too long again.
 #
 # After 25P03 nobody can tell a host that froze from a call that computed for longer than the limit:
 # the server saw the same silence. The calls of a batch run again alone, and nothing is counted. A
