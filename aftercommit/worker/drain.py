@@ -10,6 +10,7 @@ from aftercommit.db.aliases import outbox_aliases
 from aftercommit.outbox.task import find_task
 from aftercommit.worker.drain_state import DrainState
 from aftercommit.worker.due import due_ages
+from aftercommit.worker.remote_limits import apply_time_limits
 from aftercommit.worker.runner import Runner
 from aftercommit.worker.summary import DrainSummary
 from aftercommit.worker.sweep import recover
@@ -28,6 +29,7 @@ def drain_task(
     ``message`` is the request of the wake-up that asked for the drain, if one did.
     """
     seconds = conf().DRAIN_SECONDS if seconds is None else seconds
+    apply_time_limits()
     return drain(DrainState(Runner(task, message), using, seconds))
 
 

@@ -11,8 +11,12 @@ from aftercommit.worker.announced_tasks import list_own_tasks
 from aftercommit.worker.heartbeat import Heartbeat
 from aftercommit.worker.periodic import PeriodicThread
 from aftercommit.worker.rate_limits import follow_rate_limits
+from aftercommit.worker.remote_limits import share_time_limits
 from aftercommit.worker.revoke import revoke_as_told
 from aftercommit.worker.sweep import recover, sweep
+
+REMOTE_CONTROL = (revoke_as_told, follow_rate_limits, share_time_limits)
+"""The steps that have calls follow what Celery's remote control told this worker."""
 
 STOP_SECONDS = 5
 """How long a worker that stops waits for its last heartbeat to be written."""
@@ -30,9 +34,7 @@ class Sweeper:
         beats, ends = ([heart.beat], [heart.end]) if heart else ([], [])
         self._unreached: set[str] = set()
         self._threads = (
-            PeriodicThread(
-                "outbox-sweep", [*beats, self._sweep, revoke_as_told, follow_rate_limits], ends
-            ),
+            PeriodicThread("outbox-sweep", [*beats, self._sweep, *REMOTE_CONTROL], ends),
             PeriodicThread("outbox-recover", [self._recover]),
         )
 

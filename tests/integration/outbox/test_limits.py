@@ -8,7 +8,7 @@ from celery import current_app
 from django.contrib.auth.models import Group
 from django.db import transaction
 
-from aftercommit.models import OutboxCall
+from aftercommit.models import OutboxCall, OutboxWorker
 from core.stack.waiting import wait_until
 from tests.integration.outbox import tasks
 from tests.integration.outbox.conftest import StartWorker
@@ -64,6 +64,26 @@ def test_hard_limit(start_worker: StartWorker) -> None:
     wait_until(lambda: said in worker.logs(), TIMEOUT, worker.logs)
     tasks.take_time_outside.delay_on_commit(name="next")
     wait_until(lambda: names() == ["next"], TIMEOUT, worker.logs)
+
+
+def test_time_limit_by_remote_control(start_worker: StartWorker) -> None:
+    """A worker's processes follow the limits that Celery's remote control sets."""
+    worker = start_worker()
+    control: Any = current_app.control
+    (answer,) = control.time_limit(tasks.take_time.name, soft=0.3, hard=60, reply=True)
+    assert "time limits set successfully" in str(answer)
+    for _ in range(2):  # The limits are shared at the end of a round, after its heartbeat.
+        wait_heartbeat()
+    tasks.take_time.delay_on_commit(name="slow", seconds=30)
+    dead = OutboxCall.objects.filter(status=OutboxCall.Status.DEAD)
+    wait_until(dead.exists, TIMEOUT, worker.logs)
+    assert "SoftTimeLimitExceeded(0.3" in dead.get().error
+
+
+def wait_heartbeat() -> None:
+    """Wait for the next round of the worker's sweep."""
+    last = OutboxWorker.objects.get().seen_at
+    wait_until(lambda: OutboxWorker.objects.get().seen_at > last, TIMEOUT, "a heartbeat")
 
 
 def test_rate_limit(start_worker: StartWorker, tmp_path: Path) -> None:
