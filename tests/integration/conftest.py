@@ -5,14 +5,25 @@ from zipfile import ZipFile
 
 import pytest
 
-from tests.integration.package import share_wheel
+from tests.integration.package import share_packages, share_wheel
 
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """Return the library's wheel. It is built once in a run, for all of its processes."""
+    return share_wheel(_folder_of_run(tmp_path_factory, worker_id))
+
+
+@pytest.fixture(scope="session")
+def engines(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Return a folder with the packages of other people's ENGINEs. They need the network."""
+    return share_packages("engines", _folder_of_run(tmp_path_factory, worker_id))
+
+
+def _folder_of_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Return the folder that all processes of this run share."""
     own = tmp_path_factory.getbasetemp()
-    return share_wheel(own if worker_id == "master" else own.parent)
+    return own if worker_id == "master" else own.parent
 
 
 @pytest.fixture(scope="session")

@@ -57,6 +57,22 @@ def share_wheel(folder: Path) -> Path:
         return built[0] if built else build_wheel(folder / "wheel")
 
 
+def share_packages(name: str, folder: Path) -> Path:
+    """Return a folder with the packages of ``requirements/<name>.txt``, and nothing that they need.
+
+    Whichever process of the run is the first installs them.
+    """
+    target, done = folder / name, folder / f"{name}.done"
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            requirements = ROOT / "requirements" / f"{name}.txt"
+            pip: list[str | Path] = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+            run(*pip, "--target", target, "-r", requirements)
+            done.touch()
+    return target
+
+
 def install(wheel: Path, extras: str, folder: Path) -> Path:
     """Install the wheel with these extras into a new environment, and return its Python."""
     venv.create(folder, symlinks=True)  # without pip: ours installs

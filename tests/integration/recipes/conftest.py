@@ -1,6 +1,6 @@
 """The fixture that makes a page's project."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ def database() -> dict[str, Any]:
 
 
 @pytest.fixture
-def recipe(unpacked: Path, tmp_path: Path) -> Iterator[Make]:
+def recipe(unpacked: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Make]:
     """Return a function that makes a project, with the files that a page begins with.
 
     ``recipe("how-to/async.md", project="", redis=server)``: without ``redis`` the broker is in the
@@ -40,13 +40,17 @@ def recipe(unpacked: Path, tmp_path: Path) -> Iterator[Make]:
             project: str = "",
             redis: RedisServer | None = None,
             servers: dict[str, str] | None = None,
+            packages: Sequence[Path] = (),
         ) -> Recipe:
             addresses = {**({REDIS: redis.url} if redis else {}), **(servers or {})}
             folder = tmp_path / f"project{len(list(tmp_path.iterdir()))}"
             folder.mkdir()
             blocks = read_page(page).projects[project] if page else []
             adopted = all(block.base == "adopted" for block in blocks)
-            new = Recipe(folder, Surroundings(unpacked, database(), addresses), adopted)
+            named = read_page(page).packages if page else ""
+            own = [request.getfixturevalue(named)] if named else []
+            around = Surroundings(unpacked, database(), addresses, [*own, *packages])
+            new = Recipe(folder, around, adopted)
             made.callback(new.restart)
             new.write_blocks(phases(blocks)[0].files)
             return new

@@ -29,7 +29,7 @@ HIDDEN = re.compile(r"<!--\s*hidden\n(?P<text>.*?)\s*-->", re.DOTALL)
 """Python that is run like any other, and that readers don't see."""
 
 OF_BLOCK = ("fails", "not run", "replace")
-OF_PAGE = ("base", "database", "project")
+OF_PAGE = ("base", "database", "packages", "project")
 BASES = ("adopted", "plain")
 """The projects that a page can begin with: one that uses the library, and one that doesn't yet."""
 
@@ -88,6 +88,8 @@ class Page:
     blocks: tuple[Block, ...]
     database: str = ""
     """The only database that the page can be run on, or "" for any."""
+    packages: str = ""
+    """The file of requirements/ with packages that only this page needs, or "" for none."""
 
     @property
     def projects(self) -> dict[str, list[Block]]:
@@ -119,7 +121,7 @@ def page_names() -> list[str]:
 
 def parse_page(name: str, text: str) -> Page:
     """Return the page with this Markdown. Raises PageError for marks that mean nothing."""
-    of_page = {"base": BASES[0], "database": "", "project": ""}
+    of_page = {"base": BASES[0], "database": "", "packages": "", "project": ""}
     blocks: list[Block] = []
     marks: dict[str, str] = {}
     for token in MarkdownIt().enable("table").parse(text):
@@ -134,7 +136,7 @@ def parse_page(name: str, text: str) -> Page:
             marks = {}
     if marks:
         raise PageError(f"{name}: no block follows <!-- {', '.join(marks)} -->.")
-    return Page(name, tuple(blocks), of_page["database"])
+    return Page(name, tuple(blocks), of_page["database"], of_page["packages"])
 
 
 def _project(of_page: Mapping[str, str]) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """A page's project: its files in a folder, its databases, and a process that runs its snippets."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -39,6 +40,13 @@ class Surroundings:
     database: Mapping[str, Any]
     servers: Mapping[str, str] = field(default_factory=dict)
     """The address of a server for each that pages name, such as ``redis://localhost:6379/0``."""
+    packages: Sequence[Path] = ()
+    """Folders with packages that the environment doesn't have."""
+
+    @property
+    def path(self) -> str:
+        """Return what Python's path has before the environment's packages."""
+        return os.pathsep.join(map(str, [self.wheel, *self.packages]))
 
     @property
     def vendor(self) -> str:
@@ -54,7 +62,7 @@ class Recipe:
         self.environment = {
             **clean_environment(),
             "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
-            "PYTHONPATH": str(around.wheel),
+            "PYTHONPATH": around.path,
             "DJANGO_SETTINGS_MODULE": "mysite.settings",
         }
         self._open = ExitStack()
@@ -255,8 +263,8 @@ class Recipe:
 def spread(settings: str) -> str:
     """Return settings in which ``...`` in a list or a dict has become the entries of before."""
     settings = re.sub(
-        r'^(\w+) = (\{"(\w+)": \{[^{}]*), \.\.\.(,?\s*\}\s*\})',
-        r'\1 = \2, **\1["\3"]\4',
+        r'^(\w+) = \{"(\w+)": \{([^{}]*), \.\.\.(,?\s*\}\s*\})',
+        r'\1 = {"\2": {**\1["\2"], \3\4',
         settings,
         flags=re.MULTILINE,
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.integration.recipes.page import Block, PageError, page_names, phases, read_page
+from tests.integration.recipes.page import Block, Page, PageError, page_names, phases, read_page
 from tests.integration.recipes.recipe import Make
 from tests.integration.recipes.running import run_phases
 from tests.integration.recipes.shell import commands
@@ -21,7 +21,7 @@ def _projects_of(name: str) -> list[object]:
     try:
         page = read_page(name)
         found = page.projects.items()
-        marks = {project: _markers(page.database, blocks) for project, blocks in found}
+        marks = {project: _markers(page, blocks) for project, blocks in found}
     except PageError:  # the test says so
         marks = {"": []}
     return [
@@ -30,9 +30,10 @@ def _projects_of(name: str) -> list[object]:
     ]
 
 
-def _markers(database: str, blocks: list[Block]) -> list[pytest.MarkDecorator]:
-    only = pytest.mark.only_on(database, reason=f"The page is about {database}.")
-    return [*([only] if database else []), *([pytest.mark.slow] if _starts(blocks) else [])]
+def _markers(page: Page, blocks: list[Block]) -> list[pytest.MarkDecorator]:
+    only = pytest.mark.only_on(page.database, reason=f"The page is about {page.database}.")
+    is_slow = page.packages or _starts(blocks)
+    return [*([only] if page.database else []), *([pytest.mark.slow] if is_slow else [])]
 
 
 def _starts(blocks: list[Block]) -> bool:
