@@ -10,6 +10,8 @@ from celery import current_task
 from celery.signals import before_task_publish
 from django.db import connections
 
+from aftercommit.db.hints import engine_hint
+
 logger = logging.getLogger(__name__)
 
 _warned: set[tuple[str, str]] = set()
@@ -31,6 +33,16 @@ def warn_of_other_transaction(task: str, connection: Any) -> None:
             "%s. The call is stored at once, and stays if that transaction rolls back. Give "
             "using=%r if the call belongs to it.",
             task, connection.alias, ", ".join(map(repr, others)), others[0],
+        )  # fmt: skip
+
+
+def warn_of_missing_hook(task: str, connection: Any) -> None:
+    """Warn of a call that was stored after the COMMIT, once for a database and a task."""
+    if _is_new(task, f"hook of {connection.alias}"):
+        logger.warning(
+            "%s: the call was stored after the COMMIT. A process that dies in between loses it. "
+            "The workers' sweep doesn't look into database %r, whose ENGINE %r has no commit hook. %s",
+            task, connection.alias, connection.settings_dict["ENGINE"], engine_hint(connection),
         )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from aftercommit.db.vendors import outbox_ops
+from aftercommit.outbox.misuse_warnings import warn_of_missing_hook
 from aftercommit.outbox.record import CallRecord
 from aftercommit.outbox.store import store_calls
 from aftercommit.outbox.wake import wake_tasks
@@ -25,6 +26,8 @@ class PendingCall(CallRecord):
             connection = connections[self.using]
             with connection.cursor() as cursor:
                 store_calls(outbox_ops(connection), cursor, [self])
+            if not getattr(connection, "has_outbox", False):
+                warn_of_missing_hook(self.task, connection)
             wake_tasks([self])
 
 

@@ -21,6 +21,7 @@ from django.test.utils import CaptureQueriesContext
 from aftercommit.db import combine
 from aftercommit.db.vendors import ENGINES
 from aftercommit.models import OutboxCall
+from aftercommit.outbox import misuse_warnings
 from aftercommit.worker.drain import drain_all
 from tests.connections import another
 from tests.unit.aftercommit import effects
@@ -335,6 +336,37 @@ class TestCursor:
                     effects.make_group.delay_on_commit("a")
             counts.append(len(made))
         assert counts == [counts[0], counts[0] + 1, counts[0] + 1]
+
+
+class TestWithoutHook:
+    """An ENGINE that was not combined."""
+
+    @pytest.fixture(autouse=True)
+    def _plain(self) -> Iterator[None]:
+        before = connections[DEFAULT_DB_ALIAS]
+        connections[DEFAULT_DB_ALIAS] = standard()(before.settings_dict, DEFAULT_DB_ALIAS)
+        misuse_warnings._warned.clear()
+        yield
+        connection.close()
+        connections[DEFAULT_DB_ALIAS] = before
+
+    def test_stored_after_commit(self, caplog: pytest.LogCaptureFixture) -> None:
+        """A call is stored after the COMMIT, and the log says so once, with the line to write."""
+        with CaptureQueriesContext(connection) as queries, transaction.atomic():
+            write_and_call()
+            effects.make_group.delay_on_commit("b")
+        call = "aftercommit_outboxcall"
+        assert kinds(queries) == ["BEGIN", "auth_group", "COMMIT", call, call]
+        (said,) = [text for text in caplog.messages if "stored after the COMMIT" in text]
+        assert f'Write "ENGINE": "{ENGINES[connection.vendor]}"' in said or "combine(" in said
+        assert drain_all(DEFAULT_DB_ALIAS).settled == 2
+
+    def test_rolled_back(self) -> None:
+        """A call of a transaction that rolls back is not stored."""
+        with suppress(ZeroDivisionError), transaction.atomic():
+            write_and_call()
+            1 / 0  # noqa: B018
+        assert stored() == ([], 0)
 
 
 @pytest.mark.only_on("postgres", reason="PostgreSQL's cursors and messages")
