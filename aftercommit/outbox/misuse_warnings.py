@@ -41,7 +41,8 @@ def warn_of_missing_hook(task: str, connection: Any) -> None:
     if _is_new(task, f"hook of {connection.alias}"):
         logger.warning(
             "%s: the call was stored after the COMMIT. A process that dies in between loses it. "
-            "The workers' sweep doesn't look into database %r, whose ENGINE %r has no commit hook. %s",
+            "The workers' sweep doesn't look into database %r, whose ENGINE %r has no commit "
+            "hook. %s",
             task, connection.alias, connection.settings_dict["ENGINE"], engine_hint(connection),
         )  # fmt: skip
 
