@@ -15,8 +15,7 @@ from django.urls import get_resolver
 from django.utils.module_loading import import_string
 
 from aftercommit import views
-from aftercommit.checks import TAG
-from aftercommit.conf import conf
+from aftercommit.conf import TAG, conf
 from aftercommit.context import ContextMiddleware
 from aftercommit.defaults import celery_defaults
 from aftercommit.redis.cache import integer_cache

@@ -20,7 +20,27 @@ class CallError(Exception):
     """A stored call can't be read. It is a dead letter; fix the cause and retry it."""
 
 
-class Call:
+class Identified:
+    """A call's id, for every class of calls."""
+
+    __slots__ = ()
+
+    pk: int
+    task: str
+
+    @property
+    def id(self) -> str:
+        """Return the call's id as Celery knows ids: ``task.request.id``, ``AsyncResult(id)``."""
+        return str(self.pk)
+
+    def __str__(self) -> str:
+        return self.id
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.pk} of {self.task}>"
+
+
+class Call(Identified):
     """A stored call of a task, with its arguments and its context.
 
     ``args``, ``kwargs``, ``options``, ``context`` and ``carried`` are set by ``decode``, before
@@ -87,17 +107,6 @@ class Call:
         self.crashes = crashes
         self.created_at = created_at
         self.lease = self.asked = self.exhausted = None
-
-    @property
-    def id(self) -> str:
-        """Return the call's id as Celery knows ids: ``task.request.id``, ``AsyncResult(id)``."""
-        return str(self.pk)
-
-    def __str__(self) -> str:
-        return self.id
-
-    def __repr__(self) -> str:
-        return f"<Call {self.pk} of {self.task}>"
 
     def decode(self) -> None:
         """Set ``args``, ``kwargs``, ``options`` and ``context`` from the stored text.

@@ -12,11 +12,9 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Model
 
-from aftercommit.conf import conf
+from aftercommit.conf import TAG, conf
 from aftercommit.db.hints import engine_hint
 from aftercommit.tracking.auditable import AuditableMixin
-
-TAG = "aftercommit"
 
 
 @register(TAG)

@@ -9,6 +9,9 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.dispatch import receiver
 
+TAG = "aftercommit"
+"""The tag of the library's system checks."""
+
 
 @dataclass(frozen=True)
 class Conf:

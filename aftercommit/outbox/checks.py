@@ -11,8 +11,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning, register
 from django.utils.module_loading import autodiscover_modules, import_string
 
-from aftercommit.checks import TAG
-from aftercommit.conf import Conf, conf
+from aftercommit.conf import TAG, Conf, conf
 from aftercommit.outbox.call_options import check_expires
 from aftercommit.outbox.task import OutboxTask
 from aftercommit.outbox.task_function import check_runnable

@@ -3,10 +3,11 @@
 from datetime import datetime
 from os import getpid
 
+from aftercommit.call import Identified
 from aftercommit.outbox import ids
 
 
-class CallRecord:
+class CallRecord(Identified):
     """A call that a request makes, as its row will say it."""
 
     __slots__ = (
@@ -42,14 +43,3 @@ class CallRecord:
         # a request asks for it three times.
         self.is_due = not countdown and eta is None
         self.stored = False
-
-    @property
-    def id(self) -> str:
-        """Return the call's id as Celery knows ids: ``task.request.id``, ``AsyncResult(id)``."""
-        return str(self.pk)
-
-    def __str__(self) -> str:
-        return self.id
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.pk} of {self.task}>"
