@@ -1,5 +1,6 @@
 """The base task: ``delay_on_commit`` that is durable."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -117,7 +118,25 @@ class OutboxTask(_DjangoTask[P, R_co]):
     apply_async_on_commit = call_on_commit  # type: ignore[assignment]  # Celery's returns None
 
 
+_finders: list[Callable[[str], Any]] = []
+
+
+def add_finder(finder: Callable[[str], Any]) -> None:
+    """Have ``find_task`` ask the function for a task that is not registered.
+
+    The function returns the task, which it has registered, or None.
+    """
+    if finder not in _finders:
+        _finders.append(finder)
+
+
 def find_task(name: str) -> Any:
-    """Return the registered task of this name, of any class; None if this code has none."""
+    """Return the task of this name, of any class; None if this code has none.
+
+    A task that is not registered can be found by an import of its module. So the name has to be one
+    from the project's own database.
+    """
     task: Task[Any, Any] | None = current_app.tasks.get(name)
-    return task
+    if task is not None:
+        return task
+    return next(filter(None, (find(name) for find in _finders)), None)

@@ -9,6 +9,7 @@ from aftercommit.outbox.calling import START
 from aftercommit.outbox.task import OutboxTask, find_task
 from aftercommit.outbox.wake_message import DRAIN, is_overtaken
 from aftercommit.worker.drain import drain_task
+from aftercommit.worker.due import oldest_age
 from aftercommit.worker.summary import DrainSummary
 
 
@@ -18,10 +19,19 @@ from aftercommit.worker.summary import DrainSummary
 @shared_task(bind=True, base=Task, name=DRAIN, acks_late=False, ignore_result=True, max_retries=0)
 def drain(self: Any, task: str, using: str) -> dict[str, Any]:
     """Settle the task's due calls in database ``using``; return the numbers, for the log."""
-    found, summary = find_task(task), DrainSummary()
+    found, summary = _find_task(task, using), DrainSummary()
     if found is not None and not is_overtaken(using, task, self.request.headers or {}):
         summary = drain_task(found, using, message=self.request)
     return {"task": task, **summary.as_result()}
+
+
+def _find_task(name: str, using: str) -> Any:
+    """Return the task that a message names. One that needs an import must have due calls.
+
+    A message comes from outside. What is imported, the database alone says.
+    """
+    known = current_app.tasks.get(name)
+    return known or (find_task(name) if oldest_age(using, name) is not None else None)
 
 
 @shared_task(base=OutboxTask, name=START, atomic=False, ignore_result=True)
