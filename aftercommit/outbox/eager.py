@@ -51,6 +51,8 @@ class EagerCall:
             result = self.task.apply(args, kwargs, task_id=call.id, **options)
             if result.failed():
                 transaction.set_rollback(True, using=call.using)
+        if end := getattr(self.task, "end_eager_call", None):
+            end(call, result)
 
     def _load(self) -> Call:
         """Return the call as a worker would load it from its row."""

@@ -1,7 +1,7 @@
 """Store the results of calls under the call's id, where Celery stores the results of tasks.
 
-In django-celery-results' table a result is written in the transaction of the effect. Any other
-backend gets it after the commit.
+In django-celery-results' table, and in that of Django's tasks, a result is written in the
+transaction of the effect. Any other backend gets it after the commit.
 """
 
 import logging
@@ -19,6 +19,9 @@ from aftercommit.worker.error_text import make_storable
 from aftercommit.worker.request import CallRequest
 
 logger = logging.getLogger(__name__)
+
+IN_DATABASE = ("django_celery_results.", "aftercommit.")
+"""The beginnings of the modules of result backends that write into the project's own database."""
 
 LOST = "%s[%s]: its result is lost"
 
@@ -81,7 +84,7 @@ def store_revoked(task: Any, request: CallRequest, reason: str) -> None:
 
 
 def _store(task: Any, request: CallRequest, store: Callable[[], Any]) -> None:
-    if type(task.backend).__module__.startswith("django_celery_results."):
+    if type(task.backend).__module__.startswith(IN_DATABASE):
         store()
         return
     using = request.outbox_calls[0].using

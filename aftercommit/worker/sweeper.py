@@ -9,7 +9,7 @@ from django.db import connections
 from aftercommit.conf import conf
 from aftercommit.worker.announced_tasks import list_own_tasks
 from aftercommit.worker.heartbeat import Heartbeat
-from aftercommit.worker.periodic import PeriodicThread
+from aftercommit.worker.periodic import PeriodicThread, Step
 from aftercommit.worker.rate_limits import follow_rate_limits
 from aftercommit.worker.remote_limits import share_time_limits
 from aftercommit.worker.revoke import revoke_as_told
@@ -20,6 +20,17 @@ REMOTE_CONTROL = (revoke_as_told, follow_rate_limits, share_time_limits)
 
 STOP_SECONDS = 5
 """How long a worker that stops waits for its last heartbeat to be written."""
+
+_more_steps: list[Step] = []
+
+
+def also_recover(step: Step) -> None:
+    """Have each worker that starts from now on do this, too, after it has recovered what was lost.
+
+    The step is done every OUTBOX_SWEEP_INTERVAL seconds in each database.
+    """
+    if step not in _more_steps:
+        _more_steps.append(step)
 
 
 class Sweeper:
@@ -35,7 +46,7 @@ class Sweeper:
         self._unreached: set[str] = set()
         self._threads = (
             PeriodicThread("outbox-sweep", [*beats, self._sweep, *REMOTE_CONTROL], ends),
-            PeriodicThread("outbox-recover", [self._recover]),
+            PeriodicThread("outbox-recover", [self._recover, *_more_steps]),
         )
 
     def start(self) -> None:
