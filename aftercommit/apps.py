@@ -13,10 +13,13 @@ class AftercommitConfig(AppConfig):
     def ready(self) -> None:
         """Register the checks, the defaults, the library's tasks and what a worker begins with."""
         from aftercommit import advice, checks  # noqa: F401  # they register themselves
+        from aftercommit.contrib.tasks.finder import find_django_task
         from aftercommit.defaults import install_defaults
         from aftercommit.outbox import checks as outbox_checks  # noqa: F401  # so do these
         from aftercommit.outbox.signatures import extend_signatures
+        from aftercommit.outbox.task import add_finder
         from aftercommit.worker import connections, sweeper, tasks  # noqa: F401  # tasks, the worker's signals
 
         install_defaults()
         extend_signatures()
+        add_finder(find_django_task)

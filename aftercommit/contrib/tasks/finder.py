@@ -1,0 +1,37 @@
+"""The finder of Django's tasks, for processes that may have no such tasks and no such package."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+MODULE = "aftercommit.contrib.tasks.backend"
+
+
+def find_django_task(name: str) -> Any:
+    """Return the Celery task that runs Django's task of this name. None if there is no such task.
+
+    The name says which module is imported, so that it has to be one from the project's database.
+    """
+    if not any(map(_is_ours, _backends())):
+        return None
+    from aftercommit.contrib.tasks.by_name import find_by_name  # needs Django's tasks
+
+    return find_by_name(name)
+
+
+def _backends() -> Iterator[str]:
+    for params in (getattr(settings, "TASKS", None) or {}).values():
+        yield params.get("BACKEND", "")
+
+
+def _is_ours(path: str) -> bool:
+    """Return whether a class of TASKS is the library's backend, or a subclass of it."""
+    if path.startswith("django."):
+        return False
+    try:
+        bases = getattr(import_string(path), "__mro__", ())
+    except ImportError:
+        return False  # Django names it wherever a task is used
+    return any(base.__module__ == MODULE for base in bases)
