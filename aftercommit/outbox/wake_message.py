@@ -16,6 +16,10 @@ DRAIN = "aftercommit.drain"
 # One quick try on a new connection: the pooled one may be to a server that has restarted.
 RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 
+CONFIRM_SECONDS = 5
+"""The longest wait for RabbitMQ to confirm a message, if ``confirm_publish`` asks for it. Without
+a limit a server that hangs would hold the threads that send wake-ups and heartbeats."""
+
 DESTINATION = ("queue", "routing_key", "exchange", "exchange_type", "priority", "delivery_mode")
 """The options of a task and of a route that say where messages go. A wake-up takes no other options
 from them, because those are about calls: ``expires``, for example."""
@@ -56,6 +60,7 @@ def publish(name: str, using: str, headers: Mapping[str, Any]) -> None:
         argsrepr=repr((name, using)),
     )
     options = {**destination(name), "headers": headers, "retry": True, "retry_policy": RETRY_POLICY}
+    options["confirm_timeout"] = CONFIRM_SECONDS
     with app.producer_or_acquire() as producer:
         app.amqp.send_task_message(producer, DRAIN, message, **options)
 

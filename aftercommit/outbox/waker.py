@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
 
+from amqp.exceptions import ChannelError
 from kombu.exceptions import SerializationError
 
 from aftercommit.outbox.turns import Target, Turn, read_turns
@@ -25,8 +26,22 @@ MAX_WAITING = 1000
 OWN_FAULTS = (TypeError, ValueError, LookupError, AttributeError, SerializationError)
 """Errors of the message itself, such as a queue that isn't configured. Others are the broker's."""
 
+NO_METHOD = (0, 0)
+"""What py-amqp names as the method that failed while it connects."""
+
 Message = Callable[[], object]
 """A function that sends something to the broker."""
+
+
+def is_own_fault(error: Exception) -> bool:
+    """Return whether the error is that of one message, so that others can be sent.
+
+    RabbitMQ closes the channel of a message whose queue was declared otherwise. It does the same to
+    refuse a login, where no method is named.
+    """
+    if isinstance(error, ChannelError):
+        return error.method_sig != NO_METHOD
+    return isinstance(error, OWN_FAULTS)
 
 
 class Waker:
@@ -135,13 +150,17 @@ class Waker:
             return
         try:
             message()
-        except OWN_FAULTS as error:
-            self._warn_once((what, type(error)), "Not sent: %s: %s", what, error)
         except Exception as error:  # noqa: BLE001  # whatever it is, the sweep finds the rows
-            self._resting = True
-            self._warn_once("outage", "Wake-ups not sent, the sweep will find the rows: %s", error)
+            self._say(error, what)
         else:
             self._warned.discard("outage")
+
+    def _say(self, error: Exception, what: object) -> None:
+        if is_own_fault(error):
+            self._warn_once((what, type(error)), "Not sent: %s: %s", what, error)
+            return
+        self._resting = True
+        self._warn_once("outage", "Wake-ups not sent, the sweep will find the rows: %s", error)
 
     def _drop(self, message: Message) -> None:
         logger.debug("Not sent, the broker is down: %r", message)

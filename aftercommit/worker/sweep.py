@@ -1,5 +1,6 @@
 """The sweep: wake the tasks of due calls that no wake-up reached, and recover what was lost."""
 
+import logging
 from datetime import timedelta
 
 from django.db.models.functions import Now
@@ -7,6 +8,7 @@ from django.db.models.functions import Now
 from aftercommit.conf import conf
 from aftercommit.outbox.task import find_task
 from aftercommit.outbox.wake import send_wake_up
+from aftercommit.outbox.waker import is_own_fault
 from aftercommit.worker.announced_tasks import is_announced
 from aftercommit.worker.crashes import recover_crashed
 from aftercommit.worker.dead_letters import bury
@@ -16,12 +18,27 @@ from aftercommit.worker.heartbeat import forget_workers
 from aftercommit.worker.lost_calls import end_lost_calls
 from aftercommit.worker.rows import change_unlocked
 
+logger = logging.getLogger(__name__)
+
 
 def sweep(using: str) -> None:
-    """Wake each task that has due calls, whatever the reason why no wake-up reached it."""
+    """Wake each task that has due calls, whatever the reason why no wake-up reached it.
+
+    Raises the errors of the broker's client. The other tasks would meet no broker either.
+    """
     for task in due_ages(using):
         if find_task(task):
-            send_wake_up(using, task)
+            _wake(using, task)
+
+
+def _wake(using: str, task: str) -> None:
+    """Wake the task. One that no message can be sent to keeps no other from being woken."""
+    try:
+        send_wake_up(using, task)
+    except Exception as error:
+        if not is_own_fault(error):
+            raise
+        logger.warning("Not woken: %s in %r: %s", task, using, error)
 
 
 def recover(using: str) -> int:

@@ -7,13 +7,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from amqp.exceptions import AccessRefused, PreconditionFailed
 from django.core.cache import cache
 from kombu.exceptions import OperationalError
 
 from aftercommit.outbox import turns, waker
 from aftercommit.outbox.turns import Turn, begin_turn
 from aftercommit.outbox.wake import send_wake_up
-from aftercommit.outbox.waker import MAX_WAITING, Waker
+from aftercommit.outbox.waker import MAX_WAITING, Waker, is_own_fault
 from core.stack.waiting import wait_until
 from tests.unit.aftercommit import effects
 
@@ -80,13 +81,18 @@ class TestWake:
             assert waker.flush(10)
         assert len(warnings(caplog)) == 2
 
-    def test_one_that_has_no_queue(self, caplog: pytest.LogCaptureFixture) -> None:
+    @pytest.mark.parametrize(
+        "error", [KeyError("no queue"), PreconditionFailed("declared otherwise", (50, 10))]
+    )
+    def test_one_that_has_no_queue(
+        self, caplog: pytest.LogCaptureFixture, error: Exception
+    ) -> None:
         """A task whose wake-ups can't be sent keeps those of other tasks from nothing."""
         sent: list[str] = []
 
         def send(using: str, task: str, turn: Turn) -> None:
             if task == "a":
-                raise KeyError("no queue")
+                raise error
             sent.append(task)
 
         waker = Waker(send)
@@ -94,7 +100,12 @@ class TestWake:
             waker.wake([("default", name) for name in "abc"])
             assert waker.flush(10)
         assert sent == ["b", "c", "b", "c"]
-        assert warnings(caplog) == ["Not sent: ('default', 'a'): 'no queue'"]
+        assert warnings(caplog) == [f"Not sent: ('default', 'a'): {error}"]
+
+    def test_refused_login(self) -> None:
+        """RabbitMQ refuses a login with the error of a channel. It is an outage all the same."""
+        assert not is_own_fault(AccessRefused("login refused", (0, 0)))
+        assert is_own_fault(AccessRefused("no permission for the queue", (50, 10)))
 
     def test_rests_during_an_outage(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """While the broker is down it is not tried again with each commit."""

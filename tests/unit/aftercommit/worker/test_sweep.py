@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from amqp.exceptions import PreconditionFailed
+from celery.exceptions import QueueNotFound
 from celery.worker import state
 from django.db import OperationalError, connections, transaction
 from django.db.models import F
@@ -56,6 +58,46 @@ def test_wakes_what_is_due(woken: list[str]) -> None:
     OutboxCall.objects.filter(task=effects.send_again.name).update(task="tests.gone")
     sweep.sweep("default")
     assert woken == [effects.make_group.name]
+
+
+@pytest.mark.parametrize(
+    "error", [QueueNotFound("no queue"), PreconditionFailed("declared otherwise", (50, 10))]
+)
+def test_one_that_has_no_queue(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    """A task whose wake-ups can't be sent is named, and keeps no other from being woken."""
+    names: list[str] = []
+
+    def send(using: str, task: str) -> None:
+        if task == effects.make_group.name:
+            raise error
+        names.append(task)
+
+    monkeypatch.setattr(sweep, "send_wake_up", send)
+    effects.make_group.delay_on_commit("a")
+    effects.make_groups.delay_on_commit(name="a")
+    sweep.sweep("default")
+    assert names == [effects.make_groups.name]
+    assert [each.getMessage() for each in caplog.records] == [
+        f"Not woken: {effects.make_group.name} in 'default': {error}"
+    ]
+
+
+def test_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a broker one task is tried, not each of them."""
+    tried: list[str] = []
+
+    def send(using: str, task: str) -> None:
+        tried.append(task)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(sweep, "send_wake_up", send)
+    effects.make_group.delay_on_commit("a")
+    effects.make_groups.delay_on_commit(name="a")
+    with pytest.raises(ConnectionRefusedError):
+        sweep.sweep("default")
+    assert len(tried) == 1
 
 
 def test_retry_that_fell_due(woken: list[str]) -> None:
