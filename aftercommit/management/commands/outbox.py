@@ -1,4 +1,4 @@
-"""``manage.py outbox status|health|drain|retry|discard``: operate the outbox from a terminal."""
+"""``manage.py outbox status|health|drain|retry|discard|adopt``: the outbox in a terminal."""
 
 import json
 import os
@@ -8,12 +8,16 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from dataclasses import fields
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.checks import ERROR, run_checks
+from django.core.management.base import BaseCommand, CommandError, SystemCheckError
 from django.db.models import QuerySet
 from django.utils.module_loading import autodiscover_modules
 
+from aftercommit.adopt.report import look
+from aftercommit.checks import TAG
 from aftercommit.context import Context, use
 from aftercommit.db.aliases import outbox_aliases
 from aftercommit.models import OutboxCall
@@ -34,6 +38,9 @@ class Command(BaseCommand):
 
     help = "Shows the outbox and its health, settles what is due, retries or discards what failed."
 
+    requires_system_checks = ()
+    """None of Django's, whose advice would stand before each answer. See ``handle``."""
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add a subcommand for each thing to do."""
         commands = parser.add_subparsers(dest="command", required=True)
@@ -43,6 +50,10 @@ class Command(BaseCommand):
         health.add_argument("--json", action="store_true", help="as JSON, as /readyz answers")
         drain = commands.add_parser("drain", help="settle everything due, in this process")
         drain.add_argument("--database", choices=outbox_aliases(), help="this database's only")
+        adopt = commands.add_parser("adopt", help="list what is not durable yet in your code")
+        adopt.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="only these")
+        adopt.add_argument("--check", action="store_true", help="exit with 1 if anything is found")
+        adopt.add_argument("--json", action="store_true", help="as JSON")
         for name, what, operation in (
             ("retry", "make dead and uncertain calls due again", RETRY),
             ("discard", "delete dead and uncertain calls for good", DISCARD),
@@ -53,6 +64,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, command: str, **options: Any) -> None:
         """Run the subcommand."""
         autodiscover_modules("tasks")
+        if command != "adopt":
+            _refuse_errors()
         getattr(self, command)(**options)
 
     def status(self, *, json: bool, **options: Any) -> None:
@@ -81,6 +94,15 @@ class Command(BaseCommand):
                 f"Became dead letters: {report.dead}. See 'manage.py outbox status' and the admin; "
                 "mend the cause, then 'manage.py outbox retry' or 'discard'."
             )
+
+    def adopt(self, *, paths: list[Path], check: bool, json: bool, **options: Any) -> None:
+        """Print what is not durable yet in the project's code. Change nothing."""
+        if missing := [str(path) for path in paths if not path.exists()]:
+            raise CommandError(f"There is no {', '.join(missing)}. Give files or folders of yours.")
+        report = look(paths)
+        self.stdout.write(_as_json(report.as_json()) if json else report.as_text(Path.cwd()))
+        if check and report.findings:
+            sys.exit(1)
 
     def retry(self, **options: Any) -> None:
         """Make the selected calls due again."""
@@ -114,6 +136,13 @@ class Command(BaseCommand):
             count = operation.run(database, ids)
         left = f", {len(ids) - count} settled or taken meanwhile" if count < len(ids) else ""
         self.stdout.write(f"{count} {done}{left}")
+
+
+def _refuse_errors() -> None:
+    """Raise SystemCheckError for the library's errors alone. Whatever else is wrong can wait."""
+    errors = [each for each in run_checks(tags=[TAG]) if each.level >= ERROR]
+    if found := [each for each in errors if not each.is_silenced()]:
+        raise SystemCheckError("\n\n".join(map(str, found)))
 
 
 def _add_selection(parser: ArgumentParser) -> None:

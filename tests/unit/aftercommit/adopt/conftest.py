@@ -1,0 +1,58 @@
+"""A small project in a folder, and what is found in it."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+from celery import current_app
+
+from aftercommit.adopt.finding import Finding
+from aftercommit.adopt.report import look
+
+Look = Callable[..., list[tuple[str, str, str]]]
+
+
+class Project:
+    """A folder with modules that nobody imports."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a module of the project."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dedent(text).lstrip())
+        return path
+
+    def findings(self, **modules: str) -> list[Finding]:
+        """Return what is found in these modules: ``shop_tasks="…"`` is ``shop/tasks.py``."""
+        for name, text in modules.items():
+            self.write(f"{name.replace('_', '/')}.py", text)
+        return list(look([self.folder]).findings)
+
+    def found(self, **modules: str) -> list[tuple[str, str]]:
+        """Return the kinds of what is found, with the lines."""
+        return [(each.kind.value, each.source) for each in self.findings(**modules)]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Return a project without files, whose folder is one of Python's."""
+    monkeypatch.syspath_prepend(tmp_path)
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def registry() -> Iterator[Any]:
+    """Return the Celery app. Its tasks, and the modules imported meanwhile, are forgotten after."""
+    app: Any = current_app._get_current_object()
+    tasks, modules = dict(app.tasks), set(sys.modules)
+    yield app
+    app.tasks.clear()
+    app.tasks.update(tasks)
+    for name in set(sys.modules) - modules:
+        del sys.modules[name]
