@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from django.core.checks import ERROR, run_checks
+from django.core.checks import run_checks
 from django.core.management.base import BaseCommand, CommandError, SystemCheckError
 from django.db.models import QuerySet
 from django.utils.module_loading import autodiscover_modules
@@ -34,12 +34,10 @@ SELECTING = [field.name for field in fields(Selection)]
 
 
 class Command(BaseCommand):
-    """Show the outbox and its health, settle what is due, and retry or discard what failed."""
+    """Operate the outbox from a terminal."""
 
     help = "Shows the outbox and its health, settles what is due, retries or discards what failed."
-
-    requires_system_checks = ()
-    """None of Django's, whose advice would stand before each answer. See ``handle``."""
+    requires_system_checks = [TAG]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add a subcommand for each thing to do."""
@@ -61,11 +59,20 @@ class Command(BaseCommand):
             about = f"{what.capitalize()}. {operation.restriction}"
             _add_selection(commands.add_parser(name, help=what, description=about))
 
+    def execute(self, *args: Any, **options: Any) -> Any:
+        """Run the command, after the checks. ``adopt`` lists what they find itself."""
+        skip = options["command"] == "adopt" or options["skip_checks"]
+        return super().execute(*args, **options | {"skip_checks": skip})
+
+    def check(self, *args: Any, **options: Any) -> None:
+        """Raise SystemCheckError for the library's errors. Print no warning, and no advice."""
+        errors = [each for each in run_checks(tags=[TAG]) if each.is_serious()]
+        if found := [str(each) for each in errors if not each.is_silenced()]:
+            raise SystemCheckError("\n\n".join(found))
+
     def handle(self, *args: Any, command: str, **options: Any) -> None:
         """Run the subcommand."""
         autodiscover_modules("tasks")
-        if command != "adopt":
-            _refuse_errors()
         getattr(self, command)(**options)
 
     def status(self, *, json: bool, **options: Any) -> None:
@@ -136,13 +143,6 @@ class Command(BaseCommand):
             count = operation.run(database, ids)
         left = f", {len(ids) - count} settled or taken meanwhile" if count < len(ids) else ""
         self.stdout.write(f"{count} {done}{left}")
-
-
-def _refuse_errors() -> None:
-    """Raise SystemCheckError for the library's errors alone. Whatever else is wrong can wait."""
-    errors = [each for each in run_checks(tags=[TAG]) if each.level >= ERROR]
-    if found := [each for each in errors if not each.is_silenced()]:
-        raise SystemCheckError("\n\n".join(map(str, found)))
 
 
 def _add_selection(parser: ArgumentParser) -> None:

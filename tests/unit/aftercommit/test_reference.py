@@ -106,8 +106,8 @@ def test_page_of_commands() -> None:
     for name, parser in subcommands().items():
         section = rows("commands.md", f"`outbox {name}`")
         named = {in_code(cells[0])[0].split()[0] for cells in section}
-        options = [action.option_strings[-1:] or ["ID"] for action in parser._actions]
-        assert named == {text for texts in options for text in texts} - {"--help"}, name
+        options = [[str(each.metavar), *each.option_strings][-1] for each in parser._actions]
+        assert named == {*options} - {"--help"}, name
     sections = re.findall(r"^## `outbox (\w+)`$", (REFERENCE / "commands.md").read_text(), re.M)
     assert {*sections} == {*subcommands()}
 
