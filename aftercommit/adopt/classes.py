@@ -63,7 +63,7 @@ def _not_durable(base: type, names: list[str], project: Project) -> Finding:
             Kind.TASK_CLASS,
             "Make the app with Celery(…, task_cls='aftercommit.OutboxTask'), or give the task "
             "base=OutboxTask.",
-            source=f"{base.__module__}.{base.__qualname__} is the class of {tasks}",
+            source=f"Celery's own class is that of {tasks}",
         )
     advice = f"Write class {base.__name__}(OutboxTask, …): it is the class of {tasks}."
     return _at(base, advice, project)

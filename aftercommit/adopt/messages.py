@@ -7,7 +7,7 @@ from aftercommit.adopt.facts import Function, Use
 from aftercommit.adopt.finding import Finding, Kind
 from aftercommit.adopt.origins import Origins
 from aftercommit.adopt.project import Project
-from aftercommit.adopt.tasks import Tasks
+from aftercommit.adopt.tasks import Tasks, is_third_party
 from aftercommit.outbox.call_options import HONOURED
 from aftercommit.outbox.task import OutboxTask
 
@@ -66,7 +66,7 @@ class Messages:
         if use.last == "send_task":
             return "call_on_commit(app.tasks[name], args, kwargs)"
         task = self.tasks.task(use.name.rpartition(".")[0])
-        if task is None or isinstance(task, OutboxTask):
+        if task is None or isinstance(task, OutboxTask) or not is_third_party(task):
             return f"{shown(use)}.{SENDING[use.last]}(…)"
         return f"call_on_commit({shown(use)}, args, kwargs)"
 
