@@ -29,11 +29,22 @@ def is_test_transaction(alias: str) -> bool:
     return connections[alias].in_atomic_block
 
 
-def store_waiting(alias: str, first: int = 0) -> None:
-    """Store the calls that wait for a COMMIT which a TestCase never reaches."""
-    for entry in connections[alias].run_on_commit[first:]:
-        if isinstance(entry[1], PendingCall):
-            entry[1]()
+def waiting_of_test(alias: str) -> list[CallRecord]:
+    """Return the calls of this test that wait, without those of its class's ``setUpTestData``.
+
+    The class has begun the transaction, so that the outermost savepoint is the test's.
+    """
+    connection = connections[alias]
+    own = set(connection.savepoint_ids[:1])
+    entries = [entry for entry in connection.run_on_commit if own <= set(entry[0])]
+    return [call for entry in entries if (call := record_of(entry[1]))]
+
+
+def store_waiting(alias: str) -> None:
+    """Store the test's calls that wait for a COMMIT which a TestCase never reaches."""
+    for call in waiting_of_test(alias):
+        if isinstance(call, PendingCall):
+            call()
 
 
 @contextmanager
@@ -48,13 +59,15 @@ def committing(aliases: list[str]) -> Iterator[None]:
         for alias in aliases
         if is_test_transaction(alias)
     }
-    with ExitStack() as stack:
-        for alias in inside:
-            stack.enter_context(TestCase.captureOnCommitCallbacks(using=alias, execute=True))
-        yield
-    for alias, count in inside.items():
-        entries = connections[alias].run_on_commit
-        entries[count:] = [each for each in entries[count:] if isinstance(each[1], PendingCall)]
+    try:
+        with ExitStack() as stack:
+            for alias in inside:
+                stack.enter_context(TestCase.captureOnCommitCallbacks(using=alias, execute=True))
+            yield
+    finally:
+        for alias, count in inside.items():
+            entries = connections[alias].run_on_commit
+            entries[count:] = [each for each in entries[count:] if record_of(each[1])]
 
 
 def count_other_callbacks() -> int:

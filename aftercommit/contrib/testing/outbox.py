@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.utils import timezone
 
 from aftercommit.contrib.testing.assertions import Assertions
 from aftercommit.contrib.testing.made_calls import Calls
@@ -75,7 +74,7 @@ class Outbox(Assertions):
         if isinstance(until, datetime):
             if until.tzinfo is None:
                 raise TypeError(f"drain(until={until!r}) has no time zone. Give an aware datetime.")
-            until -= timezone.now() + self._passed
+            until -= datetime.now(UTC) + self._passed
         if not isinstance(until, timedelta | None):
             raise TypeError(f"drain(until={until!r}): expected a timedelta or an aware datetime.")
         return None if later else max(until or timedelta(), timedelta())

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import connections
 
-from aftercommit.contrib.testing.callbacks import is_test_transaction, record_of, waiting_ids
+from aftercommit.contrib.testing.callbacks import is_test_transaction, waiting_ids, waiting_of_test
 from aftercommit.contrib.testing.databases import usable_aliases
 from aftercommit.contrib.testing.made_calls import Calls, MadeCall
 from aftercommit.models import OutboxCall
@@ -42,7 +42,7 @@ class Recorder:
     def see_earlier(self) -> None:
         """Take note of the calls that the test's fixtures made before this recorder began."""
         for alias in usable_aliases():
-            earlier = _waiting_of_test(alias) if is_test_transaction(alias) else _stored(alias)
+            earlier = waiting_of_test(alias) if is_test_transaction(alias) else _stored(alias)
             self._made += [(call, connections[alias]) for call in earlier]
             if not is_test_transaction(alias):
                 self._committed.update(call.pk for call in earlier)
@@ -61,17 +61,6 @@ class Recorder:
         waiting = {id(each): waiting_ids(each) for _, each in self._made}
         for call, connection in list(self._made):
             yield call, call.pk in self._committed or call.pk in waiting[id(connection)]
-
-
-def _waiting_of_test(alias: str) -> Collection[CallRecord]:
-    """Return the waiting calls of this test, without those of ``setUpTestData``.
-
-    The savepoint of the test is the outermost, since its class has begun the transaction.
-    """
-    connection = connections[alias]
-    own = set(connection.savepoint_ids[:1])
-    entries = [entry for entry in connection.run_on_commit if own <= set(entry[0])]
-    return [call for entry in entries if (call := record_of(entry[1]))]
 
 
 def _stored(alias: str) -> Collection[CallRecord]:

@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.db import connections, transaction
 from pytest_django import DjangoDbBlocker
 
+from aftercommit.contrib.testing import Outbox
 from aftercommit.db.aliases import outbox_aliases
 from aftercommit.models import OutboxCall
 from aftercommit.operations.status import outbox_status
@@ -240,3 +241,40 @@ class TestOperation:
         rows = OutboxCall.objects.filter(task=effects.make_group.name)
         statuses = [rows.using(alias).get().status for alias in BOTH]
         assert statuses == [OutboxCall.Status.DEAD, OutboxCall.Status.PENDING]
+
+
+def check_outbox(outbox: Outbox) -> None:
+    """The outbox of a test has the calls of both databases, and runs them."""
+    with pytest.raises(RollBackError), transaction.atomic(), transaction.atomic(using=SECOND):
+        make_group("undone", DEFAULT)
+        make_group("undone", SECOND)
+        raise RollBackError
+    make_group("a", DEFAULT)
+    effects.make_group.using(SECOND).apply_async_on_commit(("b",), countdown=3600)
+    assert [(call.database, call.args) for call in outbox.calls] == [
+        (DEFAULT, ["a"]),
+        (SECOND, ["b"]),
+    ]
+    assert len(outbox.undone) == 2
+    assert outbox.drain(later=True).done == 2
+    assert waiting() == {DEFAULT: 0, SECOND: 0}
+    assert effects.received == ["a", "b"]
+
+
+def test_outbox(outbox: Outbox) -> None:
+    """It does so where transactions are real."""
+    check_outbox(outbox)
+
+
+@pytest.mark.django_db(transaction=False, databases=BOTH)
+def test_outbox_of_test_case(outbox: Outbox) -> None:
+    """It does so in a TestCase."""
+    assert connections[SECOND].in_atomic_block
+    check_outbox(outbox)
+
+
+@pytest.mark.django_db(transaction=False, databases=[SECOND])
+def test_outbox_of_one_database(outbox: Outbox) -> None:
+    """It does not look into a database that the test may not use."""
+    effects.take_values.using(SECOND).delay_on_commit()
+    assert outbox.drain().done == 1

@@ -88,9 +88,9 @@ class TestHandedOver:
         assert (outbox.calls, len(outbox.undone)) == ((), 1)
 
     def test_savepoint_by_hand(self, outbox: Outbox, commits: bool) -> None:
-        """``transaction.savepoint()`` undoes calls as ``atomic()`` does."""
+        """A savepoint that is made by hand undoes calls as ``atomic()`` does."""
         with transaction.atomic():
-            mark = transaction.savepoint()
+            mark = str(connection.savepoint())
             make_group.delay_on_commit("dropped")
             transaction.savepoint_rollback(mark)
         assert (outbox.calls, len(outbox.undone)) == ((), 1)
@@ -195,10 +195,17 @@ class SetUpDataTest(TestCase):
         make_group.delay_on_commit("of the class")
 
     def test_not_of_this_test(self) -> None:
-        """A test that asks later doesn't see it."""
+        """A test that asks later doesn't see it, and doesn't run it."""
         make_group.delay_on_commit("of the test")
         with watch_outbox() as outbox:
             assert names(outbox) == ["of the test"]
+            outbox.drain()
+        assert effects.received == ["of the test"]
+
+    def test_nor_of_the_next(self) -> None:
+        """The call is still the class's afterwards."""
+        with watch_outbox() as outbox:
+            assert outbox.drain().done == 0
 
 
 @pytest.mark.django_db

@@ -1,5 +1,6 @@
 """``outbox.drain()``: run a test's calls through the engine of a worker."""
 
+import contextlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -72,6 +73,19 @@ def poll(self: Any) -> None:
 
 
 @shared_task
+def call_back(name: str) -> None:
+    """Have the commit raise."""
+    transaction.on_commit(lambda: told.append(name))
+    transaction.on_commit(lambda: int(name))
+
+
+@shared_task(rate_limit="1/h")
+def take_slowly(name: str) -> None:
+    """Be called rarely, by a worker."""
+    told.append(name)
+
+
+@shared_task
 def reject() -> None:
     """Refuse the call."""
     raise Reject("no", requeue=False)
@@ -135,6 +149,13 @@ class TestDrain:
         effects.send_outside.delay_on_commit("b")
         assert outbox.drain().done == 2
         assert (effects.names(), told, effects.received) == (["a"], ["a"], ["b"])
+
+    def test_rate_limit(self, outbox: Outbox, commits: bool) -> None:
+        """A rate limit, which is a worker's, holds nothing up."""
+        for name in ("a", "b", "c"):
+            take_slowly.delay_on_commit(name)
+        outbox.drain()
+        assert told == ["a", "b", "c"]
 
     def test_within_a_block(self, outbox: Outbox, commits: bool) -> None:
         """A drain where calls may yet be undone is refused."""
@@ -331,7 +352,18 @@ class TestErrors:
         assert (failed.call.args, type(failed.error)) == (["a"], ZeroDivisionError)
         assert (failed.status, report.retried) == ("pending", 1)
 
-    def test_callback(self, outbox: Outbox, commits: bool) -> None:
+    def test_of_a_callback(
+        self, outbox: Outbox, commits: bool, django_capture_on_commit_callbacks: Any
+    ) -> None:
+        """An on_commit callback that raises runs once, and leaves nothing behind."""
+        call_back.delay_on_commit("a")
+        with django_capture_on_commit_callbacks(execute=True):
+            with contextlib.suppress(ValueError):
+                outbox.drain()
+            assert outbox.drain().done == 0
+        assert told == ["a"]
+
+    def test_of_a_statement(self, outbox: Outbox, commits: bool) -> None:
         """The test's own connection can be used after an error."""
         effects.act("a", lambda _: connection.cursor().execute("SELECT nothing FROM nowhere"))
         make_group.delay_on_commit("a")
