@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.checks import WARNING, CheckMessage, run_checks
 
 from aftercommit.adopt.finding import Finding, Kind
-from aftercommit.checks import TAG
+from aftercommit.conf import TAG
 
 ABOUT_CLASSES = ("aftercommit.W010", "aftercommit.I010", "aftercommit.I011")
 """The checks of what ``classes`` finds, with the places."""

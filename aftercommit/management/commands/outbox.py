@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 from django.utils.module_loading import autodiscover_modules
 
 from aftercommit.adopt.report import look
-from aftercommit.checks import TAG
+from aftercommit.conf import TAG
 from aftercommit.context import Context, use
 from aftercommit.db.aliases import outbox_aliases
 from aftercommit.models import OutboxCall
