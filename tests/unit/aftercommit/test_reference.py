@@ -1,12 +1,9 @@
 """The pages of the reference have all that there is, with the defaults of the code."""
 
-import ast
 import inspect
 import json
 import re
 from argparse import ArgumentParser, _SubParsersAction
-from pathlib import Path
-from typing import Any
 
 from celery import current_app
 from celery import signals as celery_signals
@@ -25,35 +22,7 @@ from aftercommit.outbox.call_options import HONOURED
 from aftercommit.outbox.calling import call_on_commit
 from aftercommit.outbox.task_options import DEFAULTS
 from aftercommit.redis import transport
-
-PROJECT = Path(__file__).parents[3]
-REFERENCE = PROJECT / "docs" / "reference"
-
-
-def rows(page: str, section: str = "") -> list[list[str]]:
-    """Return the cells of all rows of the page's tables, or of one section of it."""
-    text = (REFERENCE / page).read_text()
-    if section:
-        text = text.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
-    lines = [line for line in text.splitlines() if line.startswith("| `")]
-    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
-
-
-def in_code(cell: str) -> list[str]:
-    """Return what a cell shows as code."""
-    return re.findall(r"`([^`]+)`", cell)
-
-
-def defaults(page: str) -> dict[str, Any]:
-    """Return the defaults by name: of tables with the columns name, type, default and meaning."""
-    tables = [cells for cells in rows(page) if len(cells) == 4]
-    return {in_code(cells[0])[0]: value_of(cells[2]) for cells in tables}
-
-
-def value_of(cell: str) -> Any:
-    """Return the value that the cell shows as code, or its text."""
-    found = in_code(cell)
-    return ast.literal_eval(found[0]) if found else cell
+from tests.unit.aftercommit.reference import PROJECT, REFERENCE, defaults, in_code, rows
 
 
 def test_page_of_settings() -> None:
@@ -83,15 +52,16 @@ def test_page_of_environment() -> None:
     assert named == read - {"PATH"}
 
 
-def test_page_of_options() -> None:
-    """The page has every option of a task with its default, and every option of a call."""
-    named = defaults("options.md")
+def test_options_of_a_task() -> None:
+    """The page has every option of a task, with its default."""
+    own = defaults("options.md", "Of a task: the library's own")
+    assert own | defaults("options.md", "Of a task: Celery's, with other defaults") == DEFAULTS
+
+
+def test_options_of_a_call() -> None:
+    """The page has every option of a call."""
     of_call = {*inspect.signature(call_on_commit).parameters} - {"task", "options"} | {*HONOURED}
-    assert named.keys() == {*DEFAULTS} | of_call
-    assert {name: named[name] for name in DEFAULTS if name not in of_call} == {
-        name: value for name, value in DEFAULTS.items() if name not in of_call
-    }
-    assert {in_code(cells[0])[0] for cells in rows("options.md", "Of a call")} == of_call
+    assert defaults("options.md", "Of a call").keys() == of_call
 
 
 def subcommands() -> dict[str, ArgumentParser]:
