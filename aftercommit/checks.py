@@ -9,11 +9,12 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.db.models import Model
 
 from aftercommit.conf import TAG, conf
 from aftercommit.db.hints import engine_hint
+from aftercommit.models import OutboxCall
 from aftercommit.tracking.auditable import AuditableMixin
 
 
@@ -25,7 +26,8 @@ def check_hook(**kwargs: Any) -> list[CheckMessage]:
 
 def _without_hook() -> Iterator[CheckMessage]:
     for alias in connections:
-        if getattr(connections[alias], "has_outbox", False):
+        is_other = alias != DEFAULT_DB_ALIAS
+        if _has_hook(alias) or (is_other and _why_no_outbox(alias)):
             continue
         engine = connections[alias].settings_dict["ENGINE"]
         level = Error if alias == DEFAULT_DB_ALIAS else Warning
@@ -35,6 +37,36 @@ def _without_hook() -> Iterator[CheckMessage]:
             "COMMIT, and is lost if the process dies in between.",
             id="aftercommit.E001" if level is Error else "aftercommit.W001",
         )
+
+
+@register(TAG)
+def check_tables(**kwargs: Any) -> list[CheckMessage]:
+    """Return a message for each database with the hook and, by the settings, without the tables."""
+    return [
+        Warning(
+            f"Database {alias!r} has the commit hook, and {why}. Workers look for calls there, and "
+            "a transaction that makes one there can't commit.",
+            hint="If no task is called there, set ENGINE to Django's own, which has no hook. Else "
+            "let the routers' allow_migrate() accept the app 'aftercommit' there, and run "
+            f"manage.py migrate --database {alias}.",
+            id="aftercommit.W002",
+        )
+        for alias in connections
+        if _has_hook(alias) and (why := _why_no_outbox(alias))
+    ]
+
+
+def _has_hook(alias: str) -> bool:
+    return getattr(connections[alias], "has_outbox", False)
+
+
+def _why_no_outbox(alias: str) -> str:
+    """Return why the database is to have no outbox, or "" if it is to have one."""
+    if mirrored := connections[alias].settings_dict["TEST"]["MIRROR"]:
+        return f"is a replica of {mirrored!r} (TEST has MIRROR)"
+    if not router.allow_migrate_model(alias, OutboxCall):
+        return "DATABASE_ROUTERS keep the outbox's tables out of it"
+    return ""
 
 
 @register(TAG)

@@ -149,24 +149,27 @@ STEPS: Mapping[str, Callable[[Any], Any]] = {
 
 
 @contextmanager
-def captured() -> Iterator[tuple[io.StringIO, io.StringIO]]:
-    """Catch what the block writes."""
-    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+def captured(kind: str) -> Iterator[tuple[io.StringIO, io.StringIO]]:
+    """Catch what the block writes. What Python code logs is a part of its output."""
+    out = io.StringIO()
+    err = out if kind == "python" else io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
         yield out, err
 
 
 def answer(kind: str, what: Any) -> dict[str, Any]:
     """Do one step. Return what it returned and wrote, and the error that it raised."""
-    error, value = "", None
-    with captured() as (out, err):
+    error, tail, value = "", "", None
+    with captured(kind) as (out, err):
         try:
             value = STEPS[kind](what)
         except SystemExit as end:
             error = f"exit status {end.code}"
         except BaseException as raised:  # noqa: BLE001  # the test tells it
             error = "".join(traceback.format_exception_only(raised))
-            err.write(traceback.format_exc())
-    return {"value": value, "output": out.getvalue(), "errors": err.getvalue(), "error": error}
+            tail = traceback.format_exc()
+    errors = "" if err is out else err.getvalue()
+    return {"value": value, "output": out.getvalue(), "errors": errors + tail, "error": error}
 
 
 def main() -> None:

@@ -95,6 +95,43 @@ class TestHook:
         assert "combine(" not in str(messages[0].hint)
 
 
+class NoOutbox:
+    """A router as Django's documentation has it: the database is for one app alone."""
+
+    def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:
+        return app_label == "archive" if db == "archive" else None
+
+
+class TestWithoutOutbox:
+    """A database that the project keeps the outbox's tables out of."""
+
+    MIRROR = {"TEST": {"MIRROR": "default"}}
+
+    def test_router(self, use_databases: UseDatabases, settings: Settings) -> None:
+        """A warning if it has the hook: workers look for calls, and a call there would fail."""
+        settings.DATABASE_ROUTERS = [f"{__name__}.NoOutbox"]
+        use_databases({"default": HOOKED, "archive": HOOKED})
+        messages = checks.check_tables()
+        assert found(messages) == [(Warning, "aftercommit.W002")]
+        assert "'archive' has the commit hook, and DATABASE_ROUTERS keep" in messages[0].msg
+        assert "migrate --database archive" in str(messages[0].hint)
+
+    def test_replica(self, use_databases: UseDatabases) -> None:
+        """Likewise for a replica: workers can't write there."""
+        use_databases({"default": HOOKED, "replica": {**HOOKED, **self.MIRROR}})
+        messages = checks.check_tables()
+        assert found(messages) == [(Warning, "aftercommit.W002")]
+        assert "'replica' has the commit hook, and is a replica of 'default'" in messages[0].msg
+        assert "set ENGINE to Django's own" in str(messages[0].hint)
+
+    def test_success(self, use_databases: UseDatabases, settings: Settings) -> None:
+        """Nothing is said of either with an ENGINE without the hook, nor of one with the tables."""
+        settings.DATABASE_ROUTERS = [f"{__name__}.NoOutbox"]
+        replica = {**PLAIN, **self.MIRROR}
+        use_databases({"default": HOOKED, "b": HOOKED, "archive": PLAIN, "replica": replica})
+        assert [*checks.check_hook(), *checks.check_tables()] == []
+
+
 class TestCache:
     """The cache by which the outbox knows who is woken."""
 
