@@ -51,6 +51,7 @@ html_copy_source = False
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
 html_show_sphinx = False
+html_use_index = False
 html_theme_options = {"navigation_with_keys": True}
 
 RELATIVE_LINK = re.compile(r"\[([^\]]+)\]\((\.\./[^)#]+)(#[^)]*)?\)")
