@@ -5,7 +5,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -18,7 +18,7 @@ from django.db.backends.postgresql import base as django_postgresql
 from django.db.utils import ConnectionHandler, load_backend
 from django.test.utils import CaptureQueriesContext
 
-from aftercommit.db import combine
+from aftercommit.db import combine, wrappers
 from aftercommit.db.vendors import ENGINES
 from aftercommit.models import OutboxCall
 from aftercommit.outbox import misuse_warnings
@@ -473,6 +473,35 @@ class TestRefused:
         name = combine(engine(other))
         with pytest.raises(ImproperlyConfigured, match=r"doesn't derive from django\.db\.backends"):
             load_backend(name).DatabaseWrapper  # noqa: B018
+
+
+class TestDriver:
+    """A backend for MySQL, where mysqlclient isn't installed."""
+
+    def load(self, monkeypatch: pytest.MonkeyPatch, missing: str) -> list[str]:
+        """Load a backend that lacks this module at first. Return what was done."""
+        done: list[str] = []
+
+        def fail_once(engine: str) -> Any:
+            done.append(engine)
+            if "provided" not in done:
+                error = ImportError(f"No module named {missing!r}", name=missing)
+                raise ImproperlyConfigured("Error loading a module.") from error
+            return SimpleNamespace(DatabaseWrapper=standard())
+
+        monkeypatch.setattr(wrappers, "load_backend", fail_once)
+        monkeypatch.setattr(wrappers, "provide_driver", lambda: done.append("provided"))
+        wrappers.combined_wrapper("shop.mysql")
+        return done
+
+    def test_success(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It gets PyMySQL, as the outbox's own ENGINE does."""
+        assert self.load(monkeypatch, "MySQLdb") == ["shop.mysql", "provided", "shop.mysql"]
+
+    def test_fail_other(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Any other module that is missing is an error that names it."""
+        with pytest.raises(ImproperlyConfigured, match=r"shop\.mysql.*No module named 'oracledb'"):
+            self.load(monkeypatch, "oracledb")
 
 
 class TestName:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
-from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, ProgrammingError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from psycopg import IsolationLevel, sql
 
@@ -62,6 +62,26 @@ def test_not_shown() -> None:
         Group.objects.filter(name="a").update(name="b")
     begin, update, commit = (each["sql"] for each in queries)
     assert (begin, update.partition(" ")[0], commit) == ("BEGIN", "UPDATE", "COMMIT")
+
+
+@pytest.mark.parametrize("query", ["SELECT FROM nowhere", "nonsense"])
+def test_not_shown_where_it_fails(query: str) -> None:
+    """So do they see a first statement that failed."""
+    with (
+        CaptureQueriesContext(connection) as queries,
+        suppress(DatabaseError),
+        transaction.atomic(),
+    ):
+        connection.cursor().execute(query)
+    assert [each["sql"] for each in queries] == ["BEGIN", query, "ROLLBACK"]
+
+
+def test_not_shown_where_parameters_are_missing() -> None:
+    """A statement whose parameters can't be filled in was not sent, and begins nothing."""
+    with suppress(ProgrammingError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT %s, %s", [1])
+    with transaction.atomic():
+        assert message() == f"BEGIN; {OWN_QUERY}"
 
 
 def test_result() -> None:
