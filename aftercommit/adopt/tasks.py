@@ -12,6 +12,7 @@ from aftercommit.adopt.files import is_installed
 from aftercommit.adopt.loaded import loaded
 from aftercommit.adopt.project import Project
 from aftercommit.outbox.checks import own_tasks
+from aftercommit.outbox.task_function import original_run
 from aftercommit.outbox.task_options import Options
 
 SHARED_TASK = ("celery.shared_task", "celery.app.shared_task")
@@ -60,7 +61,7 @@ class Tasks:
 
 def code_of(task: Any) -> Any:
     """Return the code of a registered task's function, or None if it is written in C."""
-    function = inspect.unwrap(getattr(task, "_orig_run", task.run))
+    function = inspect.unwrap(original_run(task))
     return getattr(function, "__code__", None)
 
 

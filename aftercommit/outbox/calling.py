@@ -15,7 +15,7 @@ from aftercommit.outbox.carriers import encode_context
 from aftercommit.outbox.eager import EagerCall, is_eager
 from aftercommit.outbox.misuse_warnings import warn_of_other_transaction
 from aftercommit.outbox.pending import PendingCall
-from aftercommit.outbox.task_function import SignatureError, check_runnable
+from aftercommit.outbox.task_function import SignatureError, check_runnable, check_signature
 from aftercommit.outbox.watchers import watchers
 
 START = "aftercommit.start"
@@ -55,6 +55,8 @@ def call_on_commit(
     if task.typing and not getattr(task, "batch", False):
         try:
             task.__header__(*args, **kwargs)
+        except AttributeError:  # a task that is a class has none
+            check_signature(task, args, kwargs)
         except TypeError as error:
             raise SignatureError(f"{task.name}: {error}") from None
     call = PendingCall(

@@ -1,8 +1,11 @@
 """The function of a task, held against what a durable call needs of it."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
+
+from celery.utils.functional import head_from_fun
 
 
 class SignatureError(TypeError):
@@ -12,15 +15,39 @@ class SignatureError(TypeError):
 def check_signature(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
     """Raise SignatureError if the task's function doesn't take these arguments."""
     if task.typing and not getattr(task, "batch", False):
+        header = getattr(task, "__header__", None) or _header_of_class(task)
         try:
-            task.__header__(*args, **kwargs)
+            header(*args, **kwargs)
         except TypeError as error:
             raise SignatureError(f"{task.name}: {error}") from None
 
 
+def _header_of_class(task: Any) -> Callable[..., Any]:
+    """Return a function that takes what ``run`` of a task takes, and does nothing.
+
+    Celery makes one for a task that is a function, and none for a task that is a class.
+    """
+    run = original_run(task)
+    return _make_header(getattr(run, "__func__", run), inspect.ismethod(run))
+
+
+@lru_cache(maxsize=1024)
+def _make_header(function: Callable[..., Any], is_method: bool) -> Callable[..., Any]:
+    try:
+        header: Callable[..., Any] = head_from_fun(function, bound=is_method)
+    except (AttributeError, SyntaxError, TypeError, ValueError):  # a lambda, a partial, or C
+        return lambda *args, **kwargs: None
+    return header
+
+
+def original_run(task: Any) -> Any:
+    """Return the task's function, without the wrapper that Celery gives it for autoretry_for."""
+    return getattr(task, "_orig_run", task.run)
+
+
 def check_runnable(task: Any) -> None:
     """Raise TypeError if calling the task's function would run none of its code."""
-    function = inspect.unwrap(getattr(task, "_orig_run", task.run))
+    function = inspect.unwrap(original_run(task))
     for kind, is_kind in (
         ("a coroutine function", inspect.iscoroutinefunction),
         ("an asynchronous generator function", inspect.isasyncgenfunction),
