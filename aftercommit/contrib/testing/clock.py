@@ -5,9 +5,14 @@ past instead. What the code under test computes from its own clock, such as an `
 for this code it is still now, and only what was before is longer ago.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
+from celery.utils import time as celery_time
 from django.db import connections
 from django.db.models import DurationField, ExpressionWrapper, F
 from django.db.models.functions import Now
@@ -57,3 +62,14 @@ def _move_expiry(using: str, time: timedelta) -> None:
             options = {**call.options, "expires": expires - time}
             payload = encode_arguments(call.task, call.args, call.kwargs, options)
             rows.filter(pk=call.pk).update(payload=payload)
+
+
+@contextmanager
+def longest_pauses() -> Iterator[None]:
+    """Have each retry in this block wait for as long as its backoff says.
+
+    Celery takes a pause by chance that can be 0. Then a drain would try a call again, or not, and
+    the test would pass by chance.
+    """
+    with patch.object(celery_time, "random", SimpleNamespace(randrange=lambda stop: stop - 1)):
+        yield

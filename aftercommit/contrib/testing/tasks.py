@@ -12,12 +12,30 @@ from aftercommit.outbox.task_options import unwrap_task
 
 
 def check_task(task: Any) -> Any:
-    """Return the task. Raise TypeError for anything else, which no call could be of."""
-    found = unwrap_task(task) if not isinstance(task, str) else task
+    """Return the Celery task for a task of Celery's or of Django's.
+
+    Raises TypeError for anything else, which no call could be of.
+    """
+    found = unwrap_task(task)
     if isinstance(found, Task):
         return found
-    hint = "Is its @shared_task missing?" if callable(found) else "Expected the task itself."
-    raise TypeError(f"{task!r} is not a Celery task. {hint} Write outbox.calls.of(send_receipt).")
+    if hasattr(task, "get_backend"):
+        return _check_django_task(task)
+    hint = "Is its @shared_task missing?" if callable(task) else "Expected the task itself."
+    raise TypeError(f"{task!r} is not a Celery task. {hint}")
+
+
+def _check_django_task(task: Any) -> Any:
+    from aftercommit.contrib.tasks.backend import OutboxBackend  # needs Django's tasks
+    from aftercommit.contrib.tasks.celery_task import celery_task_of
+
+    backend = task.get_backend()
+    if isinstance(backend, OutboxBackend):
+        return celery_task_of(task, backend.outbox_options)
+    raise TypeError(
+        f"{task.module_path} is a task of {type(backend).__name__}, whose calls are not in the "
+        f"outbox. Name {OutboxBackend.__module__}.OutboxBackend in TASKS[{task.backend!r}]."
+    )
 
 
 def bind_arguments(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:

@@ -8,7 +8,12 @@ from celery import current_app
 from django.utils.module_loading import autodiscover_modules
 
 from aftercommit.contrib.testing.callbacks import committing, store_waiting
-from aftercommit.contrib.testing.clock import pass_time, pending_tasks, time_until_next
+from aftercommit.contrib.testing.clock import (
+    longest_pauses,
+    pass_time,
+    pending_tasks,
+    time_until_next,
+)
 from aftercommit.contrib.testing.databases import check_committed, usable_aliases
 from aftercommit.contrib.testing.report import KeepingSummary
 from aftercommit.outbox.task import find_task
@@ -44,20 +49,13 @@ class Worker:
 
     def run(self, limit: timedelta | None) -> None:
         """Run what is due, and what is due within the limit. Without a limit, run all."""
-        self._run_due()
-        left = limit
-        while (wait := self._wait()) is not None and (left is None or wait <= left):
-            self._pass_time(wait + MARGIN)
-            left = None if left is None else left - wait
-            self._run_due()
-        if left:
-            self._pass_time(left)
-
-    def _run_due(self) -> None:
         for alias in self._aliases:
             store_waiting(alias)
-        while self._run_round():
+        # The last round is for a call that became due while this looked for later ones.
+        while self._run_round() or self._pass_to_next(limit) or self._run_round():
             pass
+        if limit is not None and limit > self.passed:
+            self._pass_time(limit - self.passed)
 
     def _run_round(self) -> bool:
         """Drain each task that has due calls once. Return whether a call was tried."""
@@ -70,7 +68,7 @@ class Worker:
         return self.summary.total > before
 
     def _drain(self, task: Any, alias: str) -> None:
-        with committing(self._aliases):
+        with committing(self._aliases), longest_pauses():
             drain(DrainState(Runner(task), alias, seconds=math.inf, summary=self.summary))
 
     def _count_round(self) -> None:
@@ -84,11 +82,17 @@ class Worker:
                 "drain(until=timedelta(…)), or let the test end it."
             )
 
-    def _wait(self) -> timedelta | None:
+    def _pass_to_next(self, limit: timedelta | None) -> bool:
+        """Let time pass until the next call is due. Return False if none is within the limit."""
         waits = [wait for alias in self._aliases if (wait := time_until_next(alias)) is not None]
-        return min(waits, default=None)
+        wait = min(waits, default=None)
+        if wait is None or (limit is not None and self.passed + wait > limit):
+            return False
+        self._pass_time(wait + MARGIN)
+        return True
 
     def _pass_time(self, time: timedelta) -> None:
+        """Let so much time pass in all databases."""
         self.passed += time
         for alias in self._aliases:
             pass_time(alias, time)

@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from aftercommit.context import Context, use
 from aftercommit.contrib.testing import Outbox, worker
+from aftercommit.contrib.testing.clock import pass_time, time_until_next
 from aftercommit.contrib.testing.worker import EndlessCalls
 from aftercommit.models import OutboxBatch, OutboxCall
 from aftercommit.outbox.wake import flush_wake_ups
@@ -77,6 +78,18 @@ def call_back(name: str) -> None:
     """Have the commit raise."""
     transaction.on_commit(lambda: told.append(name))
     transaction.on_commit(lambda: int(name))
+
+
+@shared_task(retry_backoff=100)
+def retry_with_jitter(name: str) -> None:
+    """Fail, and be tried again after a pause by chance."""
+    int("no number")
+
+
+@shared_task(autoretry_for=(ValueError,), retry_backoff=100)
+def retry_by_celery(name: str) -> None:
+    """Fail in the way that Celery itself makes a retry of."""
+    int("no number")
 
 
 @shared_task(rate_limit="1/h")
@@ -262,6 +275,15 @@ class TestLater:
         assert outbox.drain().retried == 1
         assert effects.names() == ["a"]
 
+    def test_by_no_chance(self, outbox: Outbox, commits: bool) -> None:
+        """A retry waits for its whole backoff, so that a drain does the same each time."""
+        for number in range(3):
+            retry_with_jitter.delay_on_commit(f"{number}")
+            retry_by_celery.delay_on_commit(f"{number}")
+        assert outbox.drain(raise_errors=False).retried == 6
+        assert outbox.drain(until=timedelta(seconds=90), raise_errors=False).retried == 0
+        assert outbox.drain(until=timedelta(seconds=20), raise_errors=False).retried == 6
+
     def test_until_dead(self, outbox: Outbox, commits: bool) -> None:
         """A call that goes on to fail has all its attempts, and is a dead letter."""
         effects.act("a", lambda _: 1 / 0)
@@ -272,6 +294,22 @@ class TestLater:
         assert report.dead == 2
         assert effects.received.count("b") == 3
         assert {failed.status for failed in report.failures} == {"dead"}
+
+    def test_due_while_it_looks(
+        self, outbox: Outbox, commits: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A call that becomes due between two looks is not missed."""
+        looks: list[str] = []
+
+        def look(using: str) -> timedelta | None:
+            if not looks:
+                pass_time(using, timedelta(seconds=61))
+            looks.append(using)
+            return time_until_next(using)
+
+        monkeypatch.setattr(worker, "time_until_next", look)
+        make_group.apply_async_on_commit(("a",), countdown=60)
+        assert outbox.drain(later=True).done == 1
 
     def test_endless(self, outbox: Outbox, commits: bool) -> None:
         """A call that goes on for ever is given up by name."""
