@@ -1,16 +1,10 @@
 """Settings as Django's own tests have them, with the outbox."""
 
-import os
 from importlib.util import find_spec
 
-import dj_database_url
 from celery import Celery
 
-ENGINES = {"sqlite": "sqlite3", "postgres": "postgresql", "mysql": "mysql"}
-
-_database = dj_database_url.parse(os.environ.get("DATABASE_URL", "sqlite:///tasks.sqlite3"))
-_vendor = _database["ENGINE"].rpartition(".")[2]
-DATABASES = {"default": {**_database, "ENGINE": f"aftercommit.db.{_vendor}"}}
+DATABASES = {"default": {"ENGINE": "aftercommit.db.sqlite3", "NAME": ":memory:"}}
 SECRET_KEY = "tests"
 USE_TZ = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -1,0 +1,17 @@
+"""The project's settings, with the library's backend for Django's tasks."""
+
+from core.settings import *  # noqa: F403
+from core.settings import INSTALLED_APPS
+
+INSTALLED_APPS = [*INSTALLED_APPS, "aftercommit.contrib.tasks"]
+
+TASKS = {
+    "default": {
+        "BACKEND": "aftercommit.contrib.tasks.OutboxBackend",
+        "QUEUES": ["default", "slow"],
+    },
+    "outside": {
+        "BACKEND": "aftercommit.contrib.tasks.OutboxBackend",
+        "OPTIONS": {"atomic": False},
+    },
+}
