@@ -7,7 +7,7 @@ from tests.integration.recipes.recipe import Make
 from tests.integration.recipes.running import run_phases
 from tests.integration.recipes.shell import commands
 
-NOT_YET: tuple[str, ...] = ()
+NOT_YET: tuple[str, ...] = ("how-to/django-tasks.md",)
 """Pages that are being written. Take a page from the list once it passes."""
 
 

@@ -1,11 +1,13 @@
 """The project's settings, with the library's backend for Django's tasks."""
 
+from typing import Any
+
 from core.settings import *  # noqa: F403
 from core.settings import INSTALLED_APPS
 
 INSTALLED_APPS = [*INSTALLED_APPS, "aftercommit.contrib.tasks"]
 
-TASKS = {
+TASKS: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "aftercommit.contrib.tasks.OutboxBackend",
         "QUEUES": ["default", "slow"],

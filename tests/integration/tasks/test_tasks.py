@@ -16,7 +16,7 @@ from aftercommit.models import OutboxCall
 from core.stack.waiting import wait_until
 from tests.celery_engine.worker import ProjectWorker
 from tests.integration.tasks import work
-from tests.unit.aftercommit.contrib.tasks.installed import installed
+from tests.unit.aftercommit.contrib.tasks.installed import installed, table_of_results
 
 SETTINGS = "tests.integration.tasks.settings"
 TIMEOUT = 30
@@ -29,7 +29,7 @@ def _installed(transactional_db: None) -> Iterator[None]:
     """The table of results and the backends, in this process."""
     from tests.integration.tasks import settings
 
-    with installed(settings.TASKS):
+    with installed(settings.TASKS), table_of_results():
         yield
 
 

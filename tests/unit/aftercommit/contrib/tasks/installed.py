@@ -18,13 +18,19 @@ BACKEND = f"{APP}.OutboxBackend"
 
 @contextmanager
 def installed(backends: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
-    """Have the app, its table and these backends, for the block."""
+    """Have the app and these backends, for the block."""
     names = [*settings.INSTALLED_APPS, APP]
     with override_settings(INSTALLED_APPS=names, TASKS=backends):
-        from aftercommit.contrib.tasks.models import TaskRecord
+        yield
 
-        with tables(TaskRecord):
-            # Else each test that commits would have all content types made anew.
-            create_contenttypes(apps.get_app_config(TaskRecord._meta.app_label), verbosity=0)
-            yield
-            ContentType.objects.filter(app_label=TaskRecord._meta.app_label).delete()
+
+@contextmanager
+def table_of_results() -> Iterator[None]:
+    """Have the app's table, for the block."""
+    from aftercommit.contrib.tasks.models import TaskRecord
+
+    with tables(TaskRecord):
+        # Else each test that commits would have all content types made anew.
+        create_contenttypes(apps.get_app_config(TaskRecord._meta.app_label), verbosity=0)
+        yield
+        ContentType.objects.filter(app_label=TaskRecord._meta.app_label).delete()

@@ -1,5 +1,7 @@
 """OPTIONS in TASKS: each does what its name says, or is refused with a sentence."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from aftercommit.contrib.tasks.api import InvalidTaskBackend
 from aftercommit.contrib.tasks.backend import OutboxBackend
 from aftercommit.contrib.tasks.options import ALL_OPTIONS, BackendOptions
+from aftercommit.outbox.task_options import DEFAULTS
 from tests.unit.aftercommit.contrib.tasks.installed import BACKEND
 
 
@@ -77,3 +80,18 @@ def test_taken(name: str) -> None:
         options = make(OPTIONS={name: value})
         taken = {**vars(options), **dict(options.of_task)}
         assert taken[name] == value
+
+
+def test_documented() -> None:
+    """The page has every option, with its default, and no other."""
+    page = Path(__file__).parents[5] / "docs/how-to/django-tasks.md"
+    table = page.read_text().partition("| option | default |")[2].partition("\n\n")[0]
+    rows = [line.split(" | ")[:2] for line in table.splitlines()[2:]]
+    named: dict[str, str] = {}
+    for names, values in rows:
+        found = re.findall(r"`(\w+)`", names)
+        given = [each.strip("`") for each in values.split(", ")]
+        named.update(zip(found, given if len(given) == len(found) else given * 9, strict=False))
+    assert named.keys() == ALL_OPTIONS.keys()
+    for name in named.keys() & DEFAULTS.keys():
+        assert named[name] in (str(DEFAULTS[name]), "Celery's")
