@@ -70,6 +70,31 @@ def _why_no_outbox(alias: str) -> str:
 
 
 @register(TAG)
+def check_tenants(**kwargs: Any) -> list[CheckMessage]:
+    """Return a message if django-tenants is to make an outbox in each tenant's schema."""
+    names = {app.removesuffix(".apps.AftercommitConfig") for app in _tenant_apps()}
+    if "aftercommit" not in names:
+        return []
+    return [
+        Error(
+            "TENANT_APPS has 'aftercommit', so that each tenant's schema gets an outbox. Workers "
+            "look into the public schema alone: a tenant's calls would wait for ever.",
+            hint="Have 'aftercommit' in SHARED_APPS alone, and name a carrier for the tenant in "
+            "OUTBOX_CONTEXT.",
+            id="aftercommit.E005",
+        )
+    ]
+
+
+def _tenant_apps() -> Iterator[str]:
+    """Yield the apps whose tables django-tenants makes in the schemas of tenants."""
+    yield from getattr(settings, "TENANT_APPS", ())
+    public = getattr(settings, "PUBLIC_SCHEMA_NAME", "public")
+    for name, kind in getattr(settings, "TENANT_TYPES", {}).items():
+        yield from kind.get("APPS", ()) if name != public else ()
+
+
+@register(TAG)
 def check_cache(**kwargs: Any) -> list[CheckMessage]:
     """Return a message if OUTBOX_CACHE names no cache."""
     alias = conf().CACHE

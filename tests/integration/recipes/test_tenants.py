@@ -90,6 +90,18 @@ def test_call_that_fails(made: Recipe) -> None:
     assert dead == ["shop.tasks.write_receipt_and_fail", "dead"]
 
 
+def test_tenant_is_gone(made: Recipe) -> None:
+    """The call of a tenant that was deleted fails, and has no effect in the public schema."""
+    made.python(
+        "order('acme', tasks.write_receipt)\n"
+        "Customer.objects.filter(schema_name='acme').delete()\n"
+        "OutboxCall.objects.update(attempts=8)\n"
+    )
+    assert "dead letters: 1" in made.fail("manage", ["outbox", "drain"])
+    (error,) = made.value("list(OutboxCall.objects.values_list('error', flat=True))")
+    assert "DoesNotExist" in error
+
+
 def test_request(made: Recipe) -> None:
     """A transaction's calls are one INSERT, into the shared outbox, whatever schema is set."""
     made.python(

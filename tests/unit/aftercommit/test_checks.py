@@ -132,6 +132,41 @@ class TestWithoutOutbox:
         assert [*checks.check_hook(), *checks.check_tables()] == []
 
 
+class TestTenants:
+    """Where django-tenants makes the outbox's tables."""
+
+    @pytest.mark.parametrize(
+        "names",
+        [
+            {},
+            {"TENANT_APPS": ["shop"]},
+            {"TENANT_TYPES": {"public": {"APPS": ["aftercommit"]}, "a": {"APPS": ["shop"]}}},
+            {"TENANT_TYPES": {"main": {"APPS": ["aftercommit"]}}, "PUBLIC_SCHEMA_NAME": "main"},
+        ],
+    )
+    def test_success(self, settings: Settings, names: dict[str, Any]) -> None:
+        """They are in the public schema, or there are no tenants."""
+        for name, value in names.items():
+            setattr(settings, name, value)
+        assert checks.check_tenants() == []
+
+    @pytest.mark.parametrize(
+        "names",
+        [
+            {"TENANT_APPS": ["shop", "aftercommit"]},
+            {"TENANT_APPS": ("aftercommit.apps.AftercommitConfig",)},
+            {"TENANT_TYPES": {"public": {"APPS": []}, "a": {"APPS": ["aftercommit"]}}},
+        ],
+    )
+    def test_fail(self, settings: Settings, names: dict[str, Any]) -> None:
+        """An error where they would be in each tenant's schema, into which no worker looks."""
+        for name, value in names.items():
+            setattr(settings, name, value)
+        messages = checks.check_tenants()
+        assert found(messages) == [(Error, "aftercommit.E005")]
+        assert "SHARED_APPS alone" in str(messages[0].hint)
+
+
 class TestCache:
     """The cache by which the outbox knows who is woken."""
 
@@ -179,6 +214,7 @@ class TestMixinOrder:
     [
         checks.check_hook,
         checks.check_cache,
+        checks.check_tenants,
         checks.check_mixin_order,
     ],
 )
