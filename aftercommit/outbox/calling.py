@@ -6,6 +6,7 @@ from typing import Any
 
 from celery import current_app
 from celery.canvas import Signature
+from django.core.exceptions import SynchronousOnlyOperation
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.utils.connection import ConnectionDoesNotExist
 
@@ -77,7 +78,10 @@ def call_on_commit(
         warn_of_other_transaction(task.name, connection)
     for watcher in watchers:
         watcher.see_made(call)
-    connection.on_commit(callback)  # as transaction.on_commit() does, in fewer Python calls
+    try:
+        connection.on_commit(callback)  # as transaction.on_commit() does, in fewer Python calls
+    except SynchronousOnlyOperation as error:
+        raise SynchronousOnlyOperation(_in_coroutine(task.name)) from error
     return call
 
 
@@ -94,6 +98,14 @@ def start_on_commit(signature: Signature, using: str | None = None) -> PendingCa
     if single and not set(options) - {*HONOURED, "countdown", "eta"}:
         return call_on_commit(task, signature.args, signature.kwargs, using=using, **options)
     return call_on_commit(current_app.tasks[START], [signature], using=using)
+
+
+def _in_coroutine(task: str) -> str:
+    short = task.rpartition(".")[2]
+    return (
+        f"{task}: delay_on_commit was called in a coroutine. Write 'await "
+        f"{short}.adelay_on_commit(…)', or call a function that calls it by sync_to_async."
+    )
 
 
 def check_alias(task: str, alias: Any) -> None:

@@ -216,7 +216,7 @@ class Recipe:
     def start(self, line: str) -> Program:
         """Start a program, which runs until the project ends."""
         log = f"program{len(self.programs)}.log"
-        words = shlex.split(self._localised(line.removesuffix("&")))
+        words = shlex.split(self._localised(line))
         program = self._open.enter_context(running(words, self.folder, self.environment, log))
         self.programs.append(program)
         return program

@@ -65,7 +65,10 @@ def run_command(recipe: Recipe, block: Block, command: Command) -> str:
 def _start(recipe: Recipe, command: Command) -> None:
     """Start a program that stays. A worker has to be ready, any other program has to live."""
     recipe.start_process()
-    program = recipe.start(command.line)
+    # A worker says that it is ready at this level only.
+    says_ready = command.is_worker and not {"-l", "--loglevel"} & {*command.words}
+    line = command.line.rstrip(" &")
+    program = recipe.start(f"{line} --loglevel INFO" if says_ready else line)
     if command.is_worker:
         program.wait_to_say(" ready.")
     else:

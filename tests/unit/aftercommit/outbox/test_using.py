@@ -1,9 +1,11 @@
 """``task.using(alias)``: the database whose transaction a call belongs to."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connections, transaction
 from django.utils.connection import ConnectionDoesNotExist
 
@@ -53,6 +55,26 @@ def test_from_a_coroutine() -> None:
     assert (
         repr(effects.make_group.using("default")) == f"<{effects.make_group.name} using 'default'>"
     )
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        effects.make_group.delay_on_commit,
+        effects.make_group.using("default").delay_on_commit,
+        lambda name: effects.make_group.apply_async_on_commit([name]),
+        lambda name: effects.make_group.s(name).delay_on_commit(),
+    ],
+)
+def test_plain_in_a_coroutine(call: Callable[[str], object]) -> None:
+    """The plain form is refused in a coroutine, by an error that names the other."""
+
+    async def view() -> None:
+        call("a")
+
+    with pytest.raises(SynchronousOnlyOperation, match=r"Write 'await make_group\.adelay_on_comm"):
+        async_to_sync(view)()
+    assert not OutboxCall.objects.exists()
 
 
 class TestRefused:
