@@ -19,7 +19,7 @@ from aftercommit.conf import TAG, conf
 from aftercommit.context import ContextMiddleware
 from aftercommit.defaults import celery_defaults
 from aftercommit.redis.cache import integer_cache
-from aftercommit.redis.transport import OPTIONS, DefaultOptions
+from aftercommit.redis.options import OPTIONS, DefaultOptions
 
 
 @register(TAG)
@@ -142,6 +142,6 @@ def _transport_options(app: Any) -> dict[str, Any]:
     """Return the options of the broker's transport if it is one of the library's."""
     try:
         transport: Any = app.connection_for_write().transport
-    except ImportError:
+    except (AttributeError, ImportError):  # kombu without ``redis`` raises the first
         return {}  # the broker's package is not installed, as a worker says when it starts
     return transport.client.transport_options if issubclass(type(transport), DefaultOptions) else {}

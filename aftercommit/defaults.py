@@ -1,7 +1,7 @@
 """The defaults that let a worker outlive its broker, where the project has set nothing itself.
 
 A value of the project always holds, None too. Set Celery's own value to be without a default of
-the library. The options of the Redis connections are in ``redis/transport.py``, those of the
+the library. The options of the Redis connections are in ``redis/options.py``, those of the
 PostgreSQL connections in ``db/postgresql/base.py``.
 """
 

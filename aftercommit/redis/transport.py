@@ -3,19 +3,11 @@
 ``defaults.py`` puts them in the place of kombu's.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from kombu.transport import redis
 
-OPTIONS: Mapping[str, float] = {
-    # Without limits, a publish to a server that doesn't answer waits for minutes.
-    "socket_connect_timeout": 2,
-    "socket_timeout": 5,
-    # A connection that died without a word is noticed after one to two of these, not 25 s.
-    "health_check_interval": 5,
-}
-"""The defaults of ``broker_transport_options``. Those that the project sets hold before them."""
+from aftercommit.redis.options import DefaultOptions
 
 
 class KeptClient:
@@ -42,18 +34,6 @@ class KeptClient:
         if self._kept is None or self._kept.connection_pool is not pool:
             self._kept = super()._create_client()  # type: ignore[misc]
         return self._kept
-
-
-class DefaultOptions:
-    """Complete the transport options of a connection.
-
-    They are completed in the connection: kombu reads most of them for each channel, and the
-    interval of its health checks for the worker's event loop.
-    """
-
-    def __init__(self, client: Any, **kwargs: Any) -> None:
-        client.transport_options = {**OPTIONS, **client.transport_options}
-        super().__init__(client, **kwargs)  # type: ignore[call-arg]  # kombu's transport
 
 
 class QoS(redis.QoS):

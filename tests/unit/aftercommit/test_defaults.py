@@ -10,7 +10,7 @@ from kombu import Connection
 from kombu.transport import TRANSPORT_ALIASES, pyamqp, redis
 
 from aftercommit import defaults
-from aftercommit.redis import transport
+from aftercommit.redis import options, transport
 
 LIBRARY = {
     "broker_connection_max_retries": None,
@@ -125,19 +125,19 @@ class TestTransport:
         """Redis has the library's transport, under kombu's name, with limits of time."""
         found = transport_of(url)
         assert isinstance(found, transport.Transport)
-        assert options_of(found) == transport.OPTIONS
+        assert options_of(found) == options.OPTIONS
 
     def test_sentinel(self) -> None:
         """So has Redis by way of Sentinel."""
         found = transport_of("sentinel://", transport_options={"master_name": "primary"})
         assert isinstance(found, transport.SentinelTransport)
-        assert options_of(found) == {**transport.OPTIONS, "master_name": "primary"}
+        assert options_of(found) == {**options.OPTIONS, "master_name": "primary"}
 
     def test_project_goes_before(self) -> None:
         """Each option of the project holds, None too; the others have their defaults."""
         given = {"socket_timeout": None, "visibility_timeout": 60}
         found = transport_of("redis://", transport_options=given)
-        assert options_of(found) == {**transport.OPTIONS, **given}
+        assert options_of(found) == {**options.OPTIONS, **given}
         assert given == {"socket_timeout": None, "visibility_timeout": 60}
 
     def test_reach_the_client(self) -> None:
@@ -145,7 +145,7 @@ class TestTransport:
         with current_app.connection_for_write() as connection:
             channel: Any = connection.channel()
             params = channel.client.connection_pool.connection_kwargs
-        assert {name: params[name] for name in transport.OPTIONS} == transport.OPTIONS
+        assert {name: params[name] for name in options.OPTIONS} == options.OPTIONS
 
     def test_kombus_by_name(self) -> None:
         """A project that names kombu's transport has kombu's."""
