@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.transaction import TransactionManagementError
 from django.test.testcases import DatabaseOperationForbidden  # type: ignore[attr-defined]  # no stub
@@ -15,6 +16,17 @@ def usable_aliases() -> list[str]:
     A mirror is another name of a database that is among them.
     """
     return [alias for alias in outbox_aliases() if _is_usable(connections[alias])]
+
+
+def require_aliases() -> list[str]:
+    """Return the same aliases. Raise ImproperlyConfigured if there is none."""
+    aliases = usable_aliases()
+    if not aliases:
+        raise ImproperlyConfigured(
+            "drain() finds no database that this test may use and that has an outbox. Set ENGINE of "
+            "DATABASES to one of aftercommit.db; name the alias in the test's databases = {…}."
+        )
+    return aliases
 
 
 def _is_usable(connection: Any) -> bool:

@@ -14,12 +14,12 @@ from aftercommit.contrib.testing.clock import (
     pending_tasks,
     time_until_next,
 )
-from aftercommit.contrib.testing.databases import check_committed, usable_aliases
+from aftercommit.contrib.testing.databases import check_committed, require_aliases
 from aftercommit.contrib.testing.report import KeepingSummary
+from aftercommit.contrib.testing.runner import CallRunner
 from aftercommit.outbox.task import find_task
 from aftercommit.worker.drain_state import DrainState
 from aftercommit.worker.due import due_ages
-from aftercommit.worker.runner import Runner
 from aftercommit.worker.sweep import recover
 from aftercommit.worker.task_drain import drain
 
@@ -43,7 +43,7 @@ class Worker:
         check_not_eager()
         self.summary = KeepingSummary()
         self.passed = timedelta()
-        self._aliases = usable_aliases()
+        self._aliases = require_aliases()
         self._rounds = 0
         check_committed(self._aliases)
 
@@ -69,7 +69,7 @@ class Worker:
 
     def _drain(self, task: Any, alias: str) -> None:
         with committing(self._aliases), longest_pauses():
-            drain(DrainState(Runner(task), alias, seconds=math.inf, summary=self.summary))
+            drain(DrainState(CallRunner(task), alias, seconds=math.inf, summary=self.summary))
 
     def _count_round(self) -> None:
         self._rounds += 1

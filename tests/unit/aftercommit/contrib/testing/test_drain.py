@@ -10,10 +10,10 @@ from asgiref.sync import async_to_sync
 from celery import shared_task
 from celery.exceptions import Reject
 from django.contrib.auth.models import Group
-from django.db import connection, transaction
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models.functions import Now
 from django.test import TestCase
-from django.test.testcases import _DatabaseFailure  # type: ignore[attr-defined]
 from django.utils import timezone
 
 from aftercommit.context import Context, use
@@ -57,6 +57,23 @@ def write_durably(name: str) -> None:
     with transaction.atomic(durable=True):
         Group.objects.create(name=name)
         transaction.on_commit(lambda: told.append(name))
+
+
+@shared_task(atomic=False, max_retries=0)
+def write_twice(name: str, caught: bool) -> None:
+    """Have a statement fail, outside any block."""
+    Group.objects.create(name=name)
+    with contextlib.suppress(*[IntegrityError] * caught):
+        Group.objects.create(name=name)
+    told.append(name)
+
+
+@shared_task(atomic=False, max_retries=0)
+def ask_wrongly(caught: bool) -> None:
+    """Have a statement of one's own fail."""
+    with contextlib.suppress(*[DatabaseError] * caught), connection.cursor() as cursor:
+        cursor.execute("SELECT nothing FROM nowhere")
+    told.append("asked")
 
 
 @shared_task
@@ -381,6 +398,18 @@ class TestErrors:
         assert fates[Reject].endswith("is a dead letter now.")
         assert fates[KeyError].endswith("waits to be tried again.")
 
+    @pytest.mark.parametrize("caught", [False, True])
+    def test_of_statements_outside(self, outbox: Outbox, commits: bool, caught: bool) -> None:
+        """A statement of an outside call that fails spoils nothing else."""
+        write_twice.delay_on_commit("a", caught)
+        ask_wrongly.delay_on_commit(caught)
+        make_group.delay_on_commit("b")
+        report = outbox.drain(raise_errors=False)
+        assert (report.done, report.dead) == ((3, 0) if caught else (1, 2))
+        assert all(isinstance(failed.error, DatabaseError) for failed in report.failures)
+        assert sorted(told) == (["a", "asked"] if caught else [])
+        assert "b" in effects.names()
+
     def test_report(self, outbox: Outbox, commits: bool) -> None:
         """Asked for, the report has them instead."""
         effects.act("a", lambda _: 1 / 0)
@@ -414,12 +443,11 @@ class TestDatabases:
     """Which databases a drain looks at."""
 
     @pytest.mark.django_db
-    def test_forbidden(self, outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Not one that the test's ``databases`` don't name."""
-        failure = _DatabaseFailure(connection.cursor, "not allowed")
-        with monkeypatch.context() as patch:
-            patch.setattr(connection, "cursor", failure)
-            assert outbox.drain().done == 0
+    def test_without_an_outbox(self, outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A drain that would look at none is refused."""
+        monkeypatch.setattr(connection, "has_outbox", False)
+        with pytest.raises(ImproperlyConfigured, match="Set ENGINE"):
+            outbox.drain()
 
     def test_none(self, outbox: Outbox) -> None:
         """A test without a database is told so by pytest-django."""

@@ -3,6 +3,7 @@
 import unittest
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.test import SimpleTestCase, TestCase, TransactionTestCase
 
@@ -54,9 +55,10 @@ class WithoutDatabase(OutboxTestMixin, SimpleTestCase):
     """A test that has no database."""
 
     def test_nothing(self) -> None:
-        """It has called nothing, and may not drain."""
+        """It has called nothing. A drain says that there is no database."""
         self.outbox.assert_nothing_called()
-        assert self.outbox.drain().done == 0
+        with pytest.raises(ImproperlyConfigured, match="databases = "):
+            self.outbox.drain()
 
 
 class TestMisuse:
