@@ -23,8 +23,8 @@ def require_aliases() -> list[str]:
     aliases = usable_aliases()
     if not aliases:
         raise ImproperlyConfigured(
-            "drain() finds no database that this test may use and that has an outbox. Set ENGINE of "
-            "DATABASES to one of aftercommit.db; name the alias in the test's databases = {…}."
+            "drain() finds no database that has an outbox and that this test may use. Set its "
+            "ENGINE to one of aftercommit.db, and name its alias in the test's databases = {…}."
         )
     return aliases
 
