@@ -75,7 +75,7 @@ def is_sending(use: Use, project: Project, tasks: Tasks) -> bool:
     """Return whether the place sends a message, or hands over what does."""
     if CANVAS.fullmatch(use.name):
         return use.is_call
-    if use.last not in SENDING or use.name == use.last:
+    if use.last not in SENDING or use.name.startswith("builtins.super()"):
         return False
     if isinstance(project.find(use.name), Function):
         return False  # the project's own method of this name

@@ -110,8 +110,8 @@ def _summary(report: Report) -> Iterator[str]:
         yield f"{report.silenced} silenced by '# aftercommit: ok'."
     if report.elsewhere:
         yield (
-            f"{report.elsewhere} other messages are sent where nothing shows a transaction. They "
-            "are lost if the process dies first."
+            f"Messages sent where nothing shows a transaction: {report.elsewhere}. They are lost "
+            "if the process dies first."
         )
 
 
