@@ -142,5 +142,5 @@ def test_in_the_log_s_admin(client: Client, staff: User) -> None:
     address = reverse("admin:audit_auditlog_changelist")
     response = client.get(address, {"model": "aftercommit.outboxcall"})
     assert list(response.context["cl"].result_list) == [log]
-    page = client.get(reverse("admin:audit_auditlog_change", args=[log.pk])).text
+    page = client.get(reverse("admin:audit_auditlog_change", args=[log.pk])).content.decode()
     assert f'<th scope="row">task</th><td>{MAKE_GROUP}</td>' in page

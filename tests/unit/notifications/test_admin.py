@@ -56,7 +56,7 @@ def test_page_shows_all_and_changes_nothing(admin: Client) -> None:
     """A delivery can be read, with its error; not changed, deleted or made."""
     delivery = make_delivery(1, status="failed", error="550 no such user")
     url = reverse("admin:notifications_delivery_change", args=[delivery.pk])
-    text = admin.get(url).text
+    text = admin.get(url).content.decode()
     assert "550 no such user" in text
     assert "4711" in text
     assert admin.post(url, {"status": "sent"}).status_code == 403

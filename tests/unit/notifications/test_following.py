@@ -172,6 +172,9 @@ class TestButton:
     ) -> None:
         """The pages of authors and categories have the button, also for who isn't logged in."""
         for _ in range(2):
-            assert 'action="/authors/mara/follow/"' in client.get("/authors/mara/").text
-            assert 'action="/categories/news/follow/"' in client.get("/categories/news/").text
+            assert 'action="/authors/mara/follow/"' in client.get("/authors/mara/").content.decode()
+            assert (
+                'action="/categories/news/follow/"'
+                in client.get("/categories/news/").content.decode()
+            )
             client.force_login(user)

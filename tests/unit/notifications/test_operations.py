@@ -78,7 +78,7 @@ def choose(client: Client, action: str, *chosen: Delivery) -> Any:
 
 def confirm(client: Client, question: Any) -> str:
     """Send the question's form; the messages on the page that follows."""
-    inputs = dict(HIDDEN.findall(question.text))
+    inputs = dict(HIDDEN.findall(question.content.decode()))
     return said(client.post(question.request["PATH_INFO"], inputs, follow=True))
 
 
@@ -95,7 +95,7 @@ def said(response: Any) -> str:
 
 def text_of(response: Any) -> str:
     """The page as a person reads it: without its tags, in single spaces."""
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", response.text)).split())
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", response.content.decode())).split())
 
 
 def url_of(page: str, delivery: Delivery) -> str:
@@ -201,11 +201,11 @@ class TestEach:
     def test_button(self, admin: Client, action: str, delivery: Delivery) -> None:
         """Is a button on the delivery's page that leads to the question, and back to the page."""
         url = url_of(action, delivery)
-        assert f'href="{url}"' in admin.get(url_of("change", delivery)).text
+        assert f'href="{url}"' in admin.get(url_of("change", delivery)).content.decode()
         question = admin.get(url)
         assert "1 delivery" in text_of(question)
         assert status_of(delivery) == Status.FAILED
-        response = admin.post(url, dict(HIDDEN.findall(question.text)))
+        response = admin.post(url, dict(HIDDEN.findall(question.content.decode())))
         assert response.headers["Location"] == url_of("change", delivery)
         assert status_of(delivery) == ACTIONS[action][1]
 
@@ -214,7 +214,9 @@ class TestEach:
     def test_buttons(self, admin: Client, action: str, status: Delivery.Status) -> None:
         """The button is there only where it can be done."""
         delivery = make_delivery(1, status=status)
-        is_there = url_of(action, delivery) in admin.get(url_of("change", delivery)).text
+        is_there = (
+            url_of(action, delivery) in admin.get(url_of("change", delivery)).content.decode()
+        )
         assert is_there == (status in TAKES[action])
 
     @EACH
@@ -227,9 +229,9 @@ class TestEach:
     def test_no_permission(self, client: Client, action: str, delivery: Delivery) -> None:
         """Is neither offered to nor done for who may only look."""
         log_in(client, "view_delivery")
-        page = client.get(url_of("change", delivery)).text
+        page = client.get(url_of("change", delivery)).content.decode()
         assert url_of(action, delivery) not in page
-        assert f'value="{action}"' not in client.get(LIST).text
+        assert f'value="{action}"' not in client.get(LIST).content.decode()
         data = {"action": action, "_selected_action": [delivery.pk], "post": "yes"}
         assert client.post(LIST, data).status_code == 403
         assert client.get(url_of(action, delivery)).status_code == 403
