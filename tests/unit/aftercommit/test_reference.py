@@ -21,7 +21,7 @@ from aftercommit.operations.health import DatabaseHealth, Health, WorkerHealth
 from aftercommit.outbox.call_options import HONOURED
 from aftercommit.outbox.calling import call_on_commit
 from aftercommit.outbox.task_options import DEFAULTS
-from aftercommit.redis import transport
+from aftercommit.redis.options import OPTIONS
 from tests.unit.aftercommit.reference import PROJECT, REFERENCE, defaults, in_code, rows
 
 
@@ -38,7 +38,7 @@ def test_defaults_of_the_library() -> None:
     assert {f"CELERY_{name.upper()}" for name in celery_defaults(current_app.conf)} <= named
     pairs = {row[0]: dict(re.findall(r"`(\w+)` (\d+)", row[1])) for row in cells}
     values = [{name: int(value) for name, value in found.items()} for found in pairs.values()]
-    assert transport.OPTIONS in values
+    assert OPTIONS in values
     assert vanished.PARAMETERS in values
     assert JOIN_BEGIN in defaults("settings.md")
 
