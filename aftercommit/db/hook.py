@@ -12,18 +12,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.db import Error
-from django.db.backends.base.base import BaseDatabaseWrapper
 
 from aftercommit.db.callbacks import SureCallback
 from aftercommit.db.options import take_join_begin
 from aftercommit.db.overrides import COMMIT_METHODS, CURSOR_METHODS, is_overridden
+from aftercommit.db.rollbacks import RollbackMixin
 from aftercommit.db.vendors import make_outbox_ops
 from aftercommit.outbox.pending import PendingCall, pending_calls
 from aftercommit.outbox.store import store_calls
 from aftercommit.outbox.wake import wake_tasks
 
 
-class OutboxMixin(BaseDatabaseWrapper):
+class OutboxMixin(RollbackMixin):
     """A database backend whose ``commit()`` stores the calls of its transaction first.
 
     The calls are on Django's own on_commit list until COMMIT. Those of a savepoint that rolled back
@@ -56,7 +56,6 @@ class OutboxMixin(BaseDatabaseWrapper):
         cls.cursors_as_django = not is_overridden(cls, CURSOR_METHODS)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._savepoints: list[tuple[str, int]] = []
         self._kept: tuple[Any, Any] = (None, None)
         self.outbox_ops = make_outbox_ops(self)
         super().__init__(*args, **kwargs)
@@ -86,48 +85,6 @@ class OutboxMixin(BaseDatabaseWrapper):
         The kept cursor would hold them until the next commit.
         """
         self._kept = (None, None)
-
-    def rollback(self) -> None:
-        """Roll back, and drop the callbacks of what is undone."""
-        super().rollback()
-        self.run_on_commit = []
-        self._savepoints.clear()
-
-    def savepoint(self) -> str | None:
-        """Begin a savepoint and return its id, or None outside of a transaction."""
-        sid: str | None = super().savepoint()
-        if sid is not None:
-            self._savepoints.append((sid, len(self.run_on_commit)))
-        return sid
-
-    def savepoint_commit(self, sid: str) -> None:
-        """Release a savepoint."""
-        super().savepoint_commit(sid)
-        self._forget_savepoints(sid)
-
-    def savepoint_rollback(self, sid: str) -> None:
-        """Roll back to a savepoint, and drop the callbacks that were registered since.
-
-        Django drops those that were registered in an ``atomic()`` block of the savepoint. It would
-        call those after a ``transaction.savepoint()``, though the work that they are for is gone.
-        """
-        super().savepoint_rollback(sid)
-        count = self._forget_savepoints(sid)
-        if count is not None:
-            del self.run_on_commit[count:]
-            self._savepoints.append((sid, count))  # it can be rolled back to again
-
-    def _forget_savepoints(self, sid: str) -> int | None:
-        """Forget a savepoint and those begun after it, which end with it.
-
-        Returns how many callbacks the transaction had when the savepoint began.
-        """
-        for index in range(len(self._savepoints) - 1, -1, -1):
-            name, count = self._savepoints[index]
-            if name == sid:
-                del self._savepoints[index:]
-                return count
-        return None
 
     def _commit(self) -> None:
         if self.run_on_commit and self.connection is not None:
