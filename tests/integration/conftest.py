@@ -20,6 +20,12 @@ def engines(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     return share_packages("engines", _folder_of_run(tmp_path_factory, worker_id))
 
 
+@pytest.fixture(scope="session")
+def celery_outbox(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Return a folder with django-celery-outbox and its packages. They need the network."""
+    return share_packages("celery_outbox", _folder_of_run(tmp_path_factory, worker_id))
+
+
 def _folder_of_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """Return the folder that all processes of this run share."""
     own = tmp_path_factory.getbasetemp()
