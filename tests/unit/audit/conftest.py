@@ -5,17 +5,16 @@ from collections.abc import Callable
 import pytest
 from django.db.models import Model
 
-from aftercommit.worker.drain import drain_all
+from aftercommit.contrib.testing import Outbox
 from audit.models import AuditLog
 
 
 @pytest.fixture
-def logged() -> Callable[[Model], list[AuditLog]]:
+def logged(outbox: Outbox) -> Callable[[Model], list[AuditLog]]:
     """The entries about an object, newest first, once everything due is written."""
 
     def written(instance: Model) -> list[AuditLog]:
-        report = drain_all()
-        assert (report.retried, report.dead) == (0, 0)
+        outbox.drain()
         return list(AuditLog.objects.for_object(instance))
 
     return written

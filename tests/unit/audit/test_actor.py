@@ -9,12 +9,12 @@ from django.test import Client
 from django.urls import reverse
 
 from aftercommit.context import Context, use
-from aftercommit.worker.drain import drain_all
+from aftercommit.contrib.testing import Outbox
 from audit.models import AuditLog
 from content.models import Product
 from tests.factories import ProductFactory, UserFactory
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 Last = Callable[[Model], AuditLog]
 
@@ -106,10 +106,10 @@ def test_user_deleted_before_it_is_written(staff: User, last: Last) -> None:
     assert (log.user, log.user_label) == (None, "mara")
 
 
-def test_user_who_deletes_themselves(staff: User) -> None:
+def test_user_who_deletes_themselves(staff: User, outbox: Outbox) -> None:
     """The actor of a deletion can be the one who is deleted."""
     with use(Context.of_user(staff)):
         staff.delete()
-    drain_all()
+    outbox.drain()
     log = AuditLog.objects.get(model_label="auth.user", action="DELETE")
     assert (log.user, log.user_label, log.object_repr) == (None, "mara", "mara")

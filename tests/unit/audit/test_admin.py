@@ -6,11 +6,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from aftercommit.worker.drain import drain_all
+from aftercommit.contrib.testing import Outbox
 from audit.models import AuditLog
 from tests.factories import ProductFactory, UserFactory
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 LIST = reverse("admin:audit_auditlog_changelist")
 
@@ -28,7 +28,7 @@ def page_of(log: AuditLog | None) -> str:
     return reverse("admin:audit_auditlog_change", args=[log.pk])
 
 
-def test_list_takes_no_query_a_row(admin: Client) -> None:
+def test_list_takes_no_query_a_row(admin: Client, outbox: Outbox) -> None:
     """Twenty more entries are no more queries."""
 
     def count() -> int:
@@ -37,18 +37,18 @@ def test_list_takes_no_query_a_row(admin: Client) -> None:
         return len(queries)
 
     ProductFactory.create()
-    drain_all()
+    outbox.drain()
     few = count()
     ProductFactory.create_batch(20)
-    drain_all()
+    outbox.drain()
     assert count() == few
 
 
-def test_list_can_be_filtered_and_searched(admin: Client) -> None:
+def test_list_can_be_filtered_and_searched(admin: Client, outbox: Outbox) -> None:
     """By action, model, time and by what one would look for."""
     for name in ("Widget", "Gadget"):
         ProductFactory.create(name=name)
-    drain_all()
+    outbox.drain()
     for query in ("?action=CREATE&model=content.product", "?q=Widget", "?q=mara", "?q=nothing"):
         assert admin.get(LIST + query).status_code == 200
     found = admin.get(f"{LIST}?q=Gadget").context["cl"].queryset
@@ -65,42 +65,42 @@ def test_models_that_the_list_can_be_narrowed_to(admin: Client) -> None:
     assert "model=notifications.follow" not in text
 
 
-def test_page_shows_old_and_new(admin: Client) -> None:
+def test_page_shows_old_and_new(admin: Client, outbox: Outbox) -> None:
     """A page shows each change as a row, escaped, and links to the object."""
     product = ProductFactory.create(name="Widget")
     product.name = "<b>Gadget</b>"
     product.save()
-    drain_all()
+    outbox.drain()
     text = admin.get(page_of(AuditLog.objects.first())).content.decode()
     row = '<th scope="row">name</th><td>Widget</td><td>&lt;b&gt;Gadget&lt;/b&gt;</td>'
     assert row in text
     assert f'href="{reverse("admin:content_product_change", args=[product.pk])}"' in text
 
 
-def test_page_of_a_deleted_object_has_no_link(admin: Client) -> None:
+def test_page_of_a_deleted_object_has_no_link(admin: Client, outbox: Outbox) -> None:
     """An object that is gone is named, not linked."""
     product = ProductFactory.create(name="Widget")
     url = reverse("admin:content_product_change", args=[product.pk])
     product.delete()
-    drain_all()
+    outbox.drain()
     text = admin.get(page_of(AuditLog.objects.first())).content.decode()
     assert "Widget" in text
     assert url not in text
 
 
-def test_page_shows_the_model_s_order(admin: Client) -> None:
+def test_page_shows_the_model_s_order(admin: Client, outbox: Outbox) -> None:
     """Fields come in the model's order, whatever the database made of the JSON's."""
     ProductFactory.create()
-    drain_all()
+    outbox.drain()
     log = AuditLog.objects.get(model_label="content.product")
     assert list(log.named_changes()) == ["id", "name", "price", "stock", "is_active"]
     assert admin.get(page_of(log)).status_code == 200
 
 
-def test_nothing_can_be_changed(admin: Client) -> None:
+def test_nothing_can_be_changed(admin: Client, outbox: Outbox) -> None:
     """Entries can't be added, changed or deleted."""
     ProductFactory.create()
-    drain_all()
+    outbox.drain()
     log = AuditLog.objects.first()
     assert admin.get(reverse("admin:audit_auditlog_add")).status_code == 403
     assert admin.post(page_of(log), {"object_repr": "x"}).status_code == 403

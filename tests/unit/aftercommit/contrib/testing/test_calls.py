@@ -36,7 +36,6 @@ def names(outbox: Outbox) -> list[Any]:
     return [[*call.args, *call.kwargs.values()][0] for call in outbox.calls]
 
 
-@pytest.mark.every_database
 @pytest.mark.parametrize("commits", BOTH_KINDS)
 class TestHandedOver:
     """In a TestCase, which never commits, and in one that does."""
@@ -177,7 +176,6 @@ def _earlier(request: pytest.FixtureRequest) -> None:
         transaction.set_rollback(True)
 
 
-@pytest.mark.every_database
 @pytest.mark.parametrize("_earlier", [False, True], indirect=True)
 def test_of_a_fixture(_earlier: None, outbox: Outbox) -> None:
     """The calls of fixtures are the test's, in whatever order the test names them."""

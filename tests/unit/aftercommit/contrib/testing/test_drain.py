@@ -27,8 +27,6 @@ from tests.unit.aftercommit import effects
 make_group = effects.make_group
 HOUR = timedelta(hours=1)
 
-pytestmark = pytest.mark.every_database
-
 both_kinds = pytest.mark.parametrize(
     "commits",
     [
@@ -134,6 +132,7 @@ class TestDrain:
 
         monkeypatch.setattr("time.sleep", refuse)
 
+    @pytest.mark.every_database
     def test_due(self, outbox: Outbox, commits: bool) -> None:
         """What is due runs, and leaves no row."""
         make_group.delay_on_commit("a")
@@ -221,6 +220,7 @@ class TestDrain:
         assert sent == []
 
 
+@pytest.mark.every_database
 @both_kinds
 class TestLater:
     """The clock."""
@@ -398,6 +398,7 @@ class TestErrors:
         assert fates[Reject].endswith("is a dead letter now.")
         assert fates[KeyError].endswith("waits to be tried again.")
 
+    @pytest.mark.every_database
     @pytest.mark.parametrize("caught", [False, True])
     def test_of_statements_outside(self, outbox: Outbox, commits: bool, caught: bool) -> None:
         """A statement of an outside call that fails spoils nothing else."""
