@@ -1,6 +1,6 @@
-"""Many new rows at once, where nobody needs their keys."""
+"""Rows of any model by one statement, where nobody needs their keys."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.db import connections
@@ -21,3 +21,15 @@ def insert_rows(
     """
     if rows:
         outbox_ops(connections[using]).insert_rows(model, names, rows)
+
+
+def write_row(model: type[Model], pk: Any, values: Mapping[str, Any], using: str) -> None:
+    """Write the row with this key, in the place of an earlier one with the same key."""
+    # MySQL can't be told which constraint decides. PostgreSQL and SQLite have to be.
+    has_target = connections[using].features.supports_update_conflicts_with_target
+    model._base_manager.using(using).bulk_create(
+        [model(pk=pk, **values)],
+        update_conflicts=True,
+        update_fields=list(values),
+        unique_fields=[model._meta.pk.name] if has_target else None,
+    )

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
-from django.db import connections
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
@@ -18,6 +17,7 @@ from aftercommit.contrib.tasks.api import (
     TaskResult,
     TaskResultStatus,
 )
+from aftercommit.db.bulk import write_row
 
 if TYPE_CHECKING:
     from aftercommit.contrib.tasks.models import TaskRecord
@@ -54,13 +54,7 @@ def write_record(using: str, name: str, result: AnyResult) -> None:
         "stored_at": Now(),
         **{each: getattr(result, each) for each in TIMES},
     }
-    has_target = connections[using].features.supports_update_conflicts_with_target
-    rows.bulk_create(
-        [rows.model(pk=result.id, **values)],
-        update_conflicts=True,
-        update_fields=list(values),
-        unique_fields=["id"] if has_target else None,
-    )
+    write_row(rows.model, result.id, values, using)
 
 
 def read_record(task: AnyTask, row: "TaskRecord") -> AnyResult:
