@@ -10,15 +10,15 @@ from aftercommit.adopt.finding import Finding, Kind
 from aftercommit.adopt.project import Project
 from aftercommit.adopt.tasks import Tasks
 
-CACHE = "changes the cache"
+MAIL, SERVICE, CACHE = "sends mail", "asks another service", "changes the cache"
 
 CALLS = {
-    "sends mail": (
+    MAIL: (
         r"django\.core\.mail\.(send_mail|send_mass_mail|mail_admins|mail_managers|get_connection)"
         r"|django\.core\.mail\.(message\.)?(EmailMessage|EmailMultiAlternatives)"
         r"|smtplib\.\w+|.*\.(email_user|send_messages)"
     ),
-    "asks another service": (
+    SERVICE: (
         r"(requests|httpx)(\.Session\(\)|\.Client\(\)|\.AsyncClient\(\)|\.api)?"
         r"\.(get|post|put|patch|delete|head|options|request|send|stream)"
         r"|(requests\.(Session|session)|httpx\.(Client|AsyncClient)|aiohttp\.(ClientSession|request))"
@@ -82,7 +82,7 @@ def effect(use: Use, project: Project) -> str:
         if pattern.fullmatch(use.name):
             return label
     if use.is_call and isinstance(project.find(use.name), Class):
-        return "sends mail" if project.is_a(use.name, EmailMessage) else ""
+        return MAIL if project.is_a(use.name, EmailMessage) else ""
     return ""
 
 

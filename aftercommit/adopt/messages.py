@@ -28,9 +28,8 @@ NOT_OPTIONS = ("args", "kwargs", "countdown", "eta", "**", *HONOURED)
 class Messages:
     """The messages that a project sends, and what to write instead."""
 
-    def __init__(self, project: Project, tasks: Tasks) -> None:
-        self.project, self.tasks = project, tasks
-        self.origins = Origins(project, tasks)
+    def __init__(self, project: Project, tasks: Tasks, origins: Origins) -> None:
+        self.project, self.tasks, self.origins = project, tasks, origins
         self.elsewhere = 0
         """The number of messages that nothing says are sent in a transaction."""
 
@@ -45,7 +44,7 @@ class Messages:
                 self.elsewhere += 1
 
     def _finding(self, use: Use, kind: Kind, start: Function | None) -> Finding:
-        advice = " ".join([*self._advice(use, kind), *_reached_from(start, use)])
+        advice = " ".join([*self._advice(use, kind), *reached_from(start)])
         return Finding(
             kind, advice, use.source.path, use.line, use.source.line(use.line), end=use.end
         )
@@ -98,7 +97,8 @@ def shown(use: Use) -> str:
     return name.removeprefix(module).removeprefix("celery.").replace("()", "(…)").replace("?", "…")
 
 
-def _reached_from(start: Function | None, use: Use) -> Iterator[str]:
+def reached_from(start: Function | None) -> Iterator[str]:
+    """Yield a sentence about the function that leads to a place, if it is another."""
     if start:
         place = f"{start.source.path.name}:{start.line}"
         yield f"(Called from {start.short}, {place}.)"

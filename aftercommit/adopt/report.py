@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from aftercommit.adopt.classes import class_findings, third_party_tasks
+from aftercommit.adopt.direct import direct_effects
 from aftercommit.adopt.effects import outside_effects
 from aftercommit.adopt.files import project_files
 from aftercommit.adopt.finding import TITLES, Finding, Kind
 from aftercommit.adopt.messages import Messages
+from aftercommit.adopt.origins import Origins
 from aftercommit.adopt.project import Project
 from aftercommit.adopt.settings import setting_findings
 from aftercommit.adopt.tasks import Tasks
@@ -61,9 +63,11 @@ def look(paths: Sequence[Path] = ()) -> Report:
     """Look through the project's files, or those given, its registered tasks and its settings."""
     project = Project(project_files(paths))
     tasks = Tasks(project)
-    messages = Messages(project, tasks)
+    origins = Origins(project, tasks)
+    messages = Messages(project, tasks, origins)
     found = [
         *messages.findings(),
+        *direct_effects(project, origins),
         *outside_effects(project, tasks),
         *class_findings(project, tasks),
         *setting_findings(),
