@@ -14,10 +14,11 @@ from aftercommit.contrib.tasks.api import (
     InvalidTask,
     task_started,
 )
+from aftercommit.contrib.tasks.functions import NotReturnable, call_function
 from aftercommit.contrib.tasks.names import name_task
 from aftercommit.contrib.tasks.options import BackendOptions
 from aftercommit.contrib.tasks.outcomes import Outcomes, keeps_results
-from aftercommit.contrib.tasks.runs import NotReturnable, begin_run, call_function
+from aftercommit.contrib.tasks.runs import begin_run
 from aftercommit.outbox.task import OutboxTask
 
 

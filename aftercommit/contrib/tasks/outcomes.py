@@ -12,9 +12,10 @@ from celery.backends.base import BaseBackend
 from django.db import transaction
 
 from aftercommit.contrib.tasks.api import AnyResult, TaskResultStatus, task_finished
+from aftercommit.contrib.tasks.functions import find_cause
 from aftercommit.contrib.tasks.options import BackendOptions
 from aftercommit.contrib.tasks.records import is_table_installed, write_record
-from aftercommit.contrib.tasks.runs import describe_run, end_run, find_cause, find_run, forget_run
+from aftercommit.contrib.tasks.runs import describe_run, end_run, find_run, forget_run
 
 STATUSES = {states.SUCCESS: TaskResultStatus.SUCCESSFUL, states.RETRY: TaskResultStatus.READY}
 """The statuses for states of Celery. Any other state is a failure."""

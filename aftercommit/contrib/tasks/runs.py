@@ -1,6 +1,5 @@
 """One run of a task in a worker: its result while it runs, and what its function returns."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -11,11 +10,10 @@ from django.utils import timezone
 from aftercommit.contrib.tasks.api import (
     AnyResult,
     AnyTask,
-    TaskContext,
     TaskError,
     TaskResultStatus,
-    normalize_json,
 )
+from aftercommit.contrib.tasks.functions import find_cause
 from aftercommit.contrib.tasks.records import new_result, read_record, records
 from aftercommit.worker.error_text import format_error
 
@@ -31,17 +29,6 @@ ENQUEUED_AT, RUN_AFTER = "enqueued_at", "run_after"
 
 _runs: dict[str, AnyResult] = {}
 """The results of the runs that have begun in this process, by id."""
-
-
-class NotReturnable(Exception):
-    """The function returned what JSON can't carry. The cause says why.
-
-    Such a call is not run again, because its effect has been had and its value would not change.
-    """
-
-
-class Exited(Exception):
-    """The function raised SystemExit, which is the cause. Its worker goes on."""
 
 
 def begin_run(task: AnyTask, request: Any, keeps_results: bool) -> AnyResult:
@@ -115,34 +102,8 @@ def end_run(result: AnyResult, status: TaskResultStatus, value: Any) -> AnyResul
     return ended
 
 
-def find_cause(error: BaseException) -> BaseException:
-    """Return the error that the task's own code met."""
-    is_wrapper = isinstance(error, NotReturnable | Exited)
-    return error.__cause__ if is_wrapper and error.__cause__ else error
-
-
 def describe_error(error: BaseException) -> TaskError:
     """Return the error as results of tasks have it."""
     cause = find_cause(error)
     path = f"{type(cause).__module__}.{type(cause).__qualname__}"
     return TaskError(exception_class_path=path, traceback=format_error(cause))
-
-
-def call_function(task: AnyTask, result: AnyResult, args: Any, kwargs: Any) -> Any:
-    """Return what the task's function returns, in JSON's types.
-
-    Raises what the function raises, Exited, or NotReturnable.
-    """
-    context = [TaskContext(task_result=result)] if task.takes_context else []
-    try:
-        value = task.call(*context, *args, **kwargs)
-    except SystemExit as error:
-        raise Exited(f"{task.module_path} raised SystemExit: {error}") from error
-    try:
-        value = normalize_json(value)
-        json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise NotReturnable(
-            f"{task.module_path} returned what JSON can't carry: {error}. Return plain data."
-        ) from error
-    return value

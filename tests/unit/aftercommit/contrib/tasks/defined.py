@@ -1,5 +1,6 @@
 """Tasks of Django's, defined as a project defines them."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
@@ -56,6 +57,17 @@ async def make_group_async(name: str) -> Any:
     received.append(name)
     await Group.objects.acreate(name=name)
     return _act(name)
+
+
+@task
+async def wait_long() -> None:
+    """Wait in a coroutine, and say when it is cancelled."""
+    received.append("begun")
+    try:
+        await asyncio.sleep(60)
+    except asyncio.CancelledError:
+        received.append("cancelled")
+        raise
 
 
 @task(takes_context=True)

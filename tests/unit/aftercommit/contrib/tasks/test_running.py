@@ -1,10 +1,13 @@
 """Tasks in a worker: what runs, how often, and who is told."""
 
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from django.db.models.functions import Now
 from django.test import override_settings
@@ -18,6 +21,7 @@ from aftercommit.outbox.task import find_task
 from aftercommit.outbox.task_options import Options
 from aftercommit.worker.drain import drain_all
 from aftercommit.worker.revoke import revoke_calls
+from core.stack.waiting import wait_until
 from tests.unit.aftercommit.contrib.tasks import defined
 from tests.unit.aftercommit.contrib.tasks.defined import fail
 from tests.unit.aftercommit.contrib.tasks.installed import BACKEND
@@ -299,6 +303,33 @@ class TestSignals:
 def raise_error(**kwargs: Any) -> None:
     """Be a receiver that fails."""
     raise ValueError("receiver")
+
+
+class TestTimeLimit:
+    """A time limit, which interrupts the thread that waits for a coroutine."""
+
+    def test_coroutine(self) -> None:
+        """The coroutine is cancelled, and doesn't go on beside the next attempt."""
+
+        def interrupt(signum: int, frame: Any) -> None:
+            raise SoftTimeLimitExceeded
+
+        def wait_and_interrupt() -> None:
+            wait_until(lambda: defined.received, 10, "the coroutine to begin")
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGALRM)
+
+        before = signal.signal(signal.SIGALRM, interrupt)
+        thread = threading.Thread(target=wait_and_interrupt)
+        try:
+            result = defined.wait_long.using(backend="once").enqueue()
+            thread.start()
+            drain_all()
+        finally:
+            thread.join()
+            signal.signal(signal.SIGALRM, before)
+        result.refresh()
+        assert result.errors[0].exception_class is SoftTimeLimitExceeded
+        wait_until(lambda: defined.received == ["begun", "cancelled"], 10, "the cancellation")
 
 
 class TestCeleryTask:
