@@ -37,6 +37,10 @@ class Outbox(Assertions):
         """Return the calls of this test that a rollback has undone."""
         return self._recorder.undone
 
+    def clear(self) -> None:
+        """Forget the calls so far, such as those of factories. Those that wait still run."""
+        self._recorder.forget()
+
     def drain(
         self,
         *,

@@ -47,6 +47,10 @@ class Recorder:
             if not is_test_transaction(alias):
                 self._committed.update(call.pk for call in earlier)
 
+    def forget(self) -> None:
+        """Forget the calls that were made so far."""
+        self._made.clear()
+
     @property
     def handed_over(self) -> Calls:
         """Return the calls that committed, or that still wait to."""

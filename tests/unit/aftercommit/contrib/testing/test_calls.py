@@ -100,6 +100,17 @@ class TestHandedOver:
         outbox.drain()
         assert names(outbox) == ["a"]
 
+    def test_cleared(self, outbox: Outbox, commits: bool) -> None:
+        """What a test prepares can be forgotten, and still runs."""
+        make_group.delay_on_commit("a")
+        with transaction.atomic():
+            make_group.delay_on_commit("dropped")
+            transaction.set_rollback(True)
+        outbox.clear()
+        make_group.delay_on_commit("b")
+        assert (names(outbox), outbox.undone) == (["b"], ())
+        assert outbox.drain().done == 2
+
     def test_undone_after_it_was_stored(self, outbox: Outbox, commits: bool) -> None:
         """A savepoint takes its calls back also where a test has run the callbacks in it."""
         with pytest.raises(RollBackError), transaction.atomic():
