@@ -10,10 +10,14 @@ from aftercommit.adopt.source import Source
 
 @dataclass(frozen=True, slots=True)
 class Decorator:
-    """A decorator's dotted name, and the keywords whose values are written as literals."""
+    """A decorator: its dotted name and its arguments."""
 
     name: str
     keywords: Mapping[str, Any]
+    """The keywords whose values are written as literals."""
+
+    arguments: tuple[str, ...] = ()
+    """The dotted names of its other arguments."""
 
 
 @dataclass(eq=False, slots=True)
@@ -91,6 +95,7 @@ class Class:
     name: str
     line: int
     bases: tuple[str, ...]
+    decorators: tuple[Decorator, ...] = ()
     methods: set[str] = field(default_factory=set)
 
 
@@ -101,6 +106,9 @@ class Module:
     source: Source
     names: Names
     functions: dict[str, Function] = field(default_factory=dict)
+    """Those that a name stands for. Of several with one name, the last."""
+
+    all_functions: list[Function] = field(default_factory=list)
     classes: dict[str, Class] = field(default_factory=dict)
     uses: list[Use] = field(default_factory=list)
     """The uses of all its code, those of its functions too."""

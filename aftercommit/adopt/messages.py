@@ -21,6 +21,9 @@ SENDING = {
 CANVAS = re.compile(r"celery\.(canvas\.)?(chain|group|chord)\(\)")
 """A canvas that is called, which starts it as ``apply_async()`` does."""
 
+CALLING = ("on_commit", "partial", "sync_to_async", "submit", "run_in_executor")
+"""Functions that call what they are given."""
+
 NOT_OPTIONS = ("args", "kwargs", "countdown", "eta", "**", *HONOURED)
 """The keywords of ``apply_async`` that a durable call takes too."""
 
@@ -84,7 +87,7 @@ def is_sending(use: Use, project: Project, tasks: Tasks) -> bool:
 def _is_handed_over(use: Use, project: Project) -> bool:
     """Return whether a method that isn't called here is a task's, and no number of seconds."""
     base = use.name.rpartition(".")[0]
-    calls_it = use.given_to and use.given_to[-1].rpartition(".")[2] in ("on_commit", "partial")
+    calls_it = use.given_to and use.given_to[-1].rpartition(".")[2] in CALLING
     return bool(calls_it or base.endswith(".s()") or isinstance(project.find(base), Function))
 
 

@@ -8,7 +8,7 @@ from django.apps import AppConfig
 from django.contrib.admin.options import BaseModelAdmin
 from django.db.models import Model
 
-from aftercommit.adopt.facts import Function, Use
+from aftercommit.adopt.facts import Class, Decorator, Function, Use
 from aftercommit.adopt.finding import Kind
 from aftercommit.adopt.names import LAMBDA
 from aftercommit.adopt.project import Project
@@ -151,15 +151,24 @@ class Origins:
         uses = found.uses if isinstance(found, Function) else []
         return any(use.name in ATOMIC for use in uses)
 
-    @staticmethod
-    def _is_decorated_atomic(function: Function) -> bool:
-        return any(each.name.removesuffix("()") in ATOMIC for each in function.decorators)
+    def _is_decorated_atomic(self, function: Function) -> bool:
+        owner = self.project.find(function.owner) if function.owner else None
+        around = owner.decorators if isinstance(owner, Class) else ()
+        return any(map(_makes_atomic, [*function.decorators, *around]))
 
 
 def _start(function: Function, callers: dict[Function, Function | None]) -> Function:
     while caller := callers[function]:
         function = caller
     return function
+
+
+def _makes_atomic(decorator: Decorator) -> bool:
+    """Return whether it is ``@atomic``, or ``@method_decorator(atomic, …)``."""
+    if decorator.name.removesuffix("()") in ATOMIC:
+        return True
+    given = [name.removesuffix("()") for name in decorator.arguments]
+    return _last(decorator.name) == "method_decorator" and any(name in ATOMIC for name in given)
 
 
 def _last(name: str) -> str:

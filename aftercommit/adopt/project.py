@@ -42,7 +42,7 @@ class Project:
     @property
     def functions(self) -> Iterator[Function]:
         """Yield the functions of all modules."""
-        return (each for module in self.files.values() for each in module.functions.values())
+        return (each for module in self.files.values() for each in module.all_functions)
 
     def find(self, name: str, depth: int = DEEPEST) -> Function | Class | None:
         """Return the function or class that a dotted name stands for, through imports and bases."""

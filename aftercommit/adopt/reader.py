@@ -53,6 +53,7 @@ def _enter_function(node: FunctionNode, scope: Scope, module: Module) -> Scope:
         tuple(_decorator(each, scope) for each in node.decorator_list),
     )
     module.functions[function.name] = function
+    module.all_functions.append(function)
     if scope.function:
         scope.function.inside.append(function)
     if scope.owner in module.classes:
@@ -63,7 +64,8 @@ def _enter_function(node: FunctionNode, scope: Scope, module: Module) -> Scope:
 def _enter_class(node: ast.ClassDef, scope: Scope, module: Module) -> Scope:
     name = scope.qualified(node.name)
     bases = tuple(scope.dotted(base) for base in node.bases)
-    module.classes[name] = Class(module.source, name, node.lineno, bases)
+    decorators = tuple(_decorator(each, scope) for each in node.decorator_list)
+    module.classes[name] = Class(module.source, name, node.lineno, bases, decorators)
     return Scope(scope.names, scope.function, name, scope.local)
 
 
@@ -74,7 +76,8 @@ def _decorator(node: ast.expr, scope: Scope) -> Decorator:
         for each in keywords
         if each.arg and isinstance(each.value, ast.Constant)
     }
-    return Decorator(scope.dotted(node), values)
+    arguments = node.args if isinstance(node, ast.Call) else []
+    return Decorator(scope.dotted(node), values, tuple(map(scope.dotted, arguments)))
 
 
 def _enter_call(node: ast.Call, scope: Scope, module: Module) -> Scope:

@@ -54,13 +54,18 @@ class Report:
             "elsewhere": self.elsewhere,
         }
 
-    def as_text(self, base: Path) -> str:
-        """Return the report for a terminal, with the paths as seen from the folder ``base``."""
-        return "\n".join(_report_lines(self, base))
+    def as_text(self, base: Path, encoding: str | None = None) -> str:
+        """Return the report for a terminal, with the paths as seen from the folder ``base``.
+
+        What the terminal's encoding doesn't have is written as an escape.
+        """
+        text, encoding = "\n".join(_report_lines(self, base)), encoding or "utf-8"
+        return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def look(paths: Sequence[Path] = ()) -> Report:
     """Look through the project's files, or those given, its registered tasks and its settings."""
+    settings = list(setting_findings())  # first, because the checks load the views
     project = Project(project_files(paths))
     tasks = Tasks(project)
     origins = Origins(project, tasks)
@@ -70,7 +75,7 @@ def look(paths: Sequence[Path] = ()) -> Report:
         *direct_effects(project, origins),
         *outside_effects(project, tasks),
         *class_findings(project, tasks),
-        *setting_findings(),
+        *settings,
     ]
     open_ones = [finding for finding in found if not _is_silenced(finding, project)]
     return Report(

@@ -1,6 +1,7 @@
 """The tasks of a project: those that are registered, and those that only its code names."""
 
 import inspect
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -66,9 +67,9 @@ def code_of(task: Any) -> Any:
 
 
 def is_third_party(task: Any) -> bool:
-    """Return whether the task's function is in an installed package."""
-    code = code_of(task)
-    return code is None or is_installed(Path(code.co_filename).resolve())
+    """Return whether the task is of an installed package."""
+    file = getattr(sys.modules.get(type(task).__module__), "__file__", None)
+    return file is None or is_installed(Path(file).resolve())
 
 
 def is_task(decorator: Decorator) -> bool:

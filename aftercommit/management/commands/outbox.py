@@ -107,7 +107,8 @@ class Command(BaseCommand):
         if missing := [str(path) for path in paths if not path.exists()]:
             raise CommandError(f"There is no {', '.join(missing)}. Give files or folders of yours.")
         report = look(paths)
-        self.stdout.write(_as_json(report.as_json()) if json else report.as_text(Path.cwd()))
+        text = report.as_text(Path.cwd(), getattr(self.stdout, "encoding", None))
+        self.stdout.write(_as_json(report.as_json()) if json else text)
         if check and report.findings:
             sys.exit(1)
 

@@ -106,6 +106,10 @@ class TestReceiver:
             "class Shop(AppConfig):\n    def ready(self):\n        notify.delay(1)\n",
             "class Shop(AppConfig):\n    def ready(self):\n        post_save.connect(self.saved)\n"
             "    def saved(self, **kwargs):\n        notify.delay(1)\n",
+            "@receiver(post_save)\ndef _(**kwargs):\n    notify.delay(1)\n"
+            "@receiver(post_save)\ndef _(**kwargs): ...\n",
+            "from asgiref.sync import sync_to_async\n@receiver(post_save)\n"
+            "async def saved(**kwargs):\n    run = sync_to_async(\nnotify.delay\n)\n",
             "def tell(pk):\n    notify.delay(1)\n@receiver(post_save)\n"
             "def saved(instance, **kwargs):\n    tell(instance.pk)\n",
         ],
@@ -113,7 +117,7 @@ class TestReceiver:
     def test_found(self, project: Project, code: str) -> None:
         """A message is found in receivers, models and apps, and in what they call."""
         ((kind, line),) = found_in(project, code)
-        assert (kind, line) == ("receiver", "notify.delay(1)")
+        assert (kind, line.removesuffix("(1)")) == ("receiver", "notify.delay")
 
     def test_lambda(self, project: Project) -> None:
         """A receiver can be a lambda."""
@@ -161,6 +165,12 @@ class TestTransaction:
             "@transaction.atomic\ndef view(request):\n    notify.delay(1)\n",
             "@atomic(durable=True)\ndef view(request):\n    notify.delay(1)\n",
             "def tell():\n    notify.delay(1)\ndef v(r):\n    with atomic():\n        tell()\n",
+            "from django.utils.decorators import method_decorator\nclass View:\n"
+            "    @method_decorator(transaction.atomic)\n"
+            "    def post(self, request):\n        notify.delay(1)\n",
+            "from django.utils.decorators import method_decorator\n"
+            "@method_decorator(atomic, name='dispatch')\nclass View:\n"
+            "    def post(self, request):\n        notify.delay(1)\n",
             "class Orders(admin.ModelAdmin):\n    def save_model(self, *args):\n"
             "        notify.delay(1)\n",
             "from contextlib import contextmanager\n@contextmanager\ndef traced():\n"

@@ -1,6 +1,8 @@
 """``manage.py outbox adopt``, and the checks before any subcommand."""
 
+import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +77,15 @@ class TestAdopt:
         text = RECEIVERS.replace("notify.delay(", "notify.delay_on_commit(")
         project.write("shop/receivers.py", text)
         assert "0 found in 1 files." in adopt("--check")
+
+    def test_any_terminal(self, adopt: Any, project: Project) -> None:
+        """What a terminal can't show, as a name that is no UTF-8, is printed as escapes."""
+        Path(project.folder, os.fsdecode(b"\xff.py")).write_text("def (")
+        assert "Not read: \\udcff.py: SyntaxError" in adopt()
+        out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+        call_command("outbox", "adopt", str(project.folder), stdout=out)
+        out.seek(0)
+        assert "\\u2192 Write notify.delay_on_commit(\\u2026)." in out.read()
 
     def test_no_such_path(self) -> None:
         """A path that isn't there is refused."""
