@@ -23,13 +23,17 @@ def insert_rows(
         outbox_ops(connections[using]).insert_rows(model, names, rows)
 
 
-def write_row(model: type[Model], pk: Any, values: Mapping[str, Any], using: str) -> None:
-    """Write the row with this key, in the place of an earlier one with the same key."""
+def write_rows(model: type[Model], rows: Mapping[Any, Mapping[str, Any]], using: str) -> None:
+    """Write rows, each by its key and with the values of its other fields, by one statement.
+
+    Each takes the place of an earlier row with the same key.
+    """
     # MySQL can't be told which constraint decides. PostgreSQL and SQLite have to be.
     has_target = connections[using].features.supports_update_conflicts_with_target
+    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
     model._base_manager.using(using).bulk_create(
-        [model(pk=pk, **values)],
+        [model(pk=pk, **values) for pk, values in rows.items()],
         update_conflicts=True,
-        update_fields=list(values),
+        update_fields=[field.name for field in fields],
         unique_fields=[model._meta.pk.name] if has_target else None,
     )

@@ -15,6 +15,7 @@ from aftercommit.worker.deferred_writes import write_or_defer
 from aftercommit.worker.drain_state import DrainState
 from aftercommit.worker.failures import settle_failure
 from aftercommit.worker.rate_limits import RateLimit
+from aftercommit.worker.results import written_together
 from aftercommit.worker.settle import settle_done
 from aftercommit.worker.summary import DrainSummary
 from aftercommit.worker.task_events import send_success
@@ -89,7 +90,8 @@ class AtomicCalls:
         with transaction.atomic(using=state.using):
             calls = batch.lock()
             self._tried = {call.pk: call for call in calls}
-            done, failed = self._batch_runner.run(calls)
+            with written_together(state.runner.task):
+                done, failed = self._batch_runner.run(calls)
             summary.settled = settle_done(state.using, done)
             send_success(state.runner, done)
             for call, error in failed:

@@ -6,6 +6,7 @@ transaction of the effect. Any other backend gets it after the commit.
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -35,6 +36,12 @@ def is_result_kept(task: Any, call: Call) -> bool:
         return False
     ignored = call.options.get("ignore_result", task.ignore_result)
     return not ignored and not isinstance(task.backend, DisabledBackend)
+
+
+def written_together(task: Any) -> AbstractContextManager[Any]:
+    """Return a block whose results are written at its end, if the task's backend can do that."""
+    together = None if task.ignore_result else getattr(task.backend, "written_together", None)
+    return together() if together else nullcontext()
 
 
 def store_result(task: Any, request: CallRequest, result: Any) -> None:

@@ -4,7 +4,10 @@ For Celery this is a result backend. So a result is written wherever the worker 
 a call: in the transaction of the effect, or in the one that records its failure.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from threading import local
 from typing import Any
 
 from celery import states
@@ -14,7 +17,7 @@ from django.db import transaction
 from aftercommit.contrib.tasks.api import AnyResult, TaskResultStatus, task_finished
 from aftercommit.contrib.tasks.functions import find_cause
 from aftercommit.contrib.tasks.options import BackendOptions
-from aftercommit.contrib.tasks.records import is_table_installed, write_record
+from aftercommit.contrib.tasks.records import is_table_installed, write_records
 from aftercommit.contrib.tasks.runs import describe_run, end_run, find_run, forget_run
 
 STATUSES = {states.SUCCESS: TaskResultStatus.SUCCESSFUL, states.RETRY: TaskResultStatus.READY}
@@ -25,6 +28,26 @@ class Outcomes(BaseBackend):
     """Celery's result backend of one task of Django's."""
 
     app: Any
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._waiting = local()  # a worker's threads share this backend
+
+    @contextmanager
+    def written_together(self) -> Iterator[None]:
+        """Write the results of this block's runs at its end, with one statement.
+
+        They are those of a batch, which all commit together. The block of one that fails writes
+        nothing.
+        """
+        waiting: dict[tuple[str, str], list[AnyResult]] = {}
+        self._waiting.results = waiting
+        try:
+            yield
+        finally:
+            self._waiting.results = None
+        for (using, name), results in waiting.items():
+            write_records(using, name, results)
 
     def store_result(
         self,
@@ -48,10 +71,17 @@ class Outcomes(BaseBackend):
         begun = find_run(task_id) or describe_run(task.django_task, request, keeps)
         ended = end_run(begun, STATUSES.get(state, TaskResultStatus.FAILED), result)
         if keeps:
-            write_record(using, task.name, ended)
+            self._write(using, task.name, ended)
         told = partial(_tell, ended, result)
         transaction.on_commit(told, using=using, robust=True)
         return result
+
+    def _write(self, using: str, name: str, ended: AnyResult) -> None:
+        waiting = getattr(self._waiting, "results", None)
+        if waiting is None:
+            write_records(using, name, [ended])
+        else:
+            waiting.setdefault((using, name), []).append(ended)
 
 
 def keeps_results(options: BackendOptions) -> bool:

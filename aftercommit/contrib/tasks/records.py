@@ -1,7 +1,7 @@
 """Results of tasks as rows, and rows as results of tasks."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -17,12 +17,14 @@ from aftercommit.contrib.tasks.api import (
     TaskResult,
     TaskResultStatus,
 )
-from aftercommit.db.bulk import write_row
+from aftercommit.db.bulk import write_rows
 
 if TYPE_CHECKING:
     from aftercommit.contrib.tasks.models import TaskRecord
 
 LABEL = "aftercommit_tasks"
+
+NOW = Now()  # one for all rows: to make one for each costs 9% of what a result costs
 
 TIMES = ("enqueued_at", "started_at", "last_attempted_at", "finished_at")
 
@@ -39,10 +41,14 @@ def records(using: str) -> "QuerySet[TaskRecord]":
     return rows
 
 
-def write_record(using: str, name: str, result: AnyResult) -> None:
-    """Write the result with one statement, in the place of an earlier one of the same task."""
-    rows = records(using)
-    values = {
+def write_records(using: str, name: str, results: Sequence[AnyResult]) -> None:
+    """Write results of one task with one statement, in the place of earlier ones of the same id."""
+    model = records(using).model
+    write_rows(model, {result.id: _values(name, result) for result in results}, using)
+
+
+def _values(name: str, result: AnyResult) -> dict[str, Any]:
+    return {
         "task": name,
         "backend": result.backend,
         "status": result.status,
@@ -51,10 +57,9 @@ def write_record(using: str, name: str, result: AnyResult) -> None:
         "errors": json.dumps([asdict(error) for error in result.errors]),
         "worker_ids": json.dumps(result.worker_ids),
         "run_after": result.task.run_after,
-        "stored_at": Now(),
+        "stored_at": NOW,
         **{each: getattr(result, each) for each in TIMES},
     }
-    write_row(rows.model, result.id, values, using)
 
 
 def read_record(task: AnyTask, row: "TaskRecord") -> AnyResult:

@@ -129,10 +129,14 @@ class TestStatus:
         assert result.status == Status.FAILED
 
     def test_one_statement(self) -> None:
-        """A result costs its call one statement, and the request none."""
-        defined.make_group.enqueue("a")
+        """The results of a batch are written with one statement, and the request pays nothing."""
+        with statements() as seen, transaction.atomic():
+            for name in "abc":
+                defined.make_group.enqueue(name)
+        assert not [each for each in seen if "taskrecord" in each]
         with statements() as seen:
             drain_all()
+        assert records("default").filter(status=Status.SUCCESSFUL).count() == 3
         assert seen.count("INSERT aftercommit_tasks_taskrecord") == 1
         with statements() as seen:
             defined.make_group.using(backend="forgetful").enqueue("b")
