@@ -4,6 +4,9 @@ import os
 
 from django.core.asgi import get_asgi_application
 
+from core.front.requests import SiteASGIRequest
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
 
 application = get_asgi_application()
+application.request_class = SiteASGIRequest
