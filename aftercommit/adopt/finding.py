@@ -17,6 +17,7 @@ class Kind(StrEnum):
     OUTSIDE_EFFECT = "outside-effect"
     TASK_CLASS = "task-class"
     SETTING = "setting"
+    MESSAGE = "message"
 
 
 TITLES: Mapping[Kind, str] = {
@@ -31,6 +32,7 @@ TITLES: Mapping[Kind, str] = {
     "durable call of them can run again, and does those effects again",
     Kind.TASK_CLASS: "Tasks whose class is not durable, or hides a durable method",
     Kind.SETTING: "Settings and declarations that break the guarantee",
+    Kind.MESSAGE: "Sent where nothing shows a transaction: lost if the process dies first",
 }
 
 

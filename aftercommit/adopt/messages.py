@@ -33,18 +33,12 @@ class Messages:
 
     def __init__(self, project: Project, tasks: Tasks, origins: Origins) -> None:
         self.project, self.tasks, self.origins = project, tasks, origins
-        self.elsewhere = 0
-        """The number of messages that nothing says are sent in a transaction."""
 
     def findings(self) -> Iterator[Finding]:
-        """Yield a finding for each message that is sent in a transaction, or after it."""
+        """Yield a finding for each message that the project sends."""
         for use in self.project.uses:
-            if not is_sending(use, self.project, self.tasks):
-                continue
-            if origin := self.origins.of(use):
-                yield self._finding(use, *origin)
-            else:
-                self.elsewhere += 1
+            if is_sending(use, self.project):
+                yield self._finding(use, *self.origins.of(use) or (Kind.MESSAGE, None))
 
     def _finding(self, use: Use, kind: Kind, start: Function | None) -> Finding:
         advice = " ".join([*self._advice(use, kind), *reached_from(start)])
@@ -73,7 +67,7 @@ class Messages:
         return f"call_on_commit({shown(use)}, args, kwargs)"
 
 
-def is_sending(use: Use, project: Project, tasks: Tasks) -> bool:
+def is_sending(use: Use, project: Project) -> bool:
     """Return whether the place sends a message, or hands over what does."""
     if CANVAS.fullmatch(use.name):
         return use.is_call

@@ -35,7 +35,7 @@ class Report:
     """The tasks of other packages that have no durable ``delay_on_commit``."""
 
     elsewhere: int
-    """The number of messages of which nothing says that they are sent in a transaction."""
+    """The number of messages of which nothing shows that they are sent in a transaction."""
 
     def counts(self) -> dict[str, int]:
         """Return the number of findings of each kind that there is."""
@@ -63,28 +63,32 @@ class Report:
         return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def look(paths: Sequence[Path] = ()) -> Report:
-    """Look through the project's files, or those given, its registered tasks and its settings."""
+def look(paths: Sequence[Path] = (), *, everything: bool = False) -> Report:
+    """Look through the project's files, or those given, its registered tasks and its settings.
+
+    Messages of which nothing shows a transaction are counted, or listed too with ``everything``.
+    """
     settings = list(setting_findings())  # first, because the checks load the views
     project = Project(project_files(paths))
     tasks = Tasks(project)
     origins = Origins(project, tasks)
-    messages = Messages(project, tasks, origins)
     found = [
-        *messages.findings(),
+        *Messages(project, tasks, origins).findings(),
         *direct_effects(project, origins),
         *outside_effects(project, tasks),
         *class_findings(project, tasks),
         *settings,
     ]
     open_ones = [finding for finding in found if not _is_silenced(finding, project)]
+    elsewhere = [each for each in open_ones if each.kind is Kind.MESSAGE]
+    listed = [each for each in open_ones if everything or each.kind is not Kind.MESSAGE]
     return Report(
-        sorted(open_ones, key=_place),
+        sorted(listed, key=_place),
         len(found) - len(open_ones),
         len(project.files) + len(project.unreadable),
         project.unreadable,
         third_party_tasks(tasks),
-        messages.elsewhere,
+        len(elsewhere),
     )
 
 
@@ -120,7 +124,7 @@ def _summary(report: Report) -> Iterator[str]:
     if report.elsewhere:
         yield (
             f"Messages sent where nothing shows a transaction: {report.elsewhere}. They are lost "
-            "if the process dies first."
+            "if the process dies first. --all lists them."
         )
 
 

@@ -1,9 +1,6 @@
 """``manage.py outbox status|health|drain|retry|discard|adopt``: the outbox in a terminal."""
 
 import json
-import os
-import pwd
-import socket
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from dataclasses import fields
@@ -20,6 +17,7 @@ from aftercommit.adopt.report import look
 from aftercommit.conf import TAG
 from aftercommit.context import Context, use
 from aftercommit.db.aliases import outbox_aliases
+from aftercommit.management.system_user import system_user
 from aftercommit.models import OutboxCall
 from aftercommit.operations.calls import DISCARD, RETRY
 from aftercommit.operations.health import check_health
@@ -50,6 +48,7 @@ class Command(BaseCommand):
         drain.add_argument("--database", choices=outbox_aliases(), help="this database's only")
         adopt = commands.add_parser("adopt", help="list what is not durable yet in your code")
         adopt.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="only these")
+        adopt.add_argument("--all", dest="everything", action="store_true", help="all messages")
         adopt.add_argument("--check", action="store_true", help="exit with 1 if anything is found")
         adopt.add_argument("--json", action="store_true", help="as JSON")
         for name, what, operation in (
@@ -102,11 +101,13 @@ class Command(BaseCommand):
                 "mend the cause, then 'manage.py outbox retry' or 'discard'."
             )
 
-    def adopt(self, *, paths: list[Path], check: bool, json: bool, **options: Any) -> None:
+    def adopt(
+        self, *, paths: list[Path], everything: bool, check: bool, json: bool, **options: Any
+    ) -> None:
         """Print what is not durable yet in the project's code. Change nothing."""
         if missing := [str(path) for path in paths if not path.exists()]:
             raise CommandError(f"There is no {', '.join(missing)}. Give files or folders of yours.")
-        report = look(paths)
+        report = look(paths, everything=everything)
         text = report.as_text(Path.cwd(), getattr(self.stdout, "encoding", None))
         self.stdout.write(_as_json(report.as_json()) if json else text)
         if check and report.findings:
@@ -184,17 +185,6 @@ def _confirm(verb: str, count: int) -> None:
         answer = ""
     if answer.strip().lower() not in ("y", "yes"):
         raise CommandError("Nothing was changed.")
-
-
-def system_user() -> str:
-    """Return the user of this process for the log: ``name@host``, with the caller of sudo."""
-    try:
-        name = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container's user need not have a name
-        name = f"uid {os.getuid()}"
-    user = f"{name}@{socket.gethostname()}"
-    caller = os.environ.get("SUDO_USER")
-    return f"{caller} as {user}" if caller else user
 
 
 def _as_json(status: dict[str, Any]) -> str:

@@ -188,6 +188,8 @@ class TestTransaction:
         code = "def v(r):\n    with atomic():\n        pass\n    notify.delay(1)\n"
         assert found_in(project, code) == []
         assert look([project.folder]).elsewhere == 1
+        (listed,) = look([project.folder], everything=True).findings
+        assert (listed.kind.value, listed.source) == ("message", "notify.delay(1)")
 
 
 class TestTask:

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db.models.functions import Now
 
-from aftercommit.management.commands.outbox import system_user
+from aftercommit.management.system_user import system_user
 from aftercommit.models import OutboxCall, OutboxWorker
 from aftercommit.operations import health_checks
 from aftercommit.operations.health_checks import Findings
