@@ -108,7 +108,8 @@ class Command(BaseCommand):
         if missing := [str(path) for path in paths if not path.exists()]:
             raise CommandError(f"There is no {', '.join(missing)}. Give files or folders of yours.")
         report = look(paths, everything=everything)
-        text = report.as_text(Path.cwd(), getattr(self.stdout, "encoding", None))
+        terminal: Any = self.stdout._out  # Django 5.1 has no encoding of its wrapper
+        text = report.as_text(Path.cwd(), getattr(terminal, "encoding", None))
         self.stdout.write(_as_json(report.as_json()) if json else text)
         if check and report.findings:
             sys.exit(1)
