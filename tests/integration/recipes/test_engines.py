@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.recipes.recipe import Make, Recipe
+from tests.integration.recipes.shell import Command
 
 TASK = """
 from celery import shared_task
@@ -48,6 +49,20 @@ with transaction.atomic():
     transaction.set_rollback(True)
 """
 
+TESTS = """
+from django.test import TransactionTestCase
+
+from aftercommit.models import OutboxCall
+from shop.models import Order
+from shop.tasks import write_receipt
+
+
+class CallTest(TransactionTestCase):
+    def test_stored(self):
+        write_receipt.delay_on_commit(Order.objects.create().pk)
+        self.assertEqual(OutboxCall.objects.count(), 1)
+"""
+
 EXPECTED = ["BEGIN", "shop_order", "aftercommit_outboxcall", "COMMIT"]
 
 STUB = """
@@ -86,7 +101,7 @@ connections["default"] = load_backend(engine).DatabaseWrapper(config, "default")
 
 
 def check_outbox(made: Recipe) -> None:
-    """Have calls made, dropped and drained, and the connection copied and asked for its tables."""
+    """Have calls made, dropped and drained, and use what else a backend is asked for."""
     made.python(ORDER)
     assert made.value("statements") == EXPECTED
     made.python(ROLL_BACK)
@@ -95,7 +110,14 @@ def check_outbox(made: Recipe) -> None:
     assert made.value("[Order.objects.count(), Receipt.objects.count()]") == [1, 2]
     assert made.value("type(connection.copy()) is type(connections['default'])")
     assert "class ShopOrder(" in made.manage("inspectdb shop_order")
-    assert made.manage("makemigrations aftercommit --check --dry-run")
+    assert "No changes" in made.manage("makemigrations aftercommit --check --dry-run")
+
+
+def check_test_database(made: Recipe) -> None:
+    """Have Django's own command make a test database, and a test of the project pass in it."""
+    made.write({"shop/tests.py": TESTS})
+    words = ("python", "manage.py", "test", "shop", "--noinput")
+    assert "Found 1 test" in made.run(Command(" ".join(words), words))
 
 
 def make(recipe: Make, engine: str, engines: Path) -> Recipe:
@@ -113,6 +135,7 @@ def test_prometheus(recipe: Make, engines: Path) -> None:
     vendor = recipe().around.vendor
     made = make(recipe, f"django_prometheus.db.backends.{vendor}", engines)
     check_outbox(made)
+    check_test_database(made)
     made.python("from prometheus_client import REGISTRY")
     made.python("labels = {'alias': 'default', 'vendor': connection.vendor}")
     total = "REGISTRY.get_sample_value('django_db_execute_total', labels)"
@@ -128,6 +151,7 @@ def test_psqlextra(recipe: Make, engines: Path) -> None:
     """psqlextra has its own operations, schema editor, introspection, and its upserts."""
     made = make(recipe, "psqlextra.backend", engines)
     check_outbox(made)
+    check_test_database(made)
     for part in ("ops", "introspection", "schema_editor()"):
         assert made.value(f"type(connection.{part}).__module__").startswith("psqlextra.backend.")
     made.python(

@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -453,6 +454,29 @@ class TestRefused:
         assert f"combine({name!r}): {name}.base can't be imported (No module" in str(caught.value)
         assert "Expected the dotted name" in str(caught.value)
 
+    @pytest.mark.parametrize(
+        ("code", "cause"),
+        [("import nothing", "No module named 'nothing'"), ("import sys; sys.nothing", "attribute")],
+    )
+    def test_broken_module(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, cause: str
+    ) -> None:
+        """A backend whose import fails is refused with the reason, whatever the reason is."""
+        name = next(names).replace(".", "_")
+        package = tmp_path / name
+        package.mkdir()
+        (package / "__init__.py").touch()
+        (package / "base.py").write_text(code)
+        monkeypatch.syspath_prepend(tmp_path)
+        with pytest.raises(ImproperlyConfigured, match=f"{name}.*can't be imported.*{cause}"):
+            load_backend(combine(name)).DatabaseWrapper  # noqa: B018
+
+    def test_missing_driver(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A backend of Django's whose driver isn't installed is refused with the driver's name."""
+        monkeypatch.setattr(wrappers, "load_backend", raise_import_error)
+        with pytest.raises(ImproperlyConfigured, match=r"shop\.oracle.*No module named 'oracledb'"):
+            wrappers.combined_wrapper("shop.oracle")
+
     @pytest.mark.parametrize("wrapper", [None, dict, lambda *args: None])
     def test_no_class(self, engine: Callable[[Any], str], wrapper: Any) -> None:
         """A module without a backend's class is refused."""
@@ -473,6 +497,11 @@ class TestRefused:
         name = combine(engine(other))
         with pytest.raises(ImproperlyConfigured, match=r"doesn't derive from django\.db\.backends"):
             load_backend(name).DatabaseWrapper  # noqa: B018
+
+
+def raise_import_error(engine: str) -> None:
+    """Do what Django does for a backend of its own whose driver isn't there."""
+    raise ImportError("No module named 'oracledb'", name="oracledb")
 
 
 class TestDriver:
