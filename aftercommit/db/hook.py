@@ -8,10 +8,11 @@ The hook is mixed in above a backend, Django's or somebody else's. A method of t
 with the hook also if the method doesn't call ``super()``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.db import Error
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from aftercommit.db.callbacks import SureCallback
 from aftercommit.db.options import take_join_begin
@@ -54,6 +55,8 @@ class OutboxMixin(RollbackMixin):
         super().__init_subclass__(**kwargs)
         cls.commits_as_django = not is_overridden(cls, COMMIT_METHODS)
         cls.cursors_as_django = not is_overridden(cls, CURSOR_METHODS)
+        if is_overridden(cls, ["on_commit"]):
+            cls.on_commit = leave_out_calls(cls.on_commit)  # type: ignore[method-assign]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._kept: tuple[Any, Any] = (None, None)
@@ -159,6 +162,19 @@ class OutboxMixin(RollbackMixin):
         if self._kept[0] is not self.connection:
             self._kept = (self.connection, self.cursor())
         return self._kept[1]
+
+
+def leave_out_calls(theirs: Callable[..., None]) -> Callable[..., None]:
+    """Return somebody else's ``on_commit()``, with Django's for what is the outbox's.
+
+    A call that somebody else wraps would not be found when it is to be stored.
+    """
+
+    def on_commit(self: BaseDatabaseWrapper, func: Callable[[], Any], robust: bool = False) -> None:
+        ours = isinstance(func, PendingCall | SureCallback)
+        (BaseDatabaseWrapper.on_commit if ours else theirs)(self, func, robust)
+
+    return on_commit
 
 
 class ImplicitCommitMixin(OutboxMixin):

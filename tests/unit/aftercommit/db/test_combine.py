@@ -280,6 +280,29 @@ class TestWithoutSuper:
         assert stored() == (["changed a"], 1)
 
 
+class TestOnCommit:
+    """A class that wraps each callback, to trace it, say."""
+
+    def test_call(self, use: Use) -> None:
+        """A call is not wrapped, and is stored before COMMIT. Other callbacks are wrapped."""
+        traced: list[Any] = []
+
+        def on_commit(self: Any, func: Any, robust: bool = False) -> None:
+            def trace() -> None:
+                traced.append(func)
+                func()
+
+            getattr(super(theirs, self), "on_commit")(trace, robust)  # noqa: B009
+
+        theirs: Any = type("DatabaseWrapper", (standard(),), {"on_commit": on_commit})
+        use(theirs)
+        with CaptureQueriesContext(connection) as queries, transaction.atomic():
+            write_and_call()
+            transaction.on_commit(standard)
+        assert kinds(queries) == ["BEGIN", "auth_group", "aftercommit_outboxcall", "COMMIT"]
+        assert traced == [standard]
+
+
 class TestWorkAtCommit:
     """A class that writes something more at each commit."""
 
