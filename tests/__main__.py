@@ -46,6 +46,17 @@ def run_on(database: str, everything: bool, arguments: Sequence[str]) -> bool:
     return status == 0 or (status == NO_TESTS and bool(arguments))
 
 
+def compile_tests() -> subprocess.Popen[bytes]:
+    """Begin to compile all tests once, so that not every process has to.
+
+    Pytest rewrites their assertions, which takes 4 s of one core. It keeps what it has compiled
+    beside the sources, unless it is told to keep nothing.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    collect = [sys.executable, "-m", "pytest", "--collect-only", "-qq"]
+    return subprocess.Popen(collect, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 def main() -> None:
     """Run the tests, and end with a sentence that names the databases on which some failed."""
     parser = argparse.ArgumentParser(prog="python -m tests", description=__doc__)
@@ -54,7 +65,9 @@ def main() -> None:
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
     if not options.all:
         os.environ.setdefault(*FEW_EXAMPLES)
-    failed = [each for each in preflight.databases() if not run_on(each, options.all, arguments)]
+    with compile_tests():
+        databases = preflight.databases()
+    failed = [each for each in databases if not run_on(each, options.all, arguments)]
     if failed:
         sys.exit(f"Tests failed on: {', '.join(failed)}.")
 

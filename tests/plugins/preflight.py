@@ -14,6 +14,9 @@ from core.stack.servers import Server, ServerError
 from tests.tools.servers.mysql import MySQLServer
 from tests.tools.servers.postgres import PostgresServer
 
+DONE = "TESTS_PREFLIGHT_DONE"
+"""The variable that says to the runs on each database that their servers can be started."""
+
 
 def try_server(variable: str, make: Callable[[], Server]) -> None:
     """Start a server and stop it, unless the variable names one; ServerError says what failed."""
@@ -32,6 +35,7 @@ def databases() -> list[str]:
 
 def found() -> list[str]:
     """Return the databases whose servers start. Raise ServerError if one must and doesn't."""
+    os.environ[DONE] = "1"
     try_server("TEST_REDIS_URL", RedisServer)
     try_server("TEST_DATABASE_URL", lambda: PostgresServer(fsync=False))
     try:

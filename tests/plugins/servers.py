@@ -6,7 +6,8 @@ started, a PostgreSQL or MySQL server when it is chosen, unless ``TEST_REDIS_URL
 with the reason. All ends with the run.
 
 With ``-n`` (pytest-xdist) each process that runs tests has servers of its own, which its tests may
-stop and freeze. The process that hands out the tests starts each server once, to see that it can.
+stop and freeze. The process that hands out the tests starts each server once, to see that it can,
+unless ``python -m tests`` has seen it already.
 """
 
 import os
@@ -21,6 +22,7 @@ import pytest
 
 from core.stack.redis_server import RedisServer
 from core.stack.servers import ServerError
+from tests.plugins.preflight import DONE
 from tests.tools.servers.mysql import MySQLServer
 from tests.tools.servers.postgres import PostgresServer
 
@@ -54,8 +56,11 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         folder = own_folder(early_config)
         servers = ExitStack()
         early_config.add_cleanup(servers.close)
+        # The process that hands out tests uses no database.
+        spared = hands_out_tests(early_config) and DONE in os.environ
+        database = DATABASES[0] if spared else options.database
         try:
-            os.environ.update(environment(early_config, servers, options.database, folder))
+            os.environ.update(environment(early_config, servers, database, folder))
         except ServerError as error:
             raise pytest.UsageError(str(error)) from error
         if hands_out_tests(early_config):

@@ -12,6 +12,7 @@ import pytest
 from core.stack.redis_server import redis_answers
 from core.stack.servers import ServerError
 from tests.plugins import servers
+from tests.plugins.preflight import DONE
 
 
 class FakeConfig:
@@ -31,12 +32,16 @@ def config() -> pytest.Config:
 
 
 def start(
-    config: pytest.Config, monkeypatch: pytest.MonkeyPatch, **options: object
+    config: pytest.Config,
+    monkeypatch: pytest.MonkeyPatch,
+    preflight: bool = False,
+    **options: object,
 ) -> dict[str, str]:
     """Run the plugin's hook with the options, and return what the settings would read."""
     for name in ("VAR_DIR", "REDIS_URL", "DATABASE_URL"):
         monkeypatch.setenv(name, os.environ[name])  # what the hook sets ends with the test
-    for name in ("TEST_REDIS_URL", "TEST_DATABASE_URL", "TEST_MYSQL_URL", "PYTEST_XDIST_WORKER"):
+    named = ("TEST_REDIS_URL", "TEST_DATABASE_URL", "TEST_MYSQL_URL")
+    for name in (*named, "PYTEST_XDIST_WORKER", *([] if preflight else [DONE])):
         monkeypatch.delenv(name, raising=False)
     config.known_args_namespace.__dict__.update(options)
     next(servers.pytest_load_initial_conftests(config))
@@ -78,6 +83,15 @@ class TestParallel:
         monkeypatch.setattr(servers, "MySQLServer", broken)
         with pytest.raises(pytest.UsageError, match="There is no server"):
             start(config, monkeypatch, database="mysql", numprocesses=2)
+        end(config)
+
+    def test_starts_none_twice(
+        self, config: pytest.Config, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It starts no server of a database if another process has seen that it can be started."""
+        monkeypatch.setattr(servers, "MySQLServer", broken)
+        monkeypatch.setenv(DONE, "1")
+        start(config, monkeypatch, preflight=True, database="mysql", numprocesses=2)
         end(config)
 
     @pytest.mark.parametrize(("process", "expected"), [("", "/1"), ("gw0", "/1"), ("gw3", "/4")])
