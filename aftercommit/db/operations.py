@@ -7,11 +7,12 @@ apart from it, so that another backend's ``ops_class`` (PostGIS, say) can be com
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
 
+from django.conf import settings
 from django.db import NotSupportedError, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
@@ -69,6 +70,16 @@ class OutboxOperations(InsertOperations):
         from aftercommit.models import OutboxBatch
 
         return OutboxBatch.objects.using(self.connection.alias)
+
+    def as_stored(self, time: datetime) -> datetime:
+        """Return a time with a time zone as this database's columns and clock have it.
+
+        Without USE_TZ, Django takes no time zone where the columns have none. The clock there tells
+        UTC.
+        """
+        if settings.USE_TZ or self.connection.features.supports_timezones:
+            return time
+        return time.astimezone(UTC).replace(tzinfo=None)
 
     # Batches.
 

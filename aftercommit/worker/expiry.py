@@ -3,9 +3,11 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import connections
 from django.db.models.functions import Now
 
 from aftercommit.call import Call
+from aftercommit.db.vendors import outbox_ops
 from aftercommit.worker.loading import rows_of
 
 
@@ -20,7 +22,8 @@ def check_expiry(call: Call, expires: Any) -> None:
     """
     rows = rows_of(call).annotate(now=Now())
     if isinstance(expires, datetime):
-        late = rows.filter(now__gte=expires)
+        ops = outbox_ops(connections[call.using])
+        late = rows.filter(now__gte=ops.as_stored(expires))
     else:
         late = rows.filter(created_at__lte=Now() - timedelta(seconds=expires))
     if late.exists():

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import connections
 from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce, Now
 
+from aftercommit.db.vendors import outbox_ops
 from aftercommit.models import OutboxCall
 from aftercommit.worker.dead_letters import bury
 from aftercommit.worker.retry_policy import NextStep
@@ -59,12 +61,18 @@ class Outcome:
         return rows.update(
             status=OutboxCall.Status.PENDING,
             attempts=F("attempts") + int(self.next_step is NextStep.RETRY),
-            available_at=self.when if isinstance(self.when, datetime) else _from_now(self.when),
+            available_at=self._next_time(rows.db),
             failing_since=Coalesce(F("failing_since"), Now()),
             error=self.text,
             lease=None,
             **arguments,
         )
+
+    def _next_time(self, using: str) -> Any:
+        """Return the time of the next attempt, as the database has times."""
+        if isinstance(self.when, datetime):
+            return outbox_ops(connections[using]).as_stored(self.when)
+        return _from_now(self.when)
 
 
 def _from_now(seconds: float) -> Any:

@@ -148,7 +148,7 @@ def _parse(text: str) -> Any:
 
 def _clamp_time(when: datetime) -> datetime | float:
     # Compare the years first: with a time zone, datetime.max is beyond what Python can compare.
-    now = timezone.now()
+    now = datetime.now(UTC)
     if when.year < now.year - 1:
         return 0.0
     if when.year > now.year + 100:
