@@ -22,12 +22,12 @@ COPY core core
 COPY content content
 COPY notifications notifications
 COPY audit audit
-RUN SECRET_KEY=of-the-build DATABASE_URL=sqlite://:memory: python manage.py collectstatic --no-input --verbosity 0
+RUN SECRET_KEY=$(python -c 'import secrets; print(secrets.token_urlsafe(48))') DATABASE_URL=sqlite://:memory: \
+    python manage.py collectstatic --no-input --verbosity 0
 USER 10001
 VOLUME /var/lib/aftercommit
 EXPOSE 8000
-# Each program refuses to start without a SECRET_KEY.
-ENTRYPOINT ["env", "REQUIRE_SECRET_KEY=1"]
+# Each program refuses to start without a SECRET_KEY that is long and random.
 CMD ["gunicorn", "core.wsgi:application", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", \
      "--workers", "2", "--threads", "4", "--worker-tmp-dir", "/dev/shm", "--access-logfile", "-", \
      "--no-control-socket"]

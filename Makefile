@@ -33,7 +33,7 @@ DOCS := docs -d docs/_build/doctrees docs/_build/html
 BUILD_DOCS = $(BIN)/sphinx-build --fresh-env --fail-on-warning --keep-going --nitpicky --quiet $(DOCS)
 
 # Checks use no data. The project's own database may not exist, or be in use.
-ALONE := VAR_DIR=$(VENV) DATABASE_URL=sqlite://:memory:
+ALONE := DJANGO_SETTINGS_MODULE=tests.settings VAR_DIR=$(VENV) DATABASE_URL=sqlite://:memory:
 
 define set_up
 @python=$$(sh requirements/find-python '$(PYTHON)') && \

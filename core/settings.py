@@ -18,7 +18,7 @@ import django
 from django.core.exceptions import ImproperlyConfigured
 
 import celery_app  # noqa: F401  # @shared_task binds to an app that exists once Django is set up
-from core.stack.secret_file import kept_secret
+from core.secret_key import secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(os.environ.get("VAR_DIR", BASE_DIR / "var"))
@@ -95,22 +95,6 @@ def database() -> dict[str, Any]:
     return config
 
 
-def secret_key() -> str:
-    """Return ``SECRET_KEY``, or one that is made up for this installation and kept in VAR_DIR."""
-    if given := os.environ.get("SECRET_KEY"):
-        return given
-    if env_flag("REQUIRE_SECRET_KEY"):
-        raise ImproperlyConfigured("SECRET_KEY is empty. Set it to a long random string.")
-    try:
-        VAR_DIR.mkdir(parents=True, exist_ok=True)
-        return kept_secret(VAR_DIR / "secret_key")
-    except OSError as error:
-        raise ImproperlyConfigured(
-            f"SECRET_KEY is empty, and none can be kept in {VAR_DIR} ({error.strerror}). Set "
-            "SECRET_KEY to a long random string, or VAR_DIR to another folder."
-        ) from error
-
-
 def embedded_redis() -> str:
     """Return the address of the Redis that ``make run`` has on its usual port."""
     kept = VAR_DIR / "redis_password"
@@ -119,7 +103,7 @@ def embedded_redis() -> str:
 
 
 DEBUG = env_flag("DEBUG")
-SECRET_KEY = secret_key()
+SECRET_KEY = secret_key(os.environ.get("SECRET_KEY", ""), VAR_DIR, DEBUG)
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", "")
 

@@ -13,6 +13,7 @@ from redis import Redis
 from redis.exceptions import AuthenticationError, RedisError
 
 from core.former_data import FORMER_TABLE, refusal
+from core.secret_key import weakness
 from core.stack.config import ConfigError, RunConfig
 from core.stack.ports import LOOPBACK, is_free
 
@@ -27,6 +28,7 @@ DJANGO_ONLY = {"pool", "isolation_level", "assume_role", "server_side_binding"}
 def check(config: RunConfig) -> None:
     """Raise ConfigError with a sentence about the first obstacle. No sentence has a password."""
     check_folder(config)
+    check_secret_key(config)
     check_ports(config)
     check_database(config)
     check_redis(config)
@@ -44,6 +46,15 @@ def check_folder(config: RunConfig) -> None:
         raise ConfigError(
             f"The folder {config.var_dir} can't be written to. "
             "Change its owner, or set VAR_DIR to another."
+        )
+
+
+def check_secret_key(config: RunConfig) -> None:
+    """Check that ``SECRET_KEY``, if given, is no key that can be guessed."""
+    fault = weakness(config.secret_key) if config.secret_key else ""
+    if fault:
+        raise ConfigError(
+            f"SECRET_KEY {fault}. Leave it out: one is made up and kept in the data folder."
         )
 
 

@@ -21,6 +21,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from core.stack.redis_server import RedisServer
+from core.stack.secret_file import kept_secret
 from core.stack.servers import ServerError
 from tests.plugins.preflight import DONE
 from tests.tools.servers.mysql import MySQLServer
@@ -75,10 +76,11 @@ def hands_out_tests(config: pytest.Config) -> bool:
 
 
 def own_folder(config: pytest.Config) -> Path:
-    """Return an empty folder that is there until the run ends."""
-    folder = tempfile.mkdtemp(prefix="tests-")
+    """Return a folder that is there until the run ends. It keeps a key, as that of a site does."""
+    folder = Path(tempfile.mkdtemp(prefix="tests-"))
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
-    return Path(folder)
+    kept_secret(folder / "secret_key")
+    return folder
 
 
 def environment(

@@ -18,6 +18,7 @@ from core.checks import check_former_data
 from core.former_data import FORMER_TABLE
 from core.stack.config import ROOT
 from tests.unit.core.stack.test_preflight import former_table, make_former
+from tests.unit.core.test_settings import GOOD
 
 SAID = "was made by an earlier version of this project"
 
@@ -53,7 +54,7 @@ class TestFormerData:
         migrate = subprocess.run(
             [sys.executable, "manage.py", "migrate"],
             cwd=ROOT,
-            env={"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path), "SECRET_KEY": "a" * 50},
+            env={"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path), "SECRET_KEY": GOOD},
             capture_output=True,
             text=True,
             check=False,

@@ -48,6 +48,14 @@ def test_success(config: RunConfig) -> None:
     assert config.var_dir.is_dir()
 
 
+@pytest.mark.parametrize("key", ["django-insecure-" + "0123456789" * 6, SECRET])
+def test_fail_when_the_key_can_be_guessed(config: RunConfig, key: str) -> None:
+    """Before each program fails of it. The sentence doesn't show the key."""
+    refused = refusal(replace(config, secret_key=key))
+    assert refused.startswith("SECRET_KEY ")
+    assert refused.endswith("Leave it out: one is made up and kept in the data folder.")
+
+
 @pytest.mark.parametrize(
     ("field", "variable"),
     [
