@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 MODULE = "aftercommit.contrib.tasks.backend"
@@ -32,6 +33,6 @@ def _is_ours(path: str) -> bool:
         return False
     try:
         bases = getattr(import_string(path), "__mro__", ())
-    except ImportError:
-        return False  # Django names it wherever a task is used
+    except (ImportError, ImproperlyConfigured):
+        return False  # whoever uses a task has the error
     return any(base.__module__ == MODULE for base in bases)

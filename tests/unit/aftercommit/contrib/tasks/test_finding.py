@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 from celery import current_app
+from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
+from aftercommit.contrib.tasks import finder
 from aftercommit.contrib.tasks.backend import OutboxBackend
 from aftercommit.models import OutboxCall
 from aftercommit.outbox.task import find_task
@@ -37,6 +39,15 @@ class TestFinding:
         """A project whose TASKS names another backend has no such tasks."""
         with override_settings(TASKS={}):
             assert find_task(MAKE_GROUP) is None
+
+    def test_no_package(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where TASKS names the backend, and neither Django nor a package has tasks."""
+
+        def refuse(path: str) -> None:
+            raise ImproperlyConfigured(path)
+
+        monkeypatch.setattr(finder, "import_string", refuse)
+        assert find_task(MAKE_GROUP) is None
 
     def test_subclass(self) -> None:
         """A subclass of the backend is found as well."""

@@ -14,6 +14,7 @@ from aftercommit.contrib.tasks.api import (
     TaskResultDoesNotExist,
     TaskResultMismatch,
     TaskResultStatus,
+    task_finished,
 )
 from aftercommit.contrib.tasks.records import records
 from aftercommit.contrib.tasks.retention import delete_old_results, delete_results
@@ -22,6 +23,7 @@ from aftercommit.outbox.calling import call_on_commit
 from aftercommit.worker.claim import claim_batch
 from aftercommit.worker.drain import drain_all
 from aftercommit.worker.lease import Lease
+from aftercommit.worker.lost_calls import end_lost_calls
 from tests.unit.aftercommit import effects
 from tests.unit.aftercommit.contrib.tasks import defined
 from tests.unit.aftercommit.contrib.tasks.defined import fail
@@ -118,6 +120,34 @@ class TestStatus:
         result.refresh()
         assert result.status == Status.FAILED
         assert result.errors[0].exception_class.__name__ == "WorkerLostError"
+
+    def test_process_died(self) -> None:
+        """A task that has taken down its processes has failed, and receivers are told."""
+        seen: list[Any] = []
+
+        def receive(task_result: Any, **kwargs: Any) -> None:
+            seen.append(task_result.status)
+
+        result = defined.make_group.enqueue("a")
+        rows = OutboxCall.objects.all()
+        task_finished.connect(receive)
+        try:
+            with transaction.atomic():
+                end_lost_calls(rows, lambda some: some.update(status="dead"), "killed")
+        finally:
+            task_finished.disconnect(receive)
+        result.refresh()
+        assert (result.status, result.started_at, seen) == (Status.FAILED, None, [Status.FAILED])
+        assert result.errors[0].exception_class.__name__ == "WorkerLostError"
+        assert "killed" in result.errors[0].traceback
+
+    def test_dead_without_a_word(self) -> None:
+        """A dead letter of a worker that did not have the task has failed, too."""
+        result = defined.make_group.enqueue("a")
+        OutboxCall.objects.update(status="dead", error="No worker has had a task")
+        result.refresh()
+        assert result.status == Status.FAILED
+        assert "No worker" in result.errors[0].traceback
 
     def test_taken_from_the_outbox(self) -> None:
         """A task that was to be tried again, and whose call somebody has deleted, has failed."""
