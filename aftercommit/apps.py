@@ -13,7 +13,7 @@ class AftercommitConfig(AppConfig):
     def ready(self) -> None:
         """Register the checks, the defaults, the library's tasks and what a worker begins with."""
         from aftercommit import advice, checks  # noqa: F401  # they register themselves
-        from aftercommit.contrib.tasks.finder import find_django_task
+        from aftercommit.contrib.tasks.finder import DjangoTasks
         from aftercommit.defaults import install_defaults
         from aftercommit.outbox import checks as outbox_checks  # noqa: F401  # so do these
         from aftercommit.outbox.signatures import extend_signatures
@@ -22,4 +22,4 @@ class AftercommitConfig(AppConfig):
 
         install_defaults()
         extend_signatures()
-        add_finder(find_django_task)
+        add_finder(DjangoTasks())

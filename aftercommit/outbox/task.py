@@ -1,9 +1,9 @@
 """The base task: ``delay_on_commit`` that is durable."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import lru_cache
 from types import GenericAlias
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from asgiref.sync import sync_to_async
 from celery import current_app
@@ -118,16 +118,31 @@ class OutboxTask(_DjangoTask[P, R_co]):
     apply_async_on_commit = call_on_commit  # type: ignore[assignment]  # Celery's returns None
 
 
-_finders: list[Callable[[str], Any]] = []
+class Finder(Protocol):
+    """Finds tasks that are not Celery's own, and registers them as Celery tasks."""
+
+    def find(self, name: str) -> Any:
+        """Return the task of this name, which is registered then. Return None without one."""
+
+    def register_all(self) -> None:
+        """Register the tasks that this process has imported."""
 
 
-def add_finder(finder: Callable[[str], Any]) -> None:
-    """Have ``find_task`` ask the function for a task that is not registered.
+_finders: list[Finder] = []
 
-    The function returns the task, which it has registered, or None.
-    """
+
+def add_finder(finder: Finder) -> None:
+    """Have ``find_task`` ask the finder for a task that is not registered."""
     if finder not in _finders:
         _finders.append(finder)
+
+
+def list_tasks() -> Mapping[str, Any]:
+    """Return all tasks that this process has imported, by name."""
+    for finder in _finders:
+        finder.register_all()
+    tasks: Mapping[str, Any] = current_app.tasks
+    return tasks
 
 
 def find_task(name: str) -> Any:
@@ -139,4 +154,4 @@ def find_task(name: str) -> Any:
     task: Task[Any, Any] | None = current_app.tasks.get(name)
     if task is not None:
         return task
-    return next(filter(None, (find(name) for find in _finders)), None)
+    return next(filter(None, (finder.find(name) for finder in _finders)), None)

@@ -4,15 +4,21 @@ As in Celery, a limit is for each worker: its processes share the rates and the 
 next call, in memory that they inherit. Outside a worker there is no limit.
 """
 
+import logging
 import multiprocessing
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any, NamedTuple
 
 from celery import current_app
 from celery.signals import worker_init
 from celery.utils.time import rate
+
+from aftercommit.outbox.task import list_tasks
+
+logger = logging.getLogger(__name__)
 
 MAX_WAIT = 1.0
 """Seconds that a drain waits at most for its slot. If that is further away, the drain ends, so that
@@ -89,7 +95,7 @@ def worker_init_share_rates(sender: Any = None, **kwargs: Any) -> None:
         return
     context = multiprocessing.get_context("fork")
     lock = context.Lock()
-    _shared.update({name: SharedRate(context, lock) for name in current_app.tasks})
+    _shared.update({name: SharedRate(context, lock) for name in list_tasks()})
     follow_rate_limits()
 
 
@@ -110,11 +116,23 @@ def calls_per_second(task: Any) -> float:
     return limit
 
 
+@cache
+def _warn_of_late_task(name: str, limit: Any) -> None:
+    """Warn of a task that has come too late to share its rate, once in each process."""
+    logger.warning(
+        "%s: its rate limit %s does not hold. The worker has met the task after its start, when "
+        "its processes could no longer share the rate. Name the task's module in CELERY_IMPORTS.",
+        name, limit,
+    )  # fmt: skip
+
+
 class RateLimit:
     """The rate limit of one task, for one drain."""
 
     def __init__(self, task: Any) -> None:
         self._shared = _shared.get(task.name)
+        if _shared and self._shared is None and task.rate_limit:
+            _warn_of_late_task(task.name, task.rate_limit)
         self._slot: Slot | None = None
 
     @property

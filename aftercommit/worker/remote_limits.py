@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from celery import current_app
 from celery.signals import worker_init
 
+from aftercommit.outbox.task import list_tasks
+
 
 class TaskLimits(NamedTuple):
     """A task's own time limits in seconds, soft and hard. 0 stands for none."""
@@ -52,7 +54,7 @@ _shared: dict[str, SharedLimits] = {}
 def worker_init_share_limits(**kwargs: Any) -> None:
     """Make the memory for the limits of all tasks before the pool's processes are forked."""
     context = multiprocessing.get_context("fork")
-    _shared.update({name: SharedLimits(context, task) for name, task in current_app.tasks.items()})
+    _shared.update({name: SharedLimits(context, task) for name, task in list_tasks().items()})
 
 
 def share_time_limits(using: str = "") -> None:

@@ -19,6 +19,7 @@ from aftercommit.contrib.tasks.api import (
     task_enqueued,
 )
 from aftercommit.contrib.tasks.celery_task import celery_task_of
+from aftercommit.contrib.tasks.names import declared
 from aftercommit.contrib.tasks.options import BackendOptions
 from aftercommit.contrib.tasks.outcomes import keeps_results
 from aftercommit.contrib.tasks.records import new_result
@@ -56,6 +57,7 @@ class OutboxBackend(BaseTaskBackend):
                 f"those of {Task.__module__}. Import its decorator."
             )
         super().validate_task(task)
+        declared.setdefault(task.module_path, task)
         if is_generator(task.func):
             raise InvalidTask(
                 f"{task.module_path} is a generator function: a worker would call it and run "

@@ -7,7 +7,7 @@ from typing import Any
 from aftercommit.contrib.tasks.api import InvalidTask
 from aftercommit.contrib.tasks.backend import OutboxBackend
 from aftercommit.contrib.tasks.celery_task import celery_task_of
-from aftercommit.contrib.tasks.names import find_declared
+from aftercommit.contrib.tasks.names import declared, find_declared
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +27,12 @@ def find_by_name(name: str) -> Any:
     except Exception:  # noqa: BLE001  # a module of the project's is imported
         _log_once(name)
     return None
+
+
+def register_declared() -> None:
+    """Register the Celery tasks of the tasks that modules have declared so far."""
+    for task in list(declared.values()):
+        find_by_name(task.module_path)
 
 
 @cache

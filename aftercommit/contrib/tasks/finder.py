@@ -10,16 +10,30 @@ from django.utils.module_loading import import_string
 MODULE = "aftercommit.contrib.tasks.backend"
 
 
-def find_django_task(name: str) -> Any:
-    """Return the Celery task that runs Django's task of this name. None if there is no such task.
+class DjangoTasks:
+    """The tasks of the library's backends in TASKS, if there are any."""
 
-    The name says which module is imported, so that it has to be one from the project's database.
-    """
-    if not any(map(_is_ours, _backends())):
-        return None
-    from aftercommit.contrib.tasks.by_name import find_by_name  # needs Django's tasks
+    def find(self, name: str) -> Any:
+        """Return the Celery task that runs the task of this name. Return None without one.
 
-    return find_by_name(name)
+        The name says which module is imported, so that it has to be one from the database.
+        """
+        if not _is_backend_used():
+            return None
+        from aftercommit.contrib.tasks.by_name import find_by_name  # needs Django's tasks
+
+        return find_by_name(name)
+
+    def register_all(self) -> None:
+        """Register the Celery tasks of all tasks that this process has imported."""
+        if _is_backend_used():
+            from aftercommit.contrib.tasks.by_name import register_declared
+
+            register_declared()
+
+
+def _is_backend_used() -> bool:
+    return any(map(_is_ours, _backends()))
 
 
 def _backends() -> Iterator[str]:

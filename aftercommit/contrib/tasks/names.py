@@ -19,6 +19,10 @@ PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 CHANGES = ("queue_name", "backend")
 
 
+declared: dict[str, AnyTask] = {}
+"""The tasks that this process has declared, by their paths."""
+
+
 def name_task(task: AnyTask) -> str:
     """Return the name of the task's calls. Raise InvalidTask if a worker could not find it."""
     declared = import_task(task.module_path)

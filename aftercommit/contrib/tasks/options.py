@@ -109,6 +109,17 @@ def _check_params(alias: str, params: Mapping[str, Any]) -> None:
         raise InvalidTaskBackend(
             f"TASKS[{alias!r}] has {', '.join(unknown)}. Expected {', '.join(PARAMS)}."
         )
+    queues = params.get("QUEUES", ())
+    if isinstance(queues, str) or not all(isinstance(each, str) for each in queues):
+        raise InvalidTaskBackend(
+            f"TASKS[{alias!r}]['QUEUES'] is {queues!r}. Expected a list of names; an empty one "
+            "allows any name."
+        )
+    if not isinstance(params.get("OPTIONS") or {}, Mapping):
+        raise InvalidTaskBackend(
+            f"TASKS[{alias!r}]['OPTIONS'] is {params['OPTIONS']!r}. Expected a mapping of names "
+            "to values."
+        )
 
 
 def _check_option(alias: str, name: str, value: Any) -> None:

@@ -122,3 +122,11 @@ def test_revoked(start: Start) -> None:
     wait_finished(result)
     assert result.status == TaskResultStatus.FAILED
     assert calls() == []
+
+
+@pytest.mark.slow
+def test_known_at_the_start(start: Start) -> None:
+    """A worker that imports a task's module shows the task, and limits its rate."""
+    worker = start("--include", work.__name__)
+    registered: Any = current_app.control.inspect([worker.hostname()]).registered()
+    assert f"{work.__name__}.make_group" in registered[worker.hostname()]

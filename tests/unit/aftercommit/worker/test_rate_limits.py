@@ -188,3 +188,14 @@ class TestDrain:
         assert drain_task(current_app.tasks[task.name], "default").settled == 3
         assert clock.slept[:3] == [0, 0.5, 0.5]
         assert not OutboxCall.objects.exists()
+
+
+def test_late_task(caplog: pytest.LogCaptureFixture) -> None:
+    """A task that the worker met after its start can't share its rate, and is named once."""
+    late = SimpleNamespace(name="shop.tasks.late", rate_limit="2/s")
+    assert not RateLimit(late).is_limited
+    assert not RateLimit(late).is_limited
+    RateLimit(SimpleNamespace(name="shop.tasks.unlimited", rate_limit=None))
+    (said,) = caplog.messages
+    assert "shop.tasks.late: its rate limit 2/s does not hold." in said
+    assert said.endswith("Name the task's module in CELERY_IMPORTS.")

@@ -10,7 +10,7 @@ from django.test import override_settings
 from aftercommit.contrib.tasks import finder
 from aftercommit.contrib.tasks.backend import OutboxBackend
 from aftercommit.models import OutboxCall
-from aftercommit.outbox.task import find_task
+from aftercommit.outbox.task import find_task, list_tasks
 from aftercommit.worker.drain import drain_all
 from aftercommit.worker.tasks import drain
 from tests.unit.aftercommit.contrib.tasks import defined
@@ -34,6 +34,16 @@ class TestFinding:
         current_app.tasks.pop(name)
         drain_all()
         assert defined.names() == ["a"]
+
+    def test_registered(self) -> None:
+        """A worker knows the tasks that it has imported when it starts."""
+        defined.make_group.using(queue_name="slow")
+        tasks = list_tasks()
+        assert MAKE_GROUP in tasks
+        assert f"{defined.__name__}.plain" not in tasks
+        with override_settings(TASKS={}):
+            current_app.tasks.pop(MAKE_GROUP)
+            assert MAKE_GROUP not in list_tasks()
 
     def test_not_in_use(self) -> None:
         """A project whose TASKS names another backend has no such tasks."""
