@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from tests.plugins import preflight
 
 CORES = os.cpu_count() or 1
-PROCESSES = 2 * CORES
-"""Two for each core, since a test that waits for a worker leaves its core to others. What differs
+PROCESSES = 3 * CORES
+"""Three for each core, since a test that waits for a worker leaves its core to others. What differs
 between databases needs no workers, and each process first has to collect the tests: one a core."""
 
 SELECTED = {"postgres": "not slow"}

@@ -78,5 +78,6 @@ def install(wheel: Path, extras: str, folder: Path) -> Path:
     venv.create(folder, symlinks=True)  # without pip: ours installs
     python = folder / "bin" / "python"
     pip: list[str | Path] = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
+    pip.append("--no-compile")  # Programs compile the modules that they import.
     run(*pip, f"{wheel}[{extras}]", *SAME)
     return python

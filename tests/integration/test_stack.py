@@ -113,7 +113,15 @@ def assert_redis_asks_for_a_password(run: Run) -> None:
         assert owner.ping()
 
 
-@pytest.mark.parametrize("run", [None, ignore_signals], ids=["", "signals"], indirect=True)
+@pytest.mark.parametrize(
+    "run",
+    [
+        # The other case does the same, and a worker that is killed has a stack without it.
+        pytest.param(None, id="", marks=pytest.mark.slow),
+        pytest.param(ignore_signals, id="signals"),
+    ],
+    indirect=True,
+)
 def test_it_serves_and_stops_without_a_trace(run: Run) -> None:
     """The site is open, Flower wants a login, SIGTERM ends it all with exit code 0."""
     assert status(f"http://127.0.0.1:{run.web}/") == 200

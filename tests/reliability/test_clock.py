@@ -27,6 +27,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 CLOCK = Path(__file__).parent / "clock"
 
 shifted = pytest.mark.parametrize("offset", ["3600", "-3600", "jumps"])
+shifted_worker = pytest.mark.parametrize(
+    "offset", ["3600", "-3600", pytest.param("jumps", marks=pytest.mark.slow)]
+)
 
 REQUEST = """
 import django, time, datetime
@@ -95,7 +98,7 @@ def test_web(run_shifted: Callable[..., str], offset: str) -> None:
     assert 0 <= status["default"]["oldest_age"] < TIMEOUT
 
 
-@shifted
+@shifted_worker
 def test_worker(start_worker: Callable[[str], ProjectWorker], tmp_path: Path, offset: str) -> None:
     """A worker with a wrong clock runs what is due and nothing else, and dates it right."""
     before = datetime.now(UTC) - timedelta(seconds=1)

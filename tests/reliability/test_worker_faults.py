@@ -97,7 +97,13 @@ class TestEffectInDatabase:
 
     @pytest.mark.parametrize("point", BEFORE_COMMIT)
     @pytest.mark.parametrize(
-        ("task", "kill"), [("single", kill_worker), ("batch", kill_worker), ("batch", kill_child)]
+        ("task", "kill"),
+        [
+            ("single", kill_worker),
+            ("batch", kill_worker),
+            # A child that is killed after the commit, or in an effect, is in `make test`.
+            pytest.param("batch", kill_child, marks=pytest.mark.slow),
+        ],
     )
     def test_killed_before_commit(
         self, worker_at: WorkerAt, gate: Gate, task: str, point: str, kill: Kill

@@ -20,7 +20,7 @@ from aftercommit.call import Call
 from aftercommit.context import Context, use
 from aftercommit.models import OutboxCall
 from aftercommit.outbox.task import find_task
-from aftercommit.worker import outcome
+from aftercommit.worker import drain, outcome
 from aftercommit.worker.drain import drain_all, drain_task
 from aftercommit.worker.loading import load_calls, rows_of
 from aftercommit.worker.settle import settle_failed
@@ -483,6 +483,7 @@ class TestDrainAll:
     ) -> None:
         """It comes back although a call is tried at once again and again; the others settle."""
         settings.OUTBOX_DRAIN_SECONDS = 0.01
+        monkeypatch.setattr(drain, "IDLE_ROUNDS", 5)
         task = found(KINDS[kind])
         monkeypatch.setattr(task, "batch_size", size)
         monkeypatch.setattr(task, "max_retries", None)
