@@ -30,4 +30,4 @@ class SQLiteMixin(ImplicitCommitMixin):
         A statement there keeps its parameters until it is executed again: here with no calls.
         """
         super().forget_parameters(cursor, statement)
-        cursor.cursor.execute(statement, ["[]"])
+        getattr(cursor, "cursor", cursor).execute(statement, ["[]"])

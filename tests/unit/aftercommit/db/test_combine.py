@@ -361,6 +361,38 @@ class TestCursor:
             counts.append(len(made))
         assert counts == [counts[0], counts[0] + 1, counts[0] + 1]
 
+    @pytest.mark.parametrize(("number", "size"), [(1, 1), (30, 1), (1, 300_000)])
+    def test_wrapped(self, use: Use, number: int, size: int) -> None:
+        """A wrapper around cursors need not have more than Django's documents promise."""
+
+        class Wrapped:
+            """Somebody's, without the driver's cursor."""
+
+            def __init__(self, cursor: Any) -> None:
+                self.inner = cursor
+
+            def __getattr__(self, name: str) -> Any:
+                if name in ("copy", "cursor"):
+                    raise AttributeError(name)
+                return getattr(self.inner, name)
+
+            def __enter__(self) -> "Wrapped":
+                return self
+
+            def __exit__(self, *error: object) -> None:
+                self.inner.close()
+
+        def make_cursor(self: Any, cursor: Any) -> Any:
+            return Wrapped(super(theirs, self).make_cursor(cursor))
+
+        theirs: Any = type("DatabaseWrapper", (standard(),), {"make_cursor": make_cursor})
+        use(theirs)
+        with transaction.atomic():
+            Group.objects.create(name="changed")
+            for each in range(number):
+                effects.make_group.delay_on_commit(str(each) * size)
+        assert stored() == (["changed"], number)
+
 
 class TestWithoutHook:
     """An ENGINE that was not combined."""

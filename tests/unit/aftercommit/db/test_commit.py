@@ -136,6 +136,14 @@ class TestRefusedCommit:
         assert committed() == ([], 0)
 
 
+def test_rollback_forgets_savepoints() -> None:
+    """A connection that is kept open keeps nothing of transactions that have ended."""
+    with pytest.raises(Undo), transaction.atomic():
+        connection.savepoint()
+        raise Undo
+    assert connection._savepoints == []
+
+
 class TestRefusedRollback:
     """A rollback that Django refuses."""
 

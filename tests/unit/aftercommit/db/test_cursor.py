@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group
 from django.db import DatabaseError, IntegrityError, ProgrammingError, connection, transaction
+from django.db.backends.postgresql.base import Cursor
 from django.test.utils import CaptureQueriesContext
 from psycopg import IsolationLevel, sql
 
@@ -246,9 +247,10 @@ def test_autocommit_off(driver: Any) -> None:
     assert effects.names() == []
 
 
-def test_own_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cursor that OPTIONS name stays."""
-    factory = type("Own", (), {})
+@pytest.mark.parametrize("base", [object, Cursor])
+def test_own_cursor(monkeypatch: pytest.MonkeyPatch, base: type) -> None:
+    """A cursor that OPTIONS name stays, itself."""
+    factory = type("Own", (base,), {})
     options = {**connection.settings_dict["OPTIONS"], "cursor_factory": factory}
     monkeypatch.setitem(connection.settings_dict, "OPTIONS", options)
     assert connection.get_connection_params()["cursor_factory"] is factory
