@@ -383,7 +383,7 @@ class TestCursor:
                 self.inner.close()
 
         def make_cursor(self: Any, cursor: Any) -> Any:
-            return Wrapped(super(theirs, self).make_cursor(cursor))
+            return Wrapped(getattr(super(theirs, self), "make_cursor")(cursor))  # noqa: B009
 
         theirs: Any = type("DatabaseWrapper", (standard(),), {"make_cursor": make_cursor})
         use(theirs)
