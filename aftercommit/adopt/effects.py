@@ -69,7 +69,8 @@ def _effects(task: Function, project: Project) -> Iterator[tuple[str, Use]]:
         for use in function.uses:
             label = effect(use, project)
             is_far = label == CACHE and task not in function.around
-            if label and not is_far and not use.source.is_silenced(use.line, use.end):
+            is_other = use.runs_elsewhere or use.source.is_silenced(use.line, use.end)
+            if label and not is_far and not is_other:
                 yield label, use
 
 

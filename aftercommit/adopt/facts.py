@@ -82,6 +82,11 @@ class Use:
     """The arguments of a call that are written as texts, by their numbers from 0 or their names."""
 
     @property
+    def runs_elsewhere(self) -> bool:
+        """Return whether on_commit or a signal runs it, and not the function that it is in."""
+        return any(name.endswith((".connect", ".on_commit")) for name in self.given_to)
+
+    @property
     def last(self) -> str:
         """Return what follows the last dot."""
         return self.name.rpartition(".")[2]

@@ -30,7 +30,7 @@ def dotted(node: ast.AST, names: Callable[[str], str]) -> str:
     for _ in range(LONGEST):
         if isinstance(node, ast.Name):
             return ROW.sub("()", "".join([names(node.id), *reversed(parts)]))
-        if isinstance(node, ast.Await):
+        if isinstance(node, ast.Await | ast.NamedExpr):
             node = node.value
             continue
         part, inner = _part(node)

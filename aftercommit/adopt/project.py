@@ -135,7 +135,6 @@ class Project:
 
     def _callees(self, function: Function) -> Iterator[Function]:
         for use in function.uses:
-            elsewhere = any(name.endswith((".connect", ".on_commit")) for name in use.given_to)
-            if not elsewhere and (found := self.called(use)):
+            if not use.runs_elsewhere and (found := self.called(use)):
                 yield found
         yield from function.inside

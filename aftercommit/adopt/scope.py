@@ -63,9 +63,9 @@ def _arguments(node: FunctionNode, function: Function, outer: Scope) -> Iterator
             hint = outer.dotted(each.annotation) if each.annotation else UNKNOWN
             yield each.arg, UNKNOWN if hint.startswith((UNKNOWN, "builtins.")) else f"{hint}()"
     first = [*found.posonlyargs, *found.args][:1]
-    static = any(each.name.endswith("staticmethod") for each in function.decorators)
-    if function.owner and first and not static:
-        yield first[0].arg, f"{function.owner}()"
+    kinds = [each.name.removeprefix("builtins.") for each in function.decorators]
+    if function.owner and first and "staticmethod" not in kinds:
+        yield first[0].arg, function.owner + ("" if "classmethod" in kinds else "()")
 
 
 def _statements(node: FunctionNode) -> Iterator[tuple[str, ast.AST | None]]:

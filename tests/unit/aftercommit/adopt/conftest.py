@@ -31,12 +31,18 @@ class Project:
     def findings(self, **modules: str) -> list[Finding]:
         """Return what is found in these modules: ``shop_tasks="…"`` is ``shop/tasks.py``."""
         for name, text in modules.items():
-            self.write(f"{name.replace('_', '/')}.py", text)
+            self.write(_path(name), text)
         return list(look([self.folder]).findings)
 
     def found(self, **modules: str) -> list[tuple[str, str]]:
         """Return the kinds of what is found, with the lines."""
         return [(each.kind.value, each.source) for each in self.findings(**modules)]
+
+
+def _path(name: str) -> str:
+    """Return the path of a module that is named as an argument: ``shop_tasks``."""
+    folder, _, module = name.partition("_")
+    return f"{folder}/{module}.py"
 
 
 @pytest.fixture

@@ -34,6 +34,16 @@ def test_found(project: Project, code: str, kind: str) -> None:
     assert "Do it in a task with atomic=False" in finding.advice
 
 
+@pytest.mark.parametrize("given", ["tell", "lambda: tell()", "lambda: send_mail('a')"])
+def test_in_a_task(project: Project, given: str) -> None:
+    """What a task hands to on_commit is no effect of the task: its run has ended by then."""
+    code = (
+        "def tell():\n    send_mail('a')\n"
+        f"@shared_task\ndef work():\n    transaction.on_commit({given})\n"
+    )
+    assert [kind for kind, _ in project.found(shop_code=HEAD + code)] == ["on-commit"]
+
+
 @pytest.mark.parametrize(
     "code",
     [

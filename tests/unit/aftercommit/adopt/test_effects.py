@@ -108,6 +108,21 @@ def test_several_levels(project: Project) -> None:
     assert (finding.line, finding.source) == (4, "def work():")
 
 
+def test_function_that_is_returned(project: Project) -> None:
+    """A function inside another is taken for called, as it is returned to be."""
+    code = "def wrap():\n    def inner():\n        send('a')\n    return inner\n"
+    (finding,) = project.findings(
+        shop_models=MODELS, shop_tasks=f"{HEAD}{code}@shared_task\ndef work():\n    wrap()()\n"
+    )
+    assert "sends mail in wrap.inner" in finding.advice
+
+
+def test_cache_elsewhere(project: Project) -> None:
+    """A function that keeps what it has read in the cache makes no effect of its callers."""
+    code = "def read():\n    cache.set('a', 1)\n@shared_task\ndef work():\n    read()\n"
+    assert project.findings(shop_models=MODELS, shop_tasks=HEAD + code) == []
+
+
 def test_functions_that_call_each_other(project: Project) -> None:
     """A circle of calls, of imports and of bases ends."""
     code = (

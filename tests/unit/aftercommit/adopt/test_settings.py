@@ -34,6 +34,14 @@ def test_eager(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     assert list(setting_findings()) == []
 
 
+def test_silenced(settings: Any) -> None:
+    """A check that the project silences is silent here too."""
+    settings.OUTBOX_EVENTS = "nothing"
+    assert len(list(setting_findings())) == 1
+    settings.SILENCED_SYSTEM_CHECKS = ["aftercommit.E016"]
+    assert list(setting_findings()) == []
+
+
 def test_advice(settings: Any) -> None:
     """What is only optional isn't named."""
     settings.MIDDLEWARE = []
