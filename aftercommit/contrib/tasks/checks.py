@@ -12,6 +12,7 @@ from aftercommit.contrib.tasks.api import DEFAULT_TASK_QUEUE_NAME
 from aftercommit.contrib.tasks.options import BackendOptions
 from aftercommit.contrib.tasks.outcomes import keeps_results
 from aftercommit.contrib.tasks.records import is_table_installed
+from aftercommit.db.hints import engine_hint
 
 
 def check_backend(
@@ -49,8 +50,7 @@ def _check_database(alias: str, database: str) -> Iterator[CheckMessage]:
         yield Error(
             f"TASKS[{alias!r}] enqueues in database {database!r}, whose ENGINE {engine!r} stores "
             "no calls before COMMIT. A task is lost if the process dies just after the commit.",
-            hint="Set ENGINE to 'aftercommit.db.postgresql', 'aftercommit.db.mysql' or "
-            "'aftercommit.db.sqlite3'.",
+            hint=engine_hint(connections[database]),
             id="aftercommit.E042",
         )
 

@@ -23,8 +23,9 @@ def require_aliases() -> list[str]:
     aliases = usable_aliases()
     if not aliases:
         raise ImproperlyConfigured(
-            "drain() finds no database that has an outbox and that this test may use. Set its "
-            "ENGINE to one of aftercommit.db, and name its alias in the test's databases = {…}."
+            "drain() finds no database that has an outbox and that this test may use. Give its "
+            "ENGINE the commit hook (manage.py check has the line to write), and name its alias in "
+            "the test's databases = {…}."
         )
     return aliases
 

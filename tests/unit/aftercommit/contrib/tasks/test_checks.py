@@ -41,6 +41,18 @@ def test_no_hook() -> None:
         assert check() == ["aftercommit.E042"]
 
 
+def test_hint_combined() -> None:
+    """For an ENGINE of somebody else's the hint is the line to write."""
+    connection: Any = connections["default"]
+    engine = {"ENGINE": "shop.db"}
+    with (
+        mock.patch.object(connection, "has_outbox", False),
+        mock.patch.dict(connection.settings_dict, engine),
+    ):
+        (message,) = OutboxBackend("mails", {"BACKEND": BACKEND}).check()
+    assert 'Write "ENGINE": combine("shop.db")' in str(message.hint)
+
+
 def test_no_table() -> None:
     """Results are asked for, and their app is missing."""
     with override_settings(INSTALLED_APPS=["aftercommit", "django.contrib.contenttypes"]):
