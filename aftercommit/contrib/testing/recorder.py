@@ -62,8 +62,9 @@ class Recorder:
         return Calls(MadeCall.of(call) for call, is_kept in self._look() if not is_kept)
 
     def _look(self) -> Iterator[tuple[CallRecord, bool]]:
-        waiting = {id(each): waiting_ids(each) for _, each in self._made}
-        for call, connection in list(self._made):
+        made = list(self._made)  # other threads may add to it
+        waiting = {id(each): waiting_ids(each) for _, each in made}
+        for call, connection in made:
             yield call, call.pk in self._committed or call.pk in waiting[id(connection)]
 
 

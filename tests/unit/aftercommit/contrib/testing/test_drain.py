@@ -19,6 +19,7 @@ from django.utils import timezone
 from aftercommit.context import Context, use
 from aftercommit.contrib.testing import Outbox, worker
 from aftercommit.contrib.testing.clock import pass_time, time_until_next
+from aftercommit.contrib.testing.databases import usable_aliases
 from aftercommit.contrib.testing.worker import EndlessCalls
 from aftercommit.models import OutboxBatch, OutboxCall
 from aftercommit.outbox.wake import flush_wake_ups
@@ -449,6 +450,13 @@ class TestDatabases:
         monkeypatch.setattr(connection, "has_outbox", False)
         with pytest.raises(ImproperlyConfigured, match="ENGINE"):
             outbox.drain()
+
+    @pytest.mark.django_db
+    def test_mirror(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A mirror is left to the database that it mirrors."""
+        assert usable_aliases() == ["default"]
+        monkeypatch.setitem(connection.settings_dict["TEST"], "MIRROR", "another")
+        assert usable_aliases() == []
 
     def test_none(self, outbox: Outbox) -> None:
         """A test without a database is told so by pytest-django."""

@@ -79,6 +79,21 @@ class TestMisuse:
         ((_, text),) = result.errors
         assert "Case.outbox begins in setUp(). Call super().setUp() in yours" in text
 
+    def test_next_class(self) -> None:
+        """The mixin calls the ``setUp`` of the classes behind it."""
+        told: list[str] = []
+
+        class Other(unittest.TestCase):
+            def setUp(self) -> None:
+                told.append("set up")
+
+        class Case(OutboxTestMixin, Other):
+            def test_nothing(self) -> None:
+                self.outbox.assert_nothing_called()
+
+        Case("test_nothing").run(unittest.TestResult())
+        assert told == ["set up"]
+
     @pytest.mark.django_db
     def test_ends(self) -> None:
         """A test that fails watches no longer either."""
