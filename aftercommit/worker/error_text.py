@@ -2,6 +2,8 @@
 
 import traceback
 
+from aftercommit.printable import make_printable
+
 TEXT_CHARACTERS = 20_000
 """The length of an error at most, in a row and in the log."""
 
@@ -40,9 +42,3 @@ def summarize_error(error: BaseException) -> str:
     except Exception as failure:  # noqa: BLE001  # Any class can have a __str__ that raises.
         text = f"its text can't be made, for {type(failure).__name__}"
     return make_printable(f"{name}: {text}" if text else name)
-
-
-def make_printable(text: str) -> str:
-    """Return the text as one line, with Python's escapes for characters that can't be shown."""
-    line = " ".join(text.split())
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)

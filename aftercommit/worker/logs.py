@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from aftercommit.call import Call
-from aftercommit.worker.error_text import format_error, make_printable, summarize_error
+from aftercommit.printable import make_printable
+from aftercommit.worker.error_text import format_error, summarize_error
 
 logger = logging.getLogger(__name__)
 

@@ -5,6 +5,8 @@ import sys
 import threading
 from typing import TextIO
 
+from aftercommit.printable import escape_controls
+
 COLOURS = ("36", "33", "32", "35", "34", "96", "93", "92")
 BOLD, RED = "1", "1;31"
 WIDTH = 7
@@ -22,7 +24,7 @@ class Console:
     def line(self, name: str, text: str) -> None:
         """Write a line of a process, after the process's name."""
         colour = self._colours.setdefault(name, COLOURS[len(self._colours) % len(COLOURS)])
-        self._write(f"{self._painted(f'{name:<{WIDTH}} |', colour)} {text}")
+        self._write(f"{self._painted(f'{name:<{WIDTH}} |', colour)} {escape_controls(text)}")
 
     def say(self, text: str) -> None:
         """Write a line of the stack's own."""
@@ -33,7 +35,8 @@ class Console:
         self._write(self._painted(text, RED))
 
     def _painted(self, text: str, colour: str) -> str:
-        return f"\033[{colour}m{text}\033[0m" if self.colourful else text
+        shown = escape_controls(text)
+        return f"\033[{colour}m{shown}\033[0m" if self.colourful else shown
 
     def _write(self, text: str) -> None:
         with self._lock:

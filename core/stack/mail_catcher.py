@@ -17,6 +17,7 @@ from pathlib import Path
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from aftercommit.printable import make_printable
 from core.stack.ports import LOOPBACK
 
 LARGEST = 20 * 1024 * 1024
@@ -35,7 +36,8 @@ class Folder:
         content = envelope.original_content or b""
         self.store(envelope.mail_from or "", envelope.rcpt_tos, content)
         subject = BytesHeaderParser(policy=default).parsebytes(content).get("subject", "")
-        print(f"to {', '.join(envelope.rcpt_tos)}: {subject.strip()}", flush=True)  # noqa: T201
+        line = f"to {', '.join(envelope.rcpt_tos)}: {subject.strip()}"
+        print(make_printable(line), flush=True)  # noqa: T201
         return "250 OK"
 
     def store(self, sender: str, recipients: list[str], content: bytes) -> Path:

@@ -6,4 +6,4 @@ from core.settings import LOGGING
 OUTBOX_WAKE_TTL = 1
 OUTBOX_DRAIN_SECONDS = 1
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 2, "health_check_interval": 1}
-LOGGING["formatters"]["line"]["format"] = "{asctime} {levelname} {name}: {message}"  # type: ignore[index]
+LOGGING["formatters"]["line"]["fmt"] = "{asctime} {levelname} {name}: {message}"  # type: ignore[index]

@@ -25,6 +25,7 @@ from aftercommit.operations.operation import Operation
 from aftercommit.operations.selection import Selection, SelectionError, parse_age
 from aftercommit.operations.status import outbox_status
 from aftercommit.operations.text import call_lines, health_line, status_lines
+from aftercommit.printable import escape_controls
 from aftercommit.worker.drain import drain_all
 
 SELECTING = [field.name for field in fields(Selection)]
@@ -77,24 +78,24 @@ class Command(BaseCommand):
     def status(self, *, json: bool, **options: Any) -> None:
         """Print the outbox's calls by task and status."""
         status = outbox_status()
-        self.stdout.write(_as_json(status) if json else "\n".join(status_lines(status)))
+        self._say(_as_json(status) if json else "\n".join(status_lines(status)))
 
     def health(self, *, json: bool, **options: Any) -> None:
         """Print the health of databases, tasks and workers. Fail if there is a problem."""
         health = check_health()
         lines = [*map(health_line, health.databases), *(f"Note: {note}" for note in health.notes)]
-        self.stdout.write(_as_json(health.as_json()) if json else "\n".join(lines))
+        self._say(_as_json(health.as_json()) if json else "\n".join(lines))
         if health.problems:
-            raise CommandError("\n".join(health.problems))
+            raise CommandError(escape_controls("\n".join(health.problems)))
 
     def drain(self, *, database: str | None, **options: Any) -> None:
         """Settle everything that is due. Fail if a call became a dead letter."""
         report = drain_all(database)
         counts = {"settled": report.settled, "retried": report.retried, "dead": report.dead}
         counts |= {"expired": report.expired} if report.expired else {}
-        self.stdout.write(", ".join(f"{name} {count}" for name, count in counts.items()))
+        self._say(", ".join(f"{name} {count}" for name, count in counts.items()))
         for failure in report.failures:
-            self.stdout.write(f"  {failure}")
+            self._say(f"  {failure}")
         if report.dead:
             raise CommandError(
                 f"Became dead letters: {report.dead}. See 'manage.py outbox status' and the admin; "
@@ -110,7 +111,7 @@ class Command(BaseCommand):
         report = look(paths, everything=everything)
         terminal: Any = self.stdout._out  # Django 5.1 has no encoding of its wrapper
         text = report.as_text(Path.cwd(), getattr(terminal, "encoding", None))
-        self.stdout.write(_as_json(report.as_json()) if json else text)
+        self._say(_as_json(report.as_json()) if json else text)
         if check and report.findings:
             sys.exit(1)
 
@@ -121,6 +122,10 @@ class Command(BaseCommand):
     def discard(self, **options: Any) -> None:
         """Delete the selected calls."""
         self._operate(DISCARD, "discarded", **options)
+
+    def _say(self, text: str, ending: str = "\n") -> None:
+        # Names of tasks and errors are in the database, where others can write them.
+        self.stdout.write(escape_controls(text), ending=ending)
 
     def _operate(
         self,
@@ -135,17 +140,17 @@ class Command(BaseCommand):
         calls = _select(database, operation, options)
         ids = operation.accepted_ids(calls)
         if not yes:
-            self.stdout.write("\n".join(call_lines(calls)) or "No such calls.")
+            self._say("\n".join(call_lines(calls)) or "No such calls.")
         if dry_run:
-            self.stdout.write(f"Nothing was changed: {len(ids)} would be {done}.")
+            self._say(f"Nothing was changed: {len(ids)} would be {done}.")
             return
         if not yes:
-            self.stdout.write("".join(f"{text}\n" for text in operation.warn(calls)), ending="")
+            self._say("".join(f"{text}\n" for text in operation.warn(calls)), ending="")
             _confirm(operation.label, len(ids))
         with use(Context(actor=system_user())):
             count = operation.run(database, ids)
         left = f", {len(ids) - count} settled or taken meanwhile" if count < len(ids) else ""
-        self.stdout.write(f"{count} {done}{left}")
+        self._say(f"{count} {done}{left}")
 
 
 def _add_selection(parser: ArgumentParser) -> None:

@@ -59,6 +59,19 @@ def test_a_mail_becomes_one_whole_file(catcher: Catcher) -> None:
     assert line == "to reader@example.com, blind@example.com: A new article: “Déjà vu”\n"
 
 
+def test_its_line_gives_a_terminal_no_orders(catcher: Catcher) -> None:
+    """Neither a subject nor an address, encoded as mail has it."""
+    port, _, process = catcher
+    mail = b"Subject: =?utf-8?q?=1B=5B2J=C2=9B2J=0D=0Aready?=\r\n\r\n"
+    with smtplib.SMTP(LOOPBACK, port, timeout=READY_WITHIN) as client:
+        client.sendmail("a@example.com", ["b\x1b[2J@example.com"], mail)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line.startswith(r"to b\x1b")
+    assert r"\x1b[2J\x9b2J" in line
+    assert line.rstrip("\n").isprintable()
+
+
 def test_mails_at_once_are_files_of_their_own(catcher: Catcher) -> None:
     """Two connections, five mails."""
     port, folder, _ = catcher

@@ -572,3 +572,30 @@ class TestProcess:
         done = run("health")
         assert done.returncode == 1
         assert done.stderr.startswith(f"CommandError: The oldest due call of {MAKE_GROUP}")
+
+
+class TestTerminal:
+    """Names and errors in the database are whoever's can write there."""
+
+    ORDER = "t\x1b[2J\x9b2J"
+
+    @pytest.fixture(autouse=True)
+    def _hostile(self) -> None:
+        """Calls, due and dead, of a task whose name and error have orders for a terminal."""
+        make_call(task=self.ORDER, available_at=Now() - timedelta(hours=1))
+        make_call(task=self.ORDER, status=Status.DEAD, error=f"ValueError: {self.ORDER}")
+
+    @pytest.mark.parametrize(
+        "args",
+        [("status",), ("health",), ("retry", "--all", "--dry-run"), ("discard", "--all", "--yes")],
+    )
+    def test_no_orders(self, args: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+        """None gets out, neither printed nor as an error; the name is shown with escapes."""
+        said = ""
+        try:
+            call_command("outbox", *args)
+        except CommandError as error:
+            said = str(error)
+        printed = capsys.readouterr().out + said
+        assert not {"\x1b", "\x9b"} & {*printed}
+        assert r"\x1b[2J" in printed or args[0] in ("discard", "health")
