@@ -1,11 +1,10 @@
 """The wheel of this run, for all tests of what a user gets."""
 
 from pathlib import Path
-from zipfile import ZipFile
 
 import pytest
 
-from tests.integration.package import share_packages, share_wheel
+from tests.integration.package import share_packages, share_unpacked, share_wheel
 
 
 @pytest.fixture(scope="session")
@@ -33,9 +32,6 @@ def _folder_of_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> 
 
 
 @pytest.fixture(scope="session")
-def unpacked(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def unpacked(wheel: Path, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """Return a folder with what the wheel installs, and nothing else."""
-    folder = tmp_path_factory.mktemp("unpacked")
-    with ZipFile(wheel) as archive:
-        archive.extractall(folder)
-    return folder
+    return share_unpacked(wheel, _folder_of_run(tmp_path_factory, worker_id))

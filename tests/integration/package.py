@@ -5,7 +5,11 @@ import os
 import subprocess
 import sys
 import venv
+from collections.abc import Iterator
+from compileall import compile_dir
+from contextlib import contextmanager
 from pathlib import Path
+from zipfile import ZipFile
 
 import celery
 import django
@@ -49,12 +53,29 @@ def build_wheel(folder: Path) -> Path:
     return wheel
 
 
+@contextmanager
+def locked(folder: Path, name: str) -> Iterator[Path]:
+    """Return a path in the folder that one process of the run at a time sees."""
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder / name
+
+
 def share_wheel(folder: Path) -> Path:
     """Return the wheel in the folder. Whichever process of the run is the first builds it."""
-    with (folder / "wheel.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        built = [*(folder / "wheel").glob("*.whl")]
-        return built[0] if built else build_wheel(folder / "wheel")
+    with locked(folder, "wheel") as place:
+        built = [*place.glob("*.whl")]
+        return built[0] if built else build_wheel(place)
+
+
+def share_unpacked(wheel: Path, folder: Path) -> Path:
+    """Return a folder with what the wheel installs. Its bytecode is made once in a run too."""
+    with locked(folder, "unpacked") as place:
+        if not place.exists():
+            with ZipFile(wheel) as archive:
+                archive.extractall(place)
+            compile_dir(place, quiet=1)
+    return place
 
 
 def share_packages(name: str, folder: Path) -> Path:

@@ -2,7 +2,8 @@
 
 A server that can't be started is said before the first test.
 Redis and PostgreSQL come with the tests: without one there are no tests. MySQL and MariaDB come
-with the machine: without one the others remain.
+with the machine: without one the others remain. RabbitMQ comes with the machine too: without it
+nothing is shown of it as the broker.
 """
 
 import os
@@ -13,6 +14,7 @@ from core.stack.redis_server import RedisServer
 from core.stack.servers import Server, ServerError
 from tests.tools.servers.mysql import MySQLServer
 from tests.tools.servers.postgres import PostgresServer
+from tests.tools.servers.rabbitmq import RabbitMQServer
 
 DONE = "TESTS_PREFLIGHT_DONE"
 """The variable that says to the runs on each database that their servers can be started."""
@@ -38,9 +40,17 @@ def found() -> list[str]:
     os.environ[DONE] = "1"
     try_server("TEST_REDIS_URL", RedisServer)
     try_server("TEST_DATABASE_URL", lambda: PostgresServer(fsync=False))
+    mysql = can_start("No tests on mysql", lambda: try_server("TEST_MYSQL_URL", MySQLServer))
+    # Its programs are only looked for, because starting it takes five seconds.
+    can_start("Not shown, that RabbitMQ works as the broker", RabbitMQServer)
+    return ["postgres", "sqlite", *(["mysql"] if mysql else [])]
+
+
+def can_start(otherwise: str, start: Callable[[], object]) -> bool:
+    """Return whether the server starts. If it doesn't, print what that means, and why."""
     try:
-        try_server("TEST_MYSQL_URL", MySQLServer)
+        start()
     except ServerError as error:
-        print(f"== No tests on mysql: {error}", file=sys.stderr)
-        return ["postgres", "sqlite"]
-    return ["postgres", "sqlite", "mysql"]
+        print(f"== {otherwise}: {error}", file=sys.stderr)
+        return False
+    return True

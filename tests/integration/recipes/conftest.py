@@ -10,10 +10,13 @@ import pytest
 from django.db import connection
 
 from core.stack.redis_server import RedisServer
+from core.stack.servers import ServerError
 from tests.integration.recipes.page import phases, read_page
 from tests.integration.recipes.recipe import Make, Recipe, Surroundings
+from tests.tools.servers.rabbitmq import RabbitMQServer
 
 REDIS = "redis://localhost:6379/0"
+RABBITMQ = "amqp://guest:guest@localhost:5672//"
 
 
 def database() -> dict[str, Any]:
@@ -39,10 +42,11 @@ def recipe(unpacked: Path, tmp_path: Path, request: pytest.FixtureRequest) -> It
             page: str = "",
             project: str = "",
             redis: RedisServer | None = None,
-            servers: dict[str, str] | None = None,
+            rabbitmq: RabbitMQServer | None = None,
             packages: Sequence[Path] = (),
         ) -> Recipe:
-            addresses = {**({REDIS: redis.url} if redis else {}), **(servers or {})}
+            servers = {REDIS: redis, RABBITMQ: rabbitmq}
+            addresses = {name: server.url for name, server in servers.items() if server}
             folder = tmp_path / f"project{len(list(tmp_path.iterdir()))}"
             folder.mkdir()
             blocks = read_page(page).projects[project] if page else []
@@ -56,6 +60,17 @@ def recipe(unpacked: Path, tmp_path: Path, request: pytest.FixtureRequest) -> It
             return new
 
         yield make
+
+
+@pytest.fixture
+def rabbitmq() -> Iterator[RabbitMQServer]:
+    """Return a RabbitMQ that the test may kill. A run without one has begun by saying so."""
+    try:
+        server = RabbitMQServer()
+    except ServerError as error:
+        pytest.skip(f"Not shown: that RabbitMQ works. {error}")
+    with server:
+        yield server
 
 
 @pytest.fixture

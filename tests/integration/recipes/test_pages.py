@@ -10,6 +10,9 @@ from tests.integration.recipes.shell import commands
 NOT_YET: tuple[str, ...] = ("how-to/django-tasks.md",)
 """Pages that are being written. Take a page from the list once it passes."""
 
+SERVERS = {"amqp": "rabbitmq", "redis": "redis"}
+"""For how an address begins, the fixture that is the server. A page without any has Redis."""
+
 
 def projects() -> list[object]:
     """Return a parameter for each project of each page, with the markers that it needs."""
@@ -51,9 +54,11 @@ def test_page(name: str, project: str, recipe: Make, request: pytest.FixtureRequ
     found = phases(blocks)
     if not any(phase.steps or phase.files for phase in found):
         return
-    needs_redis = _starts(blocks) or any("redis://" in block.text for block in blocks)
-    redis = request.getfixturevalue("redis") if needs_redis else None
-    made = recipe(name, project, redis=redis)
+    run = [block for block in blocks if block.kind != "not run"]
+    named = {name for name in ("amqp", "redis") if any(f"{name}://" in each.text for each in run)}
+    wanted = named or ({"redis"} if _starts(blocks) else set())
+    servers = {SERVERS[each]: request.getfixturevalue(SERVERS[each]) for each in wanted}
+    made = recipe(name, project, **servers)
     failure = ""
     try:
         run_phases(made, found)

@@ -31,6 +31,7 @@ def test_outage_of_the_broker(recipe: Make, redis: RedisServer) -> None:
         assert worker.lives
 
 
+@pytest.mark.slow
 @pytest.mark.every_database
 def test_rollback(recipe: Make) -> None:
     """A call follows its own database's transaction, and no other around it."""
@@ -55,6 +56,7 @@ except OSError:
     ]
 
 
+@pytest.mark.slow
 def test_tables_refused_by_a_router(recipe: Make) -> None:
     """The check names the database before a commit there fails for want of a table."""
     made = recipe(PAGE)

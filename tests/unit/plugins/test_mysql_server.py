@@ -8,6 +8,7 @@ import pytest
 from core.stack.servers import ServerError
 from tests.plugins import preflight, servers
 from tests.tools.servers import mysql as mysql_server
+from tests.tools.servers import rabbitmq
 from tests.tools.servers.mysql import MySQLServer
 
 VERSION = '[ "$1" = --version ] && { echo "mariadbd 11.8-MariaDB"; exit 0; };'
@@ -99,6 +100,18 @@ class TestPreflight:
         assert preflight.databases() == ["postgres", "sqlite"]
         assert capfd.readouterr().err.startswith(
             "== No tests on mysql: my_print_defaults was not found. Install"
+        )
+
+    def test_without_rabbitmq(
+        self, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        """All databases are tested on, and one sentence says what is not shown."""
+        monkeypatch.setenv("TEST_MYSQL_URL", "named")
+        for name in ("DEBIAN", "SEARCHED"):
+            monkeypatch.setattr(rabbitmq, name, "")
+        assert sorted(preflight.databases()) == sorted(servers.DATABASES)
+        assert capfd.readouterr().err.startswith(
+            "== Not shown, that RabbitMQ works as the broker: rabbitmq-server was not found. Inst"
         )
 
     @pytest.mark.parametrize(
