@@ -1,5 +1,6 @@
 """The context of a change: its actor, request and address. It follows a call into its task."""
 
+import logging
 import re
 import uuid
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
@@ -11,7 +12,9 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
+CLIENTS_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
+
+logger = logging.getLogger(__name__)
 
 
 class Context(NamedTuple):
@@ -55,8 +58,9 @@ def use(context: Context | Callable[[], Context]) -> Iterator[None]:
 class ContextMiddleware:
     """Set the context of each request, and name the request in ``X-Request-ID``.
 
-    A request id that came with the request is kept if it is 1 to 64 letters, digits, ``.-_``. A
-    streaming response is read in the context too.
+    The id is always made here, so that nobody can give their request the id of another. One that
+    came with the request is logged beside it, as the field ``client_request_id``, if it is 1 to 64
+    letters, digits, ``.-_``. A streaming response is read in the context too.
     """
 
     sync_capable = True
@@ -86,11 +90,17 @@ class ContextMiddleware:
 
 def _source_of(request: HttpRequest) -> tuple[Callable[[], Context], str]:
     """Return a function that returns the request's context, and the request's id."""
-    request_id = request.headers.get("X-Request-ID", "")
-    if not REQUEST_ID.fullmatch(request_id):
-        request_id = uuid.uuid4().hex
+    request_id = uuid.uuid4().hex
+    if "HTTP_X_REQUEST_ID" in request.META:
+        _log_clients_id(request_id, request.META["HTTP_X_REQUEST_ID"])
     address = request.META.get("REMOTE_ADDR", "")
     return lambda: Context.of_user(getattr(request, "user", None), request_id, address), request_id
+
+
+def _log_clients_id(request_id: str, clients_id: str) -> None:
+    if CLIENTS_ID.fullmatch(clients_id):
+        fields = {"request_id": request_id, "client_request_id": clients_id}
+        logger.info("Request %s came as %s", request_id, clients_id, extra=fields)
 
 
 def _finish(response: Any, source: Callable[[], Context], request_id: str) -> HttpResponseBase:

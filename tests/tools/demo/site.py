@@ -1,6 +1,5 @@
 """One user's browser: pages, forms and cookies, over HTTP and nothing else."""
 
-import itertools
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -12,8 +11,6 @@ from tests.tools.demo.forms import Form, Page
 from tests.tools.demo.ledger import Request
 
 OK, FOUND, FORBIDDEN = 200, 302, 403
-
-_numbers = itertools.count(1)
 
 
 class SiteError(Exception):
@@ -59,14 +56,13 @@ class Browser:
         return self._send(request, expect)
 
     def _send(self, request: httpx.Request, expect: int) -> Reply:
-        number = f"demo-{next(_numbers)}"
-        request.headers["X-Request-ID"] = number
         what = f"{request.method} {request.url.path}"
         started = time.monotonic()
         try:
             response = self._client.send(request)
         except httpx.HTTPError as error:
             raise SiteError(f"{what} was not answered: {error or type(error).__name__}.") from error
+        number = response.headers.get("X-Request-ID", "")
         made = Request(number, request.method, started, time.monotonic())
         if response.status_code != expect:
             raise SiteError(f"{what} was answered with {response.status_code}, not {expect}.")
