@@ -60,13 +60,24 @@ def module_names(path: Path) -> tuple[str, ...]:
 def _base_folder() -> Path | None:
     """Return BASE_DIR, or the folder from which the settings are imported.
 
-    The root of a disk and a home are no project's: there the folders of the apps have to do.
+    The root of a disk is no project's, and a home is one's only if it has a manage.py. There the
+    folders of the apps have to do.
     """
     base = getattr(settings, "BASE_DIR", None) or _settings_folder()
     if not isinstance(base, str | os.PathLike):
         return None
     folder = Path(os.fspath(base)).resolve()
-    return None if folder in (Path(folder.anchor), Path.home()) else folder
+    is_root = folder == Path(folder.anchor)
+    return (
+        None if is_root or (_is_home(folder) and not Path(folder, "manage.py").exists()) else folder
+    )
+
+
+def _is_home(folder: Path) -> bool:
+    try:
+        return folder == Path.home().resolve()
+    except RuntimeError:  # a container's user need not have a home
+        return False
 
 
 def _settings_folder() -> Path | None:

@@ -30,6 +30,26 @@ class TestFolders:
         assert own / "content" in project_folders()
         assert Path("/") not in project_folders()
 
+    @pytest.mark.parametrize("has_manage", [True, False])
+    def test_home(
+        self, settings: Any, tmp_path: Path, has_manage: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A home is looked at if it is the project, as in many containers."""
+        monkeypatch.setenv("HOME", str(tmp_path))
+        settings.BASE_DIR = tmp_path
+        if has_manage:
+            (tmp_path / "manage.py").write_text("")
+        assert (tmp_path in project_folders()) is has_manage
+
+    def test_no_home(self, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A user of a container need not have a home."""
+
+        def fail(kind: type[Path]) -> Path:
+            raise RuntimeError("Could not determine home directory.")
+
+        monkeypatch.setattr(Path, "home", classmethod(fail))
+        assert Path(settings.BASE_DIR) in project_folders()
+
 
 class TestFiles:
     """The files below the folders."""
