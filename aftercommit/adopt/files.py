@@ -20,11 +20,14 @@ SKIPPED_FOLDERS = frozenset(
 TEST_FILES = ("test_*.py", "*_test.py", "tests.py", "conftest.py")
 
 
-def project_files(given: Sequence[Path] = ()) -> Iterator[Path]:
-    """Yield each Python file of the project, or of the files and folders that are given."""
+def project_files(given: Sequence[Path], refused: dict[Path, str]) -> Iterator[Path]:
+    """Yield each Python file of the project, or of the files and folders that are given.
+
+    Folders that can't be read are added to ``refused``, with the reasons.
+    """
     seen: set[Path] = set()
     for root in given or project_folders():
-        for path in [root] if root.is_file() else _files_below(root):
+        for path in [root] if root.is_file() else _files_below(root, refused):
             resolved = path.resolve()
             if resolved not in seen:
                 seen.add(resolved)
@@ -86,8 +89,11 @@ def _settings_folder() -> Path | None:
     return _package_root(Path(file)) if file else None
 
 
-def _files_below(root: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(root):
+def _files_below(root: Path, refused: dict[Path, str]) -> Iterator[Path]:
+    def refuse(error: OSError) -> None:
+        refused[Path(error.filename or root)] = f"{error.strerror}"
+
+    for folder, folders, names in os.walk(root, onerror=refuse):
         folders[:] = sorted(name for name in folders if _is_looked_into(Path(folder, name)))
         for name in sorted(names):
             path = Path(folder, name)

@@ -69,7 +69,8 @@ def look(paths: Sequence[Path] = (), *, everything: bool = False) -> Report:
     Messages of which nothing shows a transaction are counted, or listed too with ``everything``.
     """
     settings = list(setting_findings())  # first, because the checks load the views
-    project = Project(project_files(paths))
+    refused: dict[Path, str] = {}
+    project = Project(project_files(paths, refused))
     tasks = Tasks(project)
     origins = Origins(project, tasks)
     found = [
@@ -86,7 +87,7 @@ def look(paths: Sequence[Path] = (), *, everything: bool = False) -> Report:
         sorted(listed, key=_place),
         len(found) - len(open_ones),
         len(project.files) + len(project.unreadable),
-        project.unreadable,
+        project.unreadable | refused,
         third_party_tasks(tasks),
         len(elsewhere),
     )

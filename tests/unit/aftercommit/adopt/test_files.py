@@ -63,12 +63,12 @@ class TestFiles:
             "env/a.py", "env/pyvenv.cfg", "a.txt", "shop/.#tasks.py",
         ):  # fmt: skip
             project.write(name, CODE)
-        assert list(project_files([project.folder])) == [wanted]
+        assert list(project_files([project.folder], {})) == [wanted]
 
     def test_given(self, project: Project) -> None:
         """A file that is named is looked at, whatever its name."""
         named = project.write("shop/tests.py", CODE)
-        assert list(project_files([named])) == [named]
+        assert list(project_files([named], {})) == [named]
 
     def test_links(self, project: Project) -> None:
         """Links in a circle end, links to nowhere are skipped, and no file is read twice."""
@@ -77,12 +77,12 @@ class TestFiles:
         (project.folder / "shop/again.py").symlink_to(wanted)
         (project.folder / "shop/nowhere.py").symlink_to(project.folder / "no")
         (project.folder / "shop/self.py").symlink_to(project.folder / "shop/self.py")
-        assert list(project_files([project.folder])) == [wanted]
+        assert list(project_files([project.folder], {})) == [wanted]
 
     def test_pipe(self, project: Project) -> None:
         """A pipe is no file: to read it would wait for ever."""
         os.mkfifo(project.folder / "pipe.py")
-        assert list(project_files([project.folder])) == []
+        assert list(project_files([project.folder], {})) == []
 
     def test_module_names(self, project: Project) -> None:
         """A file has a name for each folder of Python's above it, and for none of a package."""
@@ -123,6 +123,22 @@ class TestUnreadable:
 
         monkeypatch.setattr(Path, "read_bytes", refuse)
         assert "Permission denied" in str(look([project.folder]).unreadable)
+
+    def test_folder(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A folder that this user can't read is named, and the others are looked at."""
+        project.write("shop/tasks.py", CODE)
+        closed = project.write("closed/tasks.py", CODE).parent
+        scandir = os.scandir
+
+        def refuse(path: Any) -> Any:
+            if Path(path) == closed:
+                raise PermissionError(13, "Permission denied", str(path))
+            return scandir(path)
+
+        monkeypatch.setattr(os, "scandir", refuse)
+        report = look([project.folder])
+        assert report.unreadable == {closed: "Permission denied"}
+        assert len(report.findings) == 1
 
     def test_large(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
         """A file that is larger than people write is named."""
