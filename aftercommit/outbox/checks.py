@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
-from celery import current_app
+from celery import _state, current_app
 from celery.contrib.django.task import DjangoTask
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning, register
@@ -40,6 +40,27 @@ def check_app(**kwargs: Any) -> list[CheckMessage]:
             hint="Import the app where Django starts: 'from .celery import app as celery_app' in "
             "the __init__.py beside your settings.",
             id="aftercommit.W018",
+        )
+    ]
+
+
+@register(TAG)
+def check_app_of_threads(**kwargs: Any) -> list[CheckMessage]:
+    """Return a message if threads use another Celery app than the one that was made last.
+
+    For Celery an app is current in the thread that made it. Other threads use the first app.
+    """
+    state: Any = _state  # not in Celery's stubs
+    first, own = state.default_app, state.get_current_app()
+    if first is None or first is own:
+        return []
+    return [
+        Warning(
+            f"Threads use the Celery app {first.main!r}, which was made before {own.main!r}: those "
+            "of requests, and the one that sends wake-ups. Its tasks can be of another class, and "
+            "its broker another.",
+            hint="Call app.set_default() where you make the app.",
+            id="aftercommit.W019",
         )
     ]
 

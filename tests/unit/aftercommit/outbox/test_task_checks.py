@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from celery import Celery, Task, current_app
+from celery import Celery, Task, _state, current_app
 from celery.contrib.django.task import DjangoTask
 from django.core.checks import INFO, WARNING
 
@@ -111,6 +111,16 @@ class TestApp:
         (message,) = checks.check_app()
         assert message.id == "aftercommit.W018"
         assert "__init__.py" in str(message.hint)
+
+    def test_app_of_threads(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An app that was made before the project's is named: threads use it."""
+        assert checks.check_app_of_threads() == []
+        earlier = Celery("earlier", set_as_current=False, fixups=[])
+        monkeypatch.setattr(_state, "default_app", earlier)
+        (message,) = checks.check_app_of_threads()
+        assert message.id == "aftercommit.W019"
+        assert f"'earlier', which was made before {_state.get_current_app().main!r}" in message.msg
+        assert "app.set_default()" in str(message.hint)
 
 
 class TestSettings:
