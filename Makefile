@@ -35,6 +35,12 @@ BUILD_DOCS = $(BIN)/sphinx-build --fresh-env --fail-on-warning --keep-going --ni
 # Checks use no data. The project's own database may not exist, or be in use.
 ALONE := DJANGO_SETTINGS_MODULE=tests.settings VAR_DIR=$(VENV) DATABASE_URL=sqlite://:memory:
 
+# Everybody on this machine can read a command line. The environment is its owner's.
+SECRETS := DATABASE_URL EMAIL_HOST_PASSWORD FLOWER_BASIC_AUTH REDIS_URL SECRET_KEY
+$(foreach name,$(SECRETS),$(if $(findstring command line,$(origin $(name))),$(error \
+    $(name) is on the command line of make, where every user of this machine can read it. \
+    Put it before make: $(name)=... make $(MAKECMDGOALS))))
+
 define set_up
 @python=$$(sh requirements/find-python '$(PYTHON)') && \
     "$$python" requirements/install.py --venv $(or $(2),$(VENV)) --level $(1) \

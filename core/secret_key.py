@@ -33,7 +33,7 @@ def kept(var_dir: Path, may_make_up: bool) -> str:
     """Return the key in the data folder. Raises ImproperlyConfigured if there is none."""
     try:
         if may_make_up:
-            var_dir.mkdir(parents=True, exist_ok=True)
+            var_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         elif not (var_dir / FILE).exists():
             raise ImproperlyConfigured(
                 f"SECRET_KEY is empty, and none is kept in {var_dir}. {WANTED}, "

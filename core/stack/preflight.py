@@ -16,6 +16,7 @@ from core.former_data import FORMER_TABLE, refusal
 from core.secret_key import weakness
 from core.stack.config import ConfigError, RunConfig
 from core.stack.ports import LOOPBACK, is_free
+from core.stack.private_folder import is_shared, make_private
 
 POSTGRESQL, MYSQL, SQLITE = (
     f"django.db.backends.{name}" for name in ("postgresql", "mysql", "sqlite3")
@@ -35,12 +36,18 @@ def check(config: RunConfig) -> None:
 
 
 def check_folder(config: RunConfig) -> None:
-    """Check that the data folder can be written to."""
+    """Check that the data folder can be written to, and close it to everybody else."""
+    if is_shared(config.var_dir):
+        raise ConfigError(
+            f"The folder {config.var_dir} is everybody's, and the data is not. "
+            "Set VAR_DIR to a folder of its own."
+        )
     try:
-        config.var_dir.mkdir(parents=True, exist_ok=True)
+        make_private(config.var_dir)
     except OSError as error:
         raise ConfigError(
-            f"The folder {config.var_dir} can't be made ({error.strerror}). Set VAR_DIR to another."
+            f"The folder {config.var_dir} can't be made your own ({error.strerror}). "
+            "Set VAR_DIR to another."
         ) from error
     if not os.access(config.var_dir, os.W_OK | os.X_OK):
         raise ConfigError(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.stack.private_folder import UMASK
 from core.stack.tether import tethered
 
 Lines = Callable[[str, str], None]
@@ -54,6 +55,7 @@ class Process:
             text=True,
             errors="replace",
             start_new_session=True,
+            umask=UMASK,
         )
         self.pid = self._popen.pid
         self._reader = threading.Thread(target=self._read, name=f"read-{program.name}", daemon=True)

@@ -89,7 +89,9 @@ class Stack:
 
     def _lock_folder(self) -> None:
         """Lock the data folder. Two stacks in one folder would write over each other's data."""
-        self._lock = (self.config.var_dir / "stack.lock").open("a")
+        path = self.config.var_dir / "stack.lock"
+        path.touch(mode=0o600)
+        self._lock = path.open("a")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
