@@ -7,9 +7,6 @@ from tests.integration.recipes.recipe import Make
 from tests.integration.recipes.running import run_phases
 from tests.integration.recipes.shell import commands
 
-NOT_YET: tuple[str, ...] = ("how-to/django-tasks.md",)
-"""Pages that are being written. Take a page from the list once it passes."""
-
 SERVERS = {"amqp": "rabbitmq", "redis": "redis"}
 """For how an address begins, the fixture that is the server. A page without any has Redis."""
 
@@ -20,7 +17,6 @@ def projects() -> list[object]:
 
 
 def _projects_of(name: str) -> list[object]:
-    not_yet = [pytest.mark.xfail(reason="The page is being written.")] if name in NOT_YET else []
     try:
         page = read_page(name)
         found = page.projects.items()
@@ -28,7 +24,7 @@ def _projects_of(name: str) -> list[object]:
     except PageError:  # the test says so
         marks = {"": []}
     return [
-        pytest.param(name, project, marks=[*not_yet, *markers], id=f"{name} {project}".strip())
+        pytest.param(name, project, marks=markers, id=f"{name} {project}".strip())
         for project, markers in marks.items()
     ]
 
