@@ -29,6 +29,9 @@ from aftercommit.worker.loading import load_calls
 LOST = "billiard.exceptions.WorkerLostError"
 """The error of a call whose process was lost. Nobody knows how the call ended."""
 
+DIGITS = 19
+"""The number of digits that the id of a call has at most."""
+
 ENDED = (OutboxCall.Status.DEAD, OutboxCall.Status.UNCERTAIN)
 
 
@@ -63,7 +66,7 @@ def _as_call(made: CallRecord) -> Call:
 
 
 def _find_in_outbox(using: str, pk: str) -> AnyResult | None:
-    if not pk.isdecimal() or int(pk) >= 2**63:
+    if not pk.isdecimal() or len(pk) > DIGITS:
         return None
     rows = OutboxCall.objects.using(using).filter(pk=int(pk))
     row = rows.values("status", "error").first()

@@ -8,6 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
 from aftercommit.contrib.tasks import finder
+from aftercommit.contrib.tasks.api import Task
 from aftercommit.contrib.tasks.backend import OutboxBackend
 from aftercommit.models import OutboxCall
 from aftercommit.outbox.task import find_task, list_tasks
@@ -49,6 +50,16 @@ class TestFinding:
         """A project whose TASKS names another backend has no such tasks."""
         with override_settings(TASKS={}):
             assert find_task(MAKE_GROUP) is None
+
+    def test_task_of_another_backend(self, caplog: pytest.LogCaptureFixture) -> None:
+        """A task whose backend is none of the library's is left to that backend."""
+        root = Task.__module__.rpartition(".")[0]
+        immediate = {"BACKEND": f"{root}.backends.immediate.ImmediateBackend"}
+        mine = {"BACKEND": f"{__name__}.Mine"}
+        with override_settings(TASKS={"default": immediate, "mine": mine}):
+            assert find_task(MAKE_GROUP) is None
+            assert find_task(f"{MAKE_GROUP}?backend=mine") is not None
+        assert caplog.text == ""
 
     def test_no_package(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where TASKS names the backend, and neither Django nor a package has tasks."""
