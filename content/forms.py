@@ -41,7 +41,7 @@ class ArticleForm(forms.ModelForm):
         choices=Article.Status,
         required=False,
         initial=Article.Status.DRAFT,
-        help_text="Everybody can read a published article. Nobody but you sees the others.",
+        help_text="Everybody can read a published article. The others aren't public.",
     )
 
     class Meta:

@@ -16,7 +16,8 @@ from django.urls import reverse
 from aftercommit.tracking.auditable import AuditableMixin
 from aftercommit.tracking.fields import CounterField
 
-from .querysets import ArticleQuerySet
+from .permissions import may
+from .querysets import ArticleQuerySet, ProductQuerySet
 from .validators import (
     AVATAR_EXTENSIONS,
     validate_avatar_size,
@@ -152,8 +153,22 @@ class Article(AuditableMixin, models.Model):
         }
 
     def can_be_changed_by(self, user: User | AnonymousUser) -> bool:
-        """Return whether this user may edit, publish and delete it. Its author and staff may."""
-        return user.is_staff or (user.is_authenticated and self.author.user_id == user.pk)
+        """Return whether this user may edit and publish it.
+
+        Its author may, and a user with the permission to change articles.
+        """
+        return self.is_by(user) or may(user, "change", Article)
+
+    def can_be_deleted_by(self, user: User | AnonymousUser) -> bool:
+        """Return whether this user may delete it.
+
+        Its author may, and a user with the permission to delete articles.
+        """
+        return self.is_by(user) or may(user, "delete", Article)
+
+    def is_by(self, user: User | AnonymousUser) -> bool:
+        """Return whether the user is the author."""
+        return user.is_authenticated and self.author.user_id == user.pk
 
 
 class Comment(AuditableMixin, models.Model):
@@ -201,6 +216,8 @@ class Product(AuditableMixin, models.Model):
         default=0, validators=[MinValueValidator(0), MaxValueValidator(MAX_STOCK)]
     )
     is_active = models.BooleanField(default=True)
+
+    objects = ProductQuerySet.as_manager()
 
     class Meta:
         ordering = ["name", "pk"]

@@ -1,10 +1,12 @@
-"""The articles by who may see them."""
+"""The articles and the products by who may see them."""
 
 from typing import Any, Self
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import models
 from django.db.models import Q
+
+from .permissions import may_see_all
 
 
 class ArticleQuerySet(models.QuerySet[Any]):
@@ -17,9 +19,10 @@ class ArticleQuerySet(models.QuerySet[Any]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """Return the articles that this user may read.
 
-        These are the published ones and the user's own. Staff may read all.
+        These are the published ones and the user's own. A user with a permission to see all
+        articles may read all.
         """
-        if user.is_staff:
+        if may_see_all(user, self.model):
             return self.all()
         visible = Q(status=self.model.Status.PUBLISHED)
         return self.filter(visible | Q(author__user=user) if user.is_authenticated else visible)
@@ -27,3 +30,11 @@ class ArticleQuerySet(models.QuerySet[Any]):
     def with_related(self) -> Self:
         """Fetch what a list shows of each article in the same query."""
         return self.select_related("author__user", "category")
+
+
+class ProductQuerySet(models.QuerySet[Any]):
+    """A query for products."""
+
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """Return the products for sale, or all to a user with a permission to see all."""
+        return self.all() if may_see_all(user, self.model) else self.filter(is_active=True)

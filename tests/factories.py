@@ -5,7 +5,7 @@ from typing import Any
 
 import factory
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from factory.django import DjangoModelFactory
 
 from content.models import Article, Author, Category, Comment, Product
@@ -28,6 +28,15 @@ class UserFactory(DjangoModelFactory):
     username = factory.Sequence(lambda number: f"user{number}")
     email = factory.LazyAttribute(lambda user: f"{user.username}@example.com")
     password = factory.LazyFunction(password_hash)
+
+
+def user_with(*codenames: str, **kwargs: Any) -> User:
+    """A user with these permissions of the domain: ``user_with("change_article")``."""
+    user: User = UserFactory(**kwargs)
+    granted = Permission.objects.filter(content_type__app_label="content", codename__in=codenames)
+    assert len(granted) == len(codenames), codenames
+    user.user_permissions.set(granted)
+    return user
 
 
 class AuthorFactory(DjangoModelFactory):

@@ -30,12 +30,13 @@ class ArticlePage(TemplateResponseMixin):
     request: HttpRequest
 
     def article_context(self, article: Article, form: CommentForm) -> dict[str, Any]:
-        """Return the article, its comments, the form, and whether the reader may change it."""
+        """Return the article, its comments, the form, and what the reader may do."""
         return {
             "article": article,
             "comments": article.comments.select_related("user"),
             "form": form,
             "can_change": article.can_be_changed_by(self.request.user),
+            "can_delete": article.can_be_deleted_by(self.request.user),
         }
 
 
@@ -74,7 +75,7 @@ class ArticleCreate(LoginRequiredMixin, SuccessMessageMixin, CreateView):
 
 
 class ChangeableArticle(LoginRequiredMixin, SingleObjectMixin):
-    """An article to change. A user who can't see it gets 404, one who can't change it 403.
+    """An article to change. A user who can't see it gets 404, one who may not change it 403.
 
     A POST locks the article, so that it needs a transaction around it.
     """
@@ -94,11 +95,15 @@ class ChangeableArticle(LoginRequiredMixin, SingleObjectMixin):
         return articles.select_for_update(of=of)
 
     def get_object(self, queryset: QuerySet[Article] | None = None) -> Article:
-        """Return the article. Raises PermissionDenied if the user can't change it."""
+        """Return the article. Raises PermissionDenied if the user may not do this to it."""
         article = super().get_object(queryset)
-        if not article.can_be_changed_by(self.request.user):
-            raise PermissionDenied("Only the author of an article can change it.")
+        if not self.is_allowed(article):
+            raise PermissionDenied("Only the author can do this, or a user with the permission.")
         return article
+
+    def is_allowed(self, article: Article) -> bool:
+        """Return whether the user may do to the article what the page does."""
+        return article.can_be_changed_by(self.request.user)
 
 
 @method_decorator(transaction.atomic, name="post")
@@ -115,6 +120,10 @@ class ArticleDelete(ChangeableArticle, SuccessMessageMixin, DeleteView):
 
     success_url = reverse_lazy("article-list")
     success_message = "The article is deleted."
+
+    def is_allowed(self, article: Article) -> bool:
+        """Return whether the user may delete the article."""
+        return article.can_be_deleted_by(self.request.user)
 
 
 class BackToArticle(LoginRequiredMixin, View):

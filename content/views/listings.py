@@ -48,7 +48,7 @@ class AuthorDetail(ArticleListing):
     template_name = "content/author_detail.html"
 
     def get_queryset(self) -> QuerySet[Article]:
-        """Return the author's published articles, or all of them to the author and to staff."""
+        """Return the author's published articles, or all to who may see them."""
         authors = Author.objects.select_related("user__profile")
         self.author = get_object_or_404(authors, user__username=self.kwargs["username"])
         visible = Article.objects.visible_to(self.request.user)

@@ -5,7 +5,6 @@ from typing import Any
 from django.contrib.auth.mixins import PermissionRequiredMixin
 from django.contrib.messages.views import SuccessMessageMixin
 from django.db.models import QuerySet
-from django.http import HttpRequest
 from django.urls import reverse_lazy
 from django.views.generic import CreateView, DeleteView, ListView, UpdateView
 
@@ -14,26 +13,20 @@ from ..models import Product
 
 
 class ProductList(ListView):
-    """The products that are for sale. Staff see all products."""
+    """The products that are for sale, or all to a user with a permission to see them."""
 
     paginate_by = 20
 
     def get_queryset(self) -> QuerySet[Product]:
         """Return the products that the reader may see."""
-        products = Product.objects.all()
-        return products if self.request.user.is_staff else products.filter(is_active=True)
+        return Product.objects.visible_to(self.request.user)
 
 
 class ProductChange(PermissionRequiredMixin, SuccessMessageMixin):
-    """For staff, and for users with the permission."""
+    """A page for users with the permission."""
 
     model = Product
-    request: HttpRequest
     success_url: Any = reverse_lazy("product-list")
-
-    def has_permission(self) -> bool:
-        """Return whether the user may change products."""
-        return self.request.user.is_staff or super().has_permission()
 
 
 class ProductCreate(ProductChange, CreateView):

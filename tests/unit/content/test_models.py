@@ -11,6 +11,7 @@ from tests.factories import (
     CommentFactory,
     ProductFactory,
     UserFactory,
+    user_with,
 )
 
 pytestmark = pytest.mark.django_db
@@ -55,11 +56,11 @@ class TestVisibleTo:
     """Who may read what."""
 
     def test_success(self) -> None:
-        """Published to everybody, the others to their author and to staff."""
+        """Published to everybody, the others to their author alone. Staff is everybody."""
         author = AuthorFactory()
         public = ArticleFactory(published=True)
         own = ArticleFactory(author=author)
-        archived = ArticleFactory(status=STATUS.ARCHIVED)
+        ArticleFactory(status=STATUS.ARCHIVED)
         visible = {
             "nobody": set(Article.objects.visible_to(AnonymousUser())),
             "other": set(Article.objects.visible_to(UserFactory())),
@@ -70,24 +71,43 @@ class TestVisibleTo:
             "nobody": {public},
             "other": {public},
             "author": {public, own},
-            "staff": {public, own, archived},
+            "staff": {public},
         }
 
+    @pytest.mark.parametrize("codename", ["view_article", "change_article", "delete_article"])
+    def test_permission(self, codename: str) -> None:
+        """Who has a permission on all articles sees all, without being staff."""
+        draft = ArticleFactory()
+        assert set(Article.objects.visible_to(user_with(codename))) == {draft}
 
-class TestCanBeChangedBy:
-    """Who may edit, publish and delete."""
+    def test_fail_other_permission(self) -> None:
+        """A permission to add articles, or on another model, shows none."""
+        ArticleFactory()
+        assert not Article.objects.visible_to(user_with("add_article", "change_product"))
+
+
+class TestChangeAndDelete:
+    """Who may edit and publish, and who may delete."""
 
     def test_success(self) -> None:
-        """The author and staff."""
+        """The author may both, and who has the permission may what it says."""
         article = ArticleFactory()
-        assert article.can_be_changed_by(article.author.user)
-        assert article.can_be_changed_by(UserFactory(is_staff=True))
+        author, editor, remover = (
+            article.author.user,
+            user_with("change_article"),
+            user_with("delete_article"),
+        )
+        assert [article.can_be_changed_by(u) for u in (author, editor, remover)] == [1, 1, 0]
+        assert [article.can_be_deleted_by(u) for u in (author, editor, remover)] == [1, 0, 1]
 
-    def test_fail_others(self) -> None:
-        """Nobody else."""
-        article = ArticleFactory()
-        assert not article.can_be_changed_by(UserFactory())
-        assert not article.can_be_changed_by(AnonymousUser())
+    @pytest.mark.parametrize("question", ["can_be_changed_by", "can_be_deleted_by"])
+    def test_fail_others(self, question: str) -> None:
+        """Nobody else, and no staff."""
+        may = getattr(ArticleFactory(), question)
+        assert not may(UserFactory())
+        assert not may(UserFactory(is_staff=True))
+        assert not may(user_with("view_article", "add_article", is_staff=True))
+        assert not may(AnonymousUser())
 
 
 class TestCountedIn:

@@ -19,6 +19,7 @@ from tests.factories import (
     CategoryFactory,
     CommentFactory,
     UserFactory,
+    user_with,
 )
 
 pytestmark = pytest.mark.django_db
@@ -71,10 +72,26 @@ class TestArticleDetail:
         article = ArticleFactory(status=status)
         assert client.get(article.get_absolute_url()).status_code == 404
 
-    def test_staff(self, client: Client) -> None:
-        """Staff sees every draft."""
+    @pytest.mark.parametrize(
+        ("codename", "buttons"),
+        [
+            ("view_article", []),
+            ("change_article", ["publish", "edit"]),
+            ("delete_article", ["delete"]),
+        ],
+    )
+    def test_permission(self, client: Client, codename: str, buttons: list[str]) -> None:
+        """Who may see drafts is offered what the permission allows, and nothing else."""
+        client.force_login(user_with(codename))
+        article = ArticleFactory()
+        text = client.get(article.get_absolute_url()).text
+        offered = [a for a in ("publish", "edit", "delete") if f"/{article.slug}/{a}/" in text]
+        assert offered == buttons
+
+    def test_fail_staff(self, client: Client) -> None:
+        """Staff without a permission sees no draft."""
         client.force_login(UserFactory(is_staff=True))
-        assertContains(client.get(ArticleFactory().get_absolute_url()), "Publish")
+        assert client.get(ArticleFactory().get_absolute_url()).status_code == 404
 
     def test_head_is_no_view(self, client: Client, viewed: list[Article]) -> None:
         """Nobody read it."""
@@ -151,10 +168,10 @@ class TestArticleEdit:
         article.refresh_from_db()
         assert article.status == Article.Status.ARCHIVED
 
-    def test_staff(self, client: Client) -> None:
-        """Staff may; the article stays its author's."""
+    def test_permission(self, client: Client) -> None:
+        """Who has the permission may; the article stays its author's."""
         article = ArticleFactory()
-        client.force_login(UserFactory(is_staff=True))
+        client.force_login(user_with("change_article"))
         client.post(reverse("article-edit", args=[article.slug]), DATA)
         assert Article.objects.get(title="Ferns").author == article.author
 
@@ -230,6 +247,15 @@ class TestChangeRefused:
 
     def test_fail_other(self, client: Client, author: Author, action: str) -> None:
         """Is told that it isn't theirs."""
+        article = ArticleFactory(published=True)
+        response = client.post(reverse(f"article-{action}", args=[article.slug]), DATA)
+        assertContains(response, "Only the author", status_code=403)
+        article.refresh_from_db()
+        assert article.title != "Ferns"
+
+    def test_fail_staff(self, client: Client, action: str) -> None:
+        """A member of staff without the permission may no more than any other user."""
+        client.force_login(UserFactory(is_staff=True))
         article = ArticleFactory(published=True)
         response = client.post(reverse(f"article-{action}", args=[article.slug]), DATA)
         assertContains(response, "Only the author", status_code=403)

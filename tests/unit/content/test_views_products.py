@@ -3,14 +3,13 @@
 from decimal import Decimal
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.asserts import assertContains, assertNotContains, assertRedirects
 
 from content.models import Product
-from tests.factories import ProductFactory, UserFactory
+from tests.factories import ProductFactory, UserFactory, user_with
 
 pytestmark = pytest.mark.django_db
 
@@ -40,13 +39,23 @@ class TestProductList:
         assertNotContains(page, "Gadget")
         assertNotContains(page, "Edit")
 
-    def test_staff(self, client: Client) -> None:
-        """Staff also sees what isn't for sale."""
+    @pytest.mark.parametrize("codename", ["view_product", "change_product", "delete_product"])
+    def test_permission(self, client: Client, codename: str) -> None:
+        """Who has a permission sees what isn't for sale, and is offered what it allows."""
         ProductFactory(name="Gadget", is_active=False)
-        client.force_login(UserFactory(is_staff=True))
+        client.force_login(user_with(codename))
         page = client.get(URL)
         assertContains(page, "Gadget")
-        assertContains(page, "Edit")
+        offered = {action for action in ("edit", "delete") if f"/{action}/" in page.text}
+        assert offered == {"change_product": {"edit"}, "delete_product": {"delete"}}.get(
+            codename, set()
+        )
+
+    def test_staff(self, client: Client) -> None:
+        """Staff without a permission sees what everybody sees."""
+        ProductFactory(name="Gadget", is_active=False)
+        client.force_login(UserFactory(is_staff=True))
+        assertContains(client.get(URL), "Nothing is for sale yet.")
 
     def test_empty(self, client: Client) -> None:
         """Says that there is nothing."""
@@ -91,17 +100,15 @@ class TestProductChange:
         assertContains(page, "A price can&#x27;t be below 0.")
         assert not Product.objects.exists()
 
-    def test_staff(self, client: Client) -> None:
-        """Staff may."""
+    def test_fail_staff(self, client: Client) -> None:
+        """Staff without a permission may not."""
         client.force_login(UserFactory(is_staff=True))
         for url in addresses(ProductFactory()):
-            assert client.get(url).status_code == 200
+            assert client.post(url, DATA).status_code == 403
 
     def test_permission(self, client: Client) -> None:
         """A user with the permission may do that, and nothing else."""
-        user = UserFactory()
-        user.user_permissions.add(Permission.objects.get(codename="change_product"))
-        client.force_login(user)
+        client.force_login(user_with("change_product"))
         statuses = [client.get(url).status_code for url in addresses(ProductFactory())]
         assert statuses == [403, 200, 403]
 
