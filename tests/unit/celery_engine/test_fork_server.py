@@ -20,7 +20,7 @@ import atexit, json, os, signal, sys
 described = {
     "argv": sys.argv, "cwd": os.getcwd(), "environ": dict(os.environ), "name": __name__,
     "path": sys.path, "leads": os.getpgrp() == os.getpid(), "input": sys.stdin.read(),
-    "interrupt": signal.getsignal(signal.SIGINT).__name__,
+    "interrupt": str(signal.getsignal(signal.SIGINT)),
     "files": len(os.listdir("/proc/self/fd")),
     "project": [name for name in sys.modules if name.split(".")[0] in ("aftercommit", "content")],
 }
