@@ -18,6 +18,7 @@ import django
 from django.core.exceptions import ImproperlyConfigured
 
 import celery_app  # noqa: F401  # @shared_task binds to an app that exists once Django is set up
+from core.https import header_of_proxy, read_site_url
 from core.secret_key import secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -104,8 +105,18 @@ def embedded_redis() -> str:
 
 DEBUG = env_flag("DEBUG")
 SECRET_KEY = secret_key(os.environ.get("SECRET_KEY", ""), VAR_DIR, DEBUG)
-ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+SITE_URL = os.environ.get("SITE_URL") or "http://127.0.0.1:8000"
+HTTPS, SITE_HOST = read_site_url(SITE_URL)
+ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", f"localhost,127.0.0.1,[::1],{SITE_HOST}")
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", "")
+
+# --- HTTPS, which SITE_URL asks for ---------------------------------------------------------
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_HSTS_SECONDS = int(env_number("HSTS_SECONDS", 3600)) if HTTPS else 0
+SECURE_PROXY_SSL_HEADER = header_of_proxy(os.environ.get("PROXY_HTTPS_HEADER", ""))
+SECURE_REFERRER_POLICY = "same-origin"
+# A site can't promise HTTPS for the other names of its domain.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -125,6 +136,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "core.front.probes.ProbeMiddleware",
+    "core.front.headers.HeadersMiddleware",
     "core.front.text.TextMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -157,9 +169,7 @@ TEMPLATES = [
 
 DATABASES = {"default": database()}
 if DATABASES["default"]["ENGINE"] == "aftercommit.db.mysql":
-    SILENCED_SYSTEM_CHECKS = [
-        "models.W037"
-    ]  # a migration of the library replaces the partial indexes
+    SILENCED_SYSTEM_CHECKS += ["models.W037"]  # a migration replaces the partial indexes
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = os.environ.get("REDIS_URL") or embedded_redis()
@@ -220,7 +230,6 @@ else:
     EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = SMTP["username"], SMTP["password"]
     EMAIL_USE_TLS, EMAIL_TIMEOUT = SMTP["use_tls"], SMTP["timeout"]
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "Aftercommit <noreply@example.com>")
-SITE_URL = os.environ.get("SITE_URL", "http://127.0.0.1:8000")
 
 LOGGING = {
     "version": 1,

@@ -108,7 +108,7 @@ def web(config: RunConfig, needs: tuple[str, ...]) -> Program:
             *("--access-logfile", "-", "--no-control-socket"),
         ],
         needs=needs,
-        answers=lambda: http_answers(f"{config.site_url}/"),
+        answers=lambda: http_answers(f"{config.site_url}/healthz"),
         stops_within=40,  # longer than gunicorn waits for its running requests
         stop_note="running requests finish first",
     )
