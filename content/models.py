@@ -16,7 +16,7 @@ from django.urls import reverse
 from aftercommit.tracking.auditable import AuditableMixin
 from aftercommit.tracking.fields import CounterField
 
-from .permissions import may
+from .permissions import may, may_see_all
 from .querysets import ArticleQuerySet, ProductQuerySet
 from .validators import (
     AVATAR_EXTENSIONS,
@@ -151,6 +151,13 @@ class Article(AuditableMixin, models.Model):
         return {"author": self.author_id, "category": self.category_id} | {
             name: old[name] for name in COUNTED_BY if name in old
         }
+
+    def can_be_seen_by(self, user: User | AnonymousUser) -> bool:
+        """Return whether this user may read it, as ``Article.objects.visible_to(user)`` does.
+
+        Costs no query for a published article, and none for its author.
+        """
+        return self.is_published or self.is_by(user) or may_see_all(user, Article)
 
     def can_be_changed_by(self, user: User | AnonymousUser) -> bool:
         """Return whether this user may edit and publish it.

@@ -10,8 +10,8 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, redirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
 from django.urls import reverse, reverse_lazy
 from django.utils.decorators import method_decorator
 from django.views.generic import CreateView, DeleteView, DetailView, UpdateView, View
@@ -21,6 +21,20 @@ from django.views.generic.detail import SingleObjectMixin
 from ..forms import ArticleForm, CommentForm
 from ..models import Article, Author
 from ..signals import article_viewed
+
+
+class SeenArticle(SingleObjectMixin):
+    """An article. For a user who may not see it there is none."""
+
+    request: HttpRequest
+    queryset = Article.objects.with_related()
+
+    def get_object(self, queryset: QuerySet[Article] | None = None) -> Article:
+        """Return the article. Raises Http404 if the user may not see it."""
+        article = super().get_object(queryset)
+        if not article.can_be_seen_by(self.request.user):
+            raise Http404("There is no article that the user may see.")
+        return article
 
 
 class ArticlePage(TemplateResponseMixin):
@@ -40,12 +54,8 @@ class ArticlePage(TemplateResponseMixin):
         }
 
 
-class ArticleDetail(ArticlePage, DetailView):
+class ArticleDetail(ArticlePage, SeenArticle, DetailView):
     """An article and its comments. Sends ``article_viewed`` for a published article."""
-
-    def get_queryset(self) -> QuerySet[Article]:
-        """Return the articles that the reader may see. Any other is not found."""
-        return Article.objects.visible_to(self.request.user).with_related()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add the article and an empty comment form."""
@@ -74,20 +84,18 @@ class ArticleCreate(LoginRequiredMixin, SuccessMessageMixin, CreateView):
             return super().form_valid(form)
 
 
-class ChangeableArticle(LoginRequiredMixin, SingleObjectMixin):
+class ChangeableArticle(LoginRequiredMixin, SeenArticle):
     """An article to change. A user who can't see it gets 404, one who may not change it 403.
 
     A POST locks the article, so that it needs a transaction around it.
     """
 
-    request: HttpRequest
-
     def get_queryset(self) -> QuerySet[Article]:
-        """Return the articles that the user may see, locked if this is a write.
+        """Return the articles, locked if this is a write.
 
         Without the lock two requests at once would both find a draft, and both would publish it.
         """
-        articles = Article.objects.visible_to(self.request.user).with_related()
+        articles = super().get_queryset()
         if self.request.method != "POST":
             return articles
         # MariaDB can't leave out the rows that are joined.
@@ -152,15 +160,14 @@ class ArticlePublish(BackToArticle, ChangeableArticle):
         return redirect(article)
 
 
-class CommentCreate(BackToArticle, ArticlePage, CreateView):
+class CommentCreate(BackToArticle, ArticlePage, SeenArticle, CreateView):
     """Adds a comment to an article that the user may see."""
 
     form_class = CommentForm
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Save the comment, or show the article with what is wrong with it."""
-        articles = Article.objects.visible_to(request.user).with_related()
-        self.article = get_object_or_404(articles, slug=kwargs["slug"])
+        self.article = self.get_object()
         return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: ModelForm) -> HttpResponse:

@@ -80,6 +80,15 @@ class TestVisibleTo:
         draft = ArticleFactory()
         assert set(Article.objects.visible_to(user_with(codename))) == {draft}
 
+    def test_one_article(self) -> None:
+        """An article says of itself what the query finds."""
+        author = AuthorFactory()
+        articles = [ArticleFactory(author=author, status=status) for status in STATUS]
+        users = [AnonymousUser(), UserFactory(), author.user, user_with("view_article")]
+        for user in users:
+            seen = {article for article in articles if article.can_be_seen_by(user)}
+            assert seen == set(Article.objects.visible_to(user)), user
+
     def test_fail_other_permission(self) -> None:
         """A permission to add articles, or on another model, shows none."""
         ArticleFactory()

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.db.models.signals import post_save
 from django.test import Client
 from django.urls import reverse
@@ -14,7 +13,7 @@ from aftercommit.worker.drain import drain_all
 from content.models import Article, Author, Profile
 from notifications.models import Follow
 from tests.connections import another
-from tests.factories import ArticleFactory, CategoryFactory
+from tests.factories import ArticleFactory, CategoryFactory, user_with
 from tests.unit.aftercommit.observe import receiver_of, statements
 
 pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
@@ -31,7 +30,7 @@ class FailError(Exception):
 @pytest.fixture
 def article() -> Article:
     """A draft of the user ada's, in the category Garden."""
-    user = User.objects.create_user("ada", is_staff=True)
+    user = user_with("add_product", username="ada")
     category = CategoryFactory(name="Garden", slug="garden")
     article: Article = ArticleFactory(author=user.author, category=category, title="Mosses")
     drain_all()
