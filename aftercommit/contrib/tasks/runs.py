@@ -1,4 +1,4 @@
-"""One run of a task in a worker: its result while it runs, and what its function returns."""
+"""One run of a task in a worker: its result while the task runs, and once it has ended."""
 
 from collections.abc import Mapping
 from dataclasses import replace
