@@ -137,6 +137,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "core.front.probes.ProbeMiddleware",
     "core.front.headers.HeadersMiddleware",
+    "core.front.body.BodyMiddleware",
     "core.front.text.TextMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -210,6 +211,7 @@ STORAGES = {
     },
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+MAX_BODY_BYTES = 3 * 1024 * 1024  # of any request; the largest form has a picture of 2 MB
 MEDIA_URL = "media/"
 MEDIA_ROOT = VAR_DIR / "media"
 
