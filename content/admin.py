@@ -1,8 +1,12 @@
 """The domain in Django's admin. Counters are read-only, because tasks keep them."""
 
 from django.contrib import admin
+from django.forms import ModelForm
+from django.http import HttpRequest
 
 from .models import Article, Author, Category, Comment, Product, Profile
+from .permissions import may_see_all
+from .slugs import unguessable_slug
 
 
 @admin.register(Author)
@@ -31,6 +35,20 @@ class ArticleAdmin(admin.ModelAdmin):
     autocomplete_fields = ["author", "category"]
     readonly_fields = ["view_count", "created_at", "updated_at"]
     date_hierarchy = "created_at"
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Article | None = None) -> list[str]:
+        """Leave the slug to us if the user can't see all articles.
+
+        That a slug is taken would tell this user of a draft.
+        """
+        fields = list(self.readonly_fields)
+        return fields if may_see_all(request.user, Article) else ["slug", *fields]
+
+    def save_model(self, request: HttpRequest, obj: Article, form: ModelForm, change: bool) -> None:
+        """Save the article, with an unguessable slug if the user can't see all articles."""
+        if not may_see_all(request.user, Article):
+            obj.slug = unguessable_slug(obj.title)
+        super().save_model(request, obj, form, change)
 
 
 @admin.register(Comment)

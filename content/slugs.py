@@ -5,18 +5,29 @@ import re
 from collections.abc import Container
 
 from django.db.models import Q
+from django.utils.crypto import get_random_string
 from django.utils.text import slugify
 
 from .models import SLUG_LENGTH, Article
 from .validators import RESERVED_SLUGS
 
 FALLBACK = "article"
-ROOM_FOR_NUMBER = 12
+ROOM_FOR_END = 12
+RANDOM_LENGTH = ROOM_FOR_END - 1  # and the hyphen
+RANDOM_CHARACTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that looks like another
 
 
 def stem(title: str) -> str:
-    """Return the title as a slug, short enough to be numbered, and never empty."""
-    return slugify(title)[: SLUG_LENGTH - ROOM_FOR_NUMBER].strip("-_") or FALLBACK
+    """Return the title as a slug, short enough for an end, and never empty."""
+    return slugify(title)[: SLUG_LENGTH - ROOM_FOR_END].strip("-_") or FALLBACK
+
+
+def unguessable_slug(title: str) -> str:
+    """Return a slug with a random end, which tells nothing of other articles. Costs no query.
+
+    Somebody who gets ``merger-with-acme-1``, and sees no ``merger-with-acme``, knows of a draft.
+    """
+    return f"{stem(title)}-{get_random_string(RANDOM_LENGTH, RANDOM_CHARACTERS)}"
 
 
 def first_free(stem: str, taken: Container[str]) -> str:

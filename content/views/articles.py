@@ -21,6 +21,7 @@ from django.views.generic.detail import SingleObjectMixin
 from ..forms import ArticleForm, CommentForm
 from ..models import Article, Author
 from ..signals import article_viewed
+from ..slugs import unguessable_slug
 
 
 class SeenArticle(SingleObjectMixin):
@@ -70,7 +71,7 @@ class ArticleDetail(ArticlePage, SeenArticle, DetailView):
 
 
 class ArticleCreate(LoginRequiredMixin, SuccessMessageMixin, CreateView):
-    """A form for a new article. The user becomes its author."""
+    """A form for a new article. The user becomes its author. Its address can't be guessed."""
 
     model = Article
     form_class = ArticleForm
@@ -79,6 +80,7 @@ class ArticleCreate(LoginRequiredMixin, SuccessMessageMixin, CreateView):
     def form_valid(self, form: ModelForm) -> HttpResponse:
         """Save under the user's author. A user that a fixture made may not have one yet."""
         user: Any = self.request.user  # not anonymous: the mixin saw to it
+        form.instance.slug = unguessable_slug(form.instance.title)
         with transaction.atomic():
             form.instance.author, _ = Author.objects.get_or_create(user=user)
             return super().form_valid(form)

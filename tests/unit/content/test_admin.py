@@ -1,5 +1,6 @@
 """The admin's pages of the domain."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -9,9 +10,16 @@ from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from pytest_django.asserts import assertContains, assertNotContains
 
 from content.models import Article, Author, Category, Comment, Product, Profile
-from tests.factories import ArticleFactory, CategoryFactory, CommentFactory, ProductFactory
+from tests.factories import (
+    ArticleFactory,
+    CategoryFactory,
+    CommentFactory,
+    ProductFactory,
+    user_with,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -65,6 +73,36 @@ class TestCounters:
             (Category, "article_count"),
         ):
             assert field in admin.site.get_model_admin(model).readonly_fields
+
+
+class TestAddOnly:
+    """A member of staff who may add articles, and see none."""
+
+    @pytest.fixture
+    def staff(self) -> Client:
+        """The browser of that member of staff."""
+        client = Client()
+        client.force_login(user_with("add_article", "view_author", is_staff=True))
+        return client
+
+    def test_learns_of_no_draft(self, staff: Client) -> None:
+        """The slug can't be chosen, so that nobody hears that it is taken."""
+        draft = ArticleFactory(title="Merger with Acme")
+        address = reverse("admin:content_article_add")
+        assertNotContains(staff.get(address), 'name="slug"')
+        data = {"title": draft.title, "slug": draft.slug, "author": draft.author_id}
+        staff.post(address, data | {"content": "x", "status": "draft"})
+        slug = Article.objects.exclude(pk=draft.pk).get().slug
+        assert re.fullmatch("merger-with-acme-[a-z2-9]{11}", slug)
+
+    def test_who_sees_all_chooses(self, admin_client: Client) -> None:
+        """The form has the slug, and says when it is taken."""
+        draft = ArticleFactory(title="Merger with Acme")
+        data = {"title": "x", "slug": draft.slug, "author": draft.author_id}
+        page = admin_client.post(
+            reverse("admin:content_article_add"), data | {"content": "x", "status": "draft"}
+        )
+        assertContains(page, "Article with this Slug already exists.")
 
 
 class TestProductAdmin:

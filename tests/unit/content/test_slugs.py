@@ -52,7 +52,7 @@ class TestStem:
 
     def test_leaves_room_for_a_number(self) -> None:
         """A title that grows as a slug is cut, so that its number still fits the column."""
-        assert len(slugs.stem("ﬃ" * 200)) == 220 - slugs.ROOM_FOR_NUMBER
+        assert len(slugs.stem("ﬃ" * 200)) == 220 - slugs.ROOM_FOR_END
 
 
 @pytest.mark.django_db

@@ -1,5 +1,6 @@
 """The pages of an article."""
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -12,8 +13,9 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.asserts import assertContains, assertNotContains, assertRedirects
 
-from content.models import Article, Author, Comment
+from content.models import SLUG_LENGTH, Article, Author, Comment
 from content.signals import article_published, article_viewed
+from content.slugs import RANDOM_CHARACTERS, RANDOM_LENGTH
 from tests.factories import (
     ArticleFactory,
     CategoryFactory,
@@ -123,8 +125,25 @@ class TestArticleCreate:
         """The user is the author; the page of the article follows."""
         response = client.post(self.URL, DATA)
         article = Article.objects.get()
-        assertRedirects(response, "/articles/ferns/")
+        assertRedirects(response, article.get_absolute_url())
         assert (article.author, article.status) == (author, Article.Status.DRAFT)
+
+    def test_address_tells_of_no_draft(self, client: Client, author: Author) -> None:
+        """An address looks the same whether somebody has a draft of this title or not."""
+        ArticleFactory(title="Merger with Acme")
+        for title in ("Merger with Acme", "Merger with Zenith", "Merger with Acme"):
+            client.post(self.URL, DATA | {"title": title})
+        slugs = Article.objects.filter(author=author).values_list("slug", flat=True)
+        ends = [re.sub("^merger-with-(acme|zenith)-", "", slug) for slug in slugs]
+        assert len(set(ends)) == 3
+        assert all(re.fullmatch(f"[{RANDOM_CHARACTERS}]{{{RANDOM_LENGTH}}}", e) for e in ends)
+
+    def test_longest_title(self, client: Client, author: Author) -> None:
+        """The slug fits the column, and is an address."""
+        client.post(self.URL, DATA | {"title": "ﬃ" * 200})
+        article = Article.objects.get()
+        assert len(article.slug) == SLUG_LENGTH
+        assert client.get(article.get_absolute_url()).status_code == 200
 
     def test_published_at_once(self, client: Client, author: Author) -> None:
         """If that is chosen."""
