@@ -16,6 +16,10 @@ class ArticleQuerySet(models.QuerySet[Any]):
         """Return the articles that everybody may read."""
         return self.filter(status=self.model.Status.PUBLISHED)
 
+    def unpublished(self) -> Self:
+        """Return the articles that the public doesn't know of."""
+        return self.exclude(status=self.model.Status.PUBLISHED)
+
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """Return the articles that this user may read.
 

@@ -27,7 +27,25 @@ class ArticleList(ArticleListing):
         return super().get_context_data(categories=Category.objects.all(), **kwargs)
 
 
-class CategoryDetail(ArticleListing):
+class CountedListing(ArticleListing):
+    """The articles of one author or category, with their number.
+
+    The number of the listed articles is the paginator's, and costs no query. The counters of
+    authors and categories count drafts as well, so that no public page shows them.
+    """
+
+    def count_unpublished(self, **subject: Author | Category) -> int:
+        """Return how many unpublished articles of the ``author=`` or ``category=`` are visible.
+
+        They are counted for the reader. Costs no query for a reader who isn't logged in.
+        """
+        user = self.request.user
+        if not user.is_authenticated:
+            return 0
+        return Article.objects.visible_to(user).unpublished().filter(**subject).count()
+
+
+class CategoryDetail(CountedListing):
     """A category, and what is published in it."""
 
     template_name = "content/category_detail.html"
@@ -38,11 +56,13 @@ class CategoryDetail(ArticleListing):
         return super().get_queryset().filter(category=self.category)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Add the category."""
-        return super().get_context_data(category=self.category, **kwargs)
+        """Add the category, and how many of its unpublished articles the reader may see."""
+        unpublished = self.count_unpublished(category=self.category)
+        context = super().get_context_data(category=self.category, **kwargs)
+        return context | {"unpublished": unpublished, "published": context["paginator"].count}
 
 
-class AuthorDetail(ArticleListing):
+class AuthorDetail(CountedListing):
     """An author, and those of their articles that the reader may see."""
 
     template_name = "content/author_detail.html"
@@ -55,5 +75,8 @@ class AuthorDetail(ArticleListing):
         return visible.with_related().filter(author=self.author)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Add the author."""
-        return super().get_context_data(author=self.author, **kwargs)
+        """Add the author, and how many of the listed articles are not published."""
+        unpublished = self.count_unpublished(author=self.author)
+        context = super().get_context_data(author=self.author, **kwargs)
+        published = context["paginator"].count - unpublished
+        return context | {"unpublished": unpublished, "published": published}

@@ -6,8 +6,15 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.asserts import assertContains, assertNotContains
 
-from content.models import Author
-from tests.factories import ArticleFactory, AuthorFactory, CategoryFactory
+from aftercommit.worker.drain import drain_all
+from content.models import Article, Author
+from tests.factories import (
+    ArticleFactory,
+    AuthorFactory,
+    CategoryFactory,
+    UserFactory,
+    user_with,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -81,6 +88,49 @@ class TestCategoryDetail:
         assert client.get("/categories/none/").status_code == 404
 
 
+@pytest.mark.parametrize("subject", ["author", "category"])
+class TestCounts:
+    """How many articles the page of an author or a category says that there are."""
+
+    @pytest.fixture
+    def address(self, author: Author, subject: str) -> str:
+        """The page of who or what has eleven published articles, a draft and an archived one."""
+        category = CategoryFactory()
+        made = {"author": author, "category": category}
+        ArticleFactory.create_batch(11, published=True, **made)
+        ArticleFactory(**made)
+        ArticleFactory(status=Article.Status.ARCHIVED, **made)
+        drain_all()
+        return {"author": author, "category": category}[subject].get_absolute_url()
+
+    def test_public(self, address: str) -> None:
+        """What is published, to the public and to users who can't see the others."""
+        stranger, staff = Client(), Client()
+        stranger.force_login(UserFactory())
+        staff.force_login(UserFactory(is_staff=True))
+        for client in (Client(), stranger, staff):
+            page = client.get(address)
+            assertContains(page, "11 articles")
+            assertNotContains(page, "11 articles published")
+
+    def test_author(self, client: Client, address: str) -> None:
+        """Both, to who sees both."""
+        assertContains(client.get(address), "11 articles published, 2 not")
+
+    def test_permission(self, address: str) -> None:
+        """Both, to who has the permission to see all articles."""
+        client = Client()
+        client.force_login(user_with("view_article"))
+        assertContains(client.get(address), "11 articles published, 2 not")
+
+    def test_costs_no_query(
+        self, address: str, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        """Whom or what the page is about, the number, the articles."""
+        with django_assert_num_queries(3):
+            Client().get(address)
+
+
 class TestAuthorDetail:
     """An author's page."""
 
@@ -104,8 +154,8 @@ class TestAuthorDetail:
         author = AuthorFactory(user__username="ann.o+b@c-d_é")
         assert client.get(author.get_absolute_url()).status_code == 200
 
-    def test_behind_counter(self, client: Client) -> None:
-        """A counter that is behind shows no negative number."""
+    def test_late_counter(self, client: Client) -> None:
+        """The page counts what it lists, also while the counter is behind."""
         author = AuthorFactory()
         Author.objects.update(article_count=-1)
         assertContains(client.get(author.get_absolute_url()), "No articles")
