@@ -5,10 +5,12 @@ from typing import Any
 from django import forms
 from django.contrib.auth.forms import UserCreationForm
 from django.contrib.auth.models import User
+from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 
 from .models import Article, Comment, Product, Profile
-from .validators import AVATAR_EXTENSIONS
+from .pictures import remake
+from .validators import AVATAR_EXTENSIONS, AVATAR_MAX_BYTES
 
 CONTENT_MAX_LENGTH = 100_000
 COMMENT_MAX_LENGTH = 5_000
@@ -83,7 +85,7 @@ class ProfileForm(forms.ModelForm):
         labels = {"birth_date": "Date of birth"}
         help_texts = {
             "bio": "At most 500 characters.",
-            "avatar": "A GIF, JPEG, PNG or WebP picture of at most 2 MB.",
+            "avatar": "A JPEG, PNG or WebP picture of at most 2 MB.",
         }
         error_messages = {
             "birth_date": {"invalid": "Enter a date, such as 1990-12-31."},
@@ -100,6 +102,12 @@ class ProfileForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["birth_date"].widget.attrs["max"] = timezone.localdate().isoformat()
+
+    def clean_avatar(self) -> Any:
+        """Return an upload as it is kept, or what else the field says. Raises ValidationError."""
+        given = self.cleaned_data["avatar"]
+        small = isinstance(given, UploadedFile) and (given.size or 0) <= AVATAR_MAX_BYTES
+        return remake(given) if small else given
 
 
 class ProductForm(forms.ModelForm):
