@@ -7,7 +7,7 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
-from celery import current_app
+from celery import _state, current_app
 
 from aftercommit.adopt.finding import Finding
 from aftercommit.adopt.report import look
@@ -52,13 +52,26 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return Project(tmp_path)
 
 
-@pytest.fixture
-def registry() -> Iterator[Any]:
-    """Return the Celery app. Its tasks, and the modules imported meanwhile, are forgotten after."""
-    app: Any = current_app._get_current_object()
-    tasks, modules = dict(app.tasks), set(sys.modules)
-    yield app
+@pytest.fixture(autouse=True)
+def _tasks() -> Iterator[None]:
+    """Hide the tasks of the tests' other modules. A test's own tasks are forgotten after it.
+
+    A shared task is one of each Celery app that a later test makes, too.
+    """
+    app, shared = current_app._get_current_object(), set(_state._on_app_finalizers)
+    tasks = dict(app.tasks)
+    for name in [each for each in tasks if each.startswith("tests.")]:
+        app.tasks.pop(name)
+    yield
     app.tasks.clear()
     app.tasks.update(tasks)
+    _state._on_app_finalizers.intersection_update(shared)
+
+
+@pytest.fixture
+def registry() -> Iterator[Any]:
+    """Return the Celery app. The modules imported meanwhile are forgotten after."""
+    modules = set(sys.modules)
+    yield current_app._get_current_object()
     for name in set(sys.modules) - modules:
         del sys.modules[name]

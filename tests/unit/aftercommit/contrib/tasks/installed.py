@@ -6,6 +6,7 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
+from django.contrib.admin import site
 from django.contrib.contenttypes.management import create_contenttypes
 from django.contrib.contenttypes.models import ContentType
 from django.test import override_settings
@@ -20,8 +21,11 @@ BACKEND = f"{APP}.OutboxBackend"
 def installed(backends: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
     """Have the app and these backends, for the block."""
     names = [*settings.INSTALLED_APPS, APP]
+    pages = dict(site._registry)
     with override_settings(INSTALLED_APPS=names, TASKS=backends):
         yield
+    # The admin would fail for a model whose app is gone.
+    site._registry = pages
 
 
 @contextmanager

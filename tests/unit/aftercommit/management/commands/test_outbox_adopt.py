@@ -11,9 +11,9 @@ from django.core.checks import Error, register, registry
 from django.core.management import CommandError, call_command
 from django.core.management.base import SystemCheckError
 
-from tests.unit.aftercommit.adopt.conftest import Project, project
+from tests.unit.aftercommit.adopt.conftest import Project, _tasks, project
 
-__all__ = ["project"]
+__all__ = ["_tasks", "project"]  # fixtures: pytest finds them by name
 
 RECEIVERS = """
 from django.db.models.signals import post_save
