@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from .models import Article, Comment, Product, Profile
 from .pictures import remake
-from .validators import AVATAR_EXTENSIONS, AVATAR_MAX_BYTES
+from .validators import AVATAR_MAX_BYTES
 
 CONTENT_MAX_LENGTH = 100_000
 COMMENT_MAX_LENGTH = 5_000
@@ -94,9 +94,7 @@ class ProfileForm(forms.ModelForm):
         widgets = {
             "bio": forms.Textarea(attrs={"rows": 5}),
             "birth_date": forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
-            "avatar": forms.ClearableFileInput(
-                attrs={"accept": ",".join(f".{name}" for name in AVATAR_EXTENSIONS)}
-            ),
+            "avatar": forms.ClearableFileInput(attrs={"accept": "image/jpeg,image/png,image/webp"}),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

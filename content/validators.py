@@ -8,7 +8,8 @@ from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
 RESERVED_SLUGS = frozenset({"new"})
-AVATAR_EXTENSIONS = ("jpeg", "jpg", "png", "webp")
+AVATAR_EXTENSIONS = ("gif", "jpeg", "jpg", "png", "webp")
+"""Of what is stored. A GIF was taken once, and its profile can still be saved."""
 AVATAR_MAX_BYTES = 2 * 1024 * 1024
 
 

@@ -66,3 +66,10 @@ def test_the_form_keeps_what_was_made() -> None:
     kept = form.cleaned_data["avatar"]
     assert "holiday" not in kept.name
     assert b"secret-maker" not in kept.read()
+
+
+@pytest.mark.django_db
+def test_a_gif_of_an_earlier_version_stays() -> None:
+    """Its profile can still be saved."""
+    profile = Profile(user=UserFactory(), avatar="avatars/old.gif")
+    assert ProfileForm({"bio": "Hello"}, instance=profile).is_valid()
