@@ -86,7 +86,7 @@ class TestArticleDetail:
         """Who may see drafts is offered what the permission allows, and nothing else."""
         client.force_login(user_with(codename))
         article = ArticleFactory()
-        text = client.get(article.get_absolute_url()).text
+        text = client.get(article.get_absolute_url()).content.decode()
         offered = [a for a in ("publish", "edit", "delete") if f"/{article.slug}/{a}/" in text]
         assert offered == buttons
 
