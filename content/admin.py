@@ -1,11 +1,15 @@
 """The domain in Django's admin. Counters are read-only, because tasks keep them."""
 
+from collections.abc import Sequence
+
 from django.contrib import admin
+from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
 from .models import Article, Author, Category, Comment, Product, Profile
-from .permissions import may_see_all
+from .permissions import may, may_see_all
+from .removal import remove_article
 from .slugs import unguessable_slug
 
 
@@ -43,6 +47,27 @@ class ArticleAdmin(admin.ModelAdmin):
         """
         fields = list(self.readonly_fields)
         return fields if may_see_all(request.user, Article) else ["slug", *fields]
+
+    def get_deleted_objects(
+        self, objs: Sequence[Article] | QuerySet[Article], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Name the articles and count their comments. A page of all comments can be megabytes."""
+        comments = Comment.objects.filter(article__in=[article.pk for article in objs]).count()
+        counts: dict[type[Model], int] = {Article: len(objs), Comment: comments}
+        counts = {model: count for model, count in counts.items() if count}
+        numbers = {str(model._meta.verbose_name_plural): n for model, n in counts.items()}
+        forbidden = [model for model in counts if not may(request.user, "delete", model)]
+        names = {str(model._meta.verbose_name) for model in forbidden}
+        return [str(article) for article in objs], numbers, names, []
+
+    def delete_model(self, request: HttpRequest, obj: Article) -> None:
+        """Delete the article, in pieces if it has many comments."""
+        remove_article(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
+        """Delete each of the articles, in pieces if it has many comments."""
+        for article in queryset:
+            remove_article(article)
 
     def save_model(self, request: HttpRequest, obj: Article, form: ModelForm, change: bool) -> None:
         """Save the article, with an unguessable slug if the user can't see all articles."""

@@ -8,12 +8,9 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 
-from .models import Article, Comment, Product, Profile
+from .models import COMMENT_MAX_LENGTH, CONTENT_MAX_LENGTH, Article, Comment, Product, Profile
 from .pictures import remake
 from .validators import AVATAR_MAX_BYTES
-
-CONTENT_MAX_LENGTH = 100_000
-COMMENT_MAX_LENGTH = 5_000
 
 
 class SignupForm(UserCreationForm):
@@ -40,7 +37,7 @@ class ArticleForm(forms.ModelForm):
         error_messages={"required": "Write the article's text."},
     )
     status = forms.ChoiceField(
-        choices=Article.Status,
+        choices=[each for each in Article.Status.choices if each[0] != Article.Status.REMOVED],
         required=False,
         initial=Article.Status.DRAFT,
         help_text="Everybody can read a published article. The others aren't public.",

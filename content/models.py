@@ -6,7 +6,6 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.validators import (
     FileExtensionValidator,
-    MaxLengthValidator,
     MaxValueValidator,
     MinValueValidator,
 )
@@ -20,6 +19,7 @@ from .permissions import may, may_see_all
 from .querysets import ArticleQuerySet, ProductQuerySet
 from .validators import (
     AVATAR_EXTENSIONS,
+    at_most,
     validate_avatar_size,
     validate_not_in_future,
     validate_slug_not_reserved,
@@ -28,6 +28,10 @@ from .validators import (
 COUNTED_BY = ("author", "category")
 SLUG_LENGTH = 220
 SLUG_ATTEMPTS = 50
+AUTHOR_BIO_MAX_LENGTH = 5_000
+CONTENT_MAX_LENGTH = 100_000
+COMMENT_MAX_LENGTH = 5_000
+PROFILE_BIO_MAX_LENGTH = 500
 MAX_STOCK = 2**31 - 1  # what the column holds on every database
 
 
@@ -35,7 +39,7 @@ class Author(AuditableMixin, models.Model):
     """A writer of articles. Every user has one."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
-    bio = models.TextField(blank=True)
+    bio = models.TextField(blank=True, **at_most(AUTHOR_BIO_MAX_LENGTH))
     article_count = CounterField()
 
     def __str__(self) -> str:
@@ -70,6 +74,7 @@ class Article(AuditableMixin, models.Model):
         DRAFT = "draft", "Draft"
         PUBLISHED = "published", "Published"
         ARCHIVED = "archived", "Archived"
+        REMOVED = "removed", "Being deleted"
 
     title = models.CharField(max_length=200)
     slug = models.SlugField(
@@ -79,7 +84,7 @@ class Article(AuditableMixin, models.Model):
     category = models.ForeignKey(
         Category, on_delete=models.SET_NULL, null=True, blank=True, related_name="articles"
     )
-    content = models.TextField()
+    content = models.TextField(**at_most(CONTENT_MAX_LENGTH))
     status = models.CharField(max_length=20, choices=Status, default=Status.DRAFT)
     view_count = CounterField()
     created_at = models.DateTimeField(auto_now_add=True)
@@ -157,6 +162,8 @@ class Article(AuditableMixin, models.Model):
 
         Costs no query for a published article, and none for its author.
         """
+        if self.status == self.Status.REMOVED:
+            return False
         return self.is_published or self.is_by(user) or may_see_all(user, Article)
 
     def can_be_changed_by(self, user: User | AnonymousUser) -> bool:
@@ -185,7 +192,7 @@ class Comment(AuditableMixin, models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="comments"
     )
-    text = models.TextField()
+    text = models.TextField(**at_most(COMMENT_MAX_LENGTH))
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -201,7 +208,7 @@ class Profile(AuditableMixin, models.Model):
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="profile"
     )
-    bio = models.TextField(max_length=500, blank=True, validators=[MaxLengthValidator(500)])
+    bio = models.TextField(blank=True, **at_most(PROFILE_BIO_MAX_LENGTH))
     location = models.CharField(max_length=100, blank=True)
     birth_date = models.DateField(null=True, blank=True, validators=[validate_not_in_future])
     avatar = models.ImageField(

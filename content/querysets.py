@@ -24,12 +24,14 @@ class ArticleQuerySet(models.QuerySet[Any]):
         """Return the articles that this user may read.
 
         These are the published ones and the user's own. A user with a permission to see all
-        articles may read all.
+        articles may read all. Nobody reads an article that is being deleted.
         """
         if may_see_all(user, self.model):
-            return self.all()
-        visible = Q(status=self.model.Status.PUBLISHED)
-        return self.filter(visible | Q(author__user=user) if user.is_authenticated else visible)
+            return self.exclude(status=self.model.Status.REMOVED)
+        if not user.is_authenticated:
+            return self.published()
+        own = Q(author__user=user) & ~Q(status=self.model.Status.REMOVED)
+        return self.filter(Q(status=self.model.Status.PUBLISHED) | own)
 
     def with_related(self) -> Self:
         """Fetch what a list shows of each article in the same query."""

@@ -72,6 +72,16 @@ def article_deleting_count(instance: Article, using: str, **kwargs: Any) -> None
         tasks.count_articles.using(using).delay_on_commit(before=instance.counted_in())
 
 
+@receiver(post_save, sender=Article)
+def article_removed_delete(
+    instance: Article, created: bool, raw: bool, using: str, **kwargs: Any
+) -> None:
+    """Delete an article whose status says so, in pieces."""
+    removed = instance.status == Article.Status.REMOVED
+    if removed and not raw and (created or "status" in instance.changes()):
+        tasks.delete_removed.using(using).delay_on_commit(article_id=instance.pk)
+
+
 @receiver(article_viewed)
 def article_viewed_count(
     article: Article, request: HttpRequest | None = None, **kwargs: Any

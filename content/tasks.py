@@ -9,6 +9,7 @@ from django.db.models import F, Model
 
 from aftercommit.call import Call
 
+from . import removal
 from .models import Article, Author, Category
 
 COUNTERS: dict[str, type[Model]] = {"author": Author, "category": Category}
@@ -45,6 +46,20 @@ def count_views(calls: Sequence[Call]) -> None:
     """Add the views of the batch to their articles. Each call has ``article_id``."""
     views = Counter(call.kwargs["article_id"] for call in calls)
     move_counter(Article, "view_count", views, calls[0].using)
+
+
+# One call a transaction: a piece holds SQLite's one lock for writers for a fifth of a second.
+@shared_task(batch=True, batch_size=1)
+def delete_removed(calls: Sequence[Call]) -> None:
+    """Delete a piece of each removed article: some of its comments, at the end the article.
+
+    Each call has ``article_id``. A call whose article is gone, or removed no more, does nothing.
+    """
+    for call in calls:
+        removed = Article.objects.using(call.using).filter(status=Article.Status.REMOVED)
+        article = removed.filter(pk=call.kwargs["article_id"]).first()
+        if article is not None and not removal.delete_piece(article, call.using):
+            delete_removed.using(call.using).delay_on_commit(article_id=article.pk)
 
 
 def net_moves(calls: Iterable[Call], name: str) -> Counter[int | None]:

@@ -1,9 +1,11 @@
 """Validators whose errors tell the writer of a value what it must be."""
 
 import datetime
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.files import File
+from django.core.validators import MaxLengthValidator
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
@@ -21,6 +23,14 @@ def validate_slug_not_reserved(value: str) -> None:
             code="reserved",
             params={"slug": value},
         )
+
+
+def at_most(length: int) -> dict[str, Any]:
+    """Return the options of a TextField that takes ``length`` characters.
+
+    ``max_length`` alone only bounds the field's widget in a form.
+    """
+    return {"max_length": length, "validators": [MaxLengthValidator(length)]}
 
 
 def validate_not_in_future(value: datetime.date) -> None:

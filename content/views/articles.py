@@ -7,12 +7,13 @@ from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.views import redirect_to_login
 from django.contrib.messages.views import SuccessMessageMixin
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import InvalidPage, Page, Paginator
 from django.db import connection, transaction
 from django.db.models import QuerySet
-from django.forms import ModelForm
+from django.forms import Form, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
-from django.urls import reverse, reverse_lazy
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.views.generic import CreateView, DeleteView, DetailView, UpdateView, View
 from django.views.generic.base import TemplateResponseMixin
@@ -20,6 +21,7 @@ from django.views.generic.detail import SingleObjectMixin
 
 from ..forms import ArticleForm, CommentForm
 from ..models import Article, Author
+from ..removal import remove_article
 from ..signals import article_viewed
 from ..slugs import unguessable_slug
 
@@ -39,20 +41,34 @@ class SeenArticle(SingleObjectMixin):
 
 
 class ArticlePage(TemplateResponseMixin):
-    """The page of one article, with its comments and a comment form."""
+    """The page of one article, with a page of its comments and a comment form."""
 
     template_name = "content/article_detail.html"
+    comments_per_page = 50
     request: HttpRequest
 
     def article_context(self, article: Article, form: CommentForm) -> dict[str, Any]:
         """Return the article, its comments, the form, and what the reader may do."""
         return {
             "article": article,
-            "comments": article.comments.select_related("user"),
+            "comments": self.page_of_comments(article),
             "form": form,
             "can_change": article.can_be_changed_by(self.request.user),
             "can_delete": article.can_be_deleted_by(self.request.user),
         }
+
+    def page_of_comments(self, article: Article) -> Page:
+        """Return the page of comments that ``?page=`` asks for. "last" is the page of the newest.
+
+        Raises Http404 if there is no such page.
+        """
+        comments = article.comments.select_related("user")
+        paginator = Paginator(comments, self.comments_per_page)
+        number = self.request.GET.get("page", 1)
+        try:
+            return paginator.page(paginator.num_pages if number == "last" else number)
+        except InvalidPage as error:
+            raise Http404("There is no such page of comments.") from error
 
 
 class ArticleDetail(ArticlePage, SeenArticle, DetailView):
@@ -125,11 +141,16 @@ class ArticleEdit(ChangeableArticle, SuccessMessageMixin, UpdateView):
 
 
 @method_decorator(transaction.atomic, name="post")
-class ArticleDelete(ChangeableArticle, SuccessMessageMixin, DeleteView):
+class ArticleDelete(ChangeableArticle, DeleteView):
     """Asks whether to delete an article, and deletes it."""
 
-    success_url = reverse_lazy("article-list")
-    success_message = "The article is deleted."
+    http_method_names = ["get", "head", "post", "options"]  # no DELETE, which would not ask
+
+    def form_valid(self, form: Form) -> HttpResponse:
+        """Delete the article, and go to the newest articles."""
+        remove_article(self.object)
+        messages.success(self.request, "The article is deleted.")
+        return redirect("article-list")
 
     def is_allowed(self, article: Article) -> bool:
         """Return whether the user may delete the article."""
@@ -177,7 +198,7 @@ class CommentCreate(BackToArticle, ArticlePage, SeenArticle, CreateView):
         form.instance.article, form.instance.user = self.article, self.request.user
         comment = form.save()
         messages.success(self.request, "Your comment is saved.")
-        return redirect(f"{self.article.get_absolute_url()}#comment-{comment.pk}")
+        return redirect(f"{self.article.get_absolute_url()}?page=last#comment-{comment.pk}")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add the article, and the comment form as it was sent."""

@@ -2,14 +2,18 @@
 
 import datetime
 import io
+from typing import Any
 
 import pytest
+from django.apps import apps
+from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.models import Model, TextField
 from django.utils import timezone
 from PIL import Image
 
 from content.forms import ArticleForm, CommentForm, ProductForm, ProfileForm, SignupForm
-from content.models import Article, Profile
+from content.models import Article, Author, Comment, Profile
 from content.validators import AVATAR_MAX_BYTES
 from tests.factories import ArticleFactory, CategoryFactory, UserFactory
 
@@ -210,3 +214,28 @@ class TestProductForm:
         """Each error stands at its field and says what is expected."""
         form = ProductForm(self.DATA | {field: value})
         assert message in form.errors[field][0]
+
+
+@pytest.mark.parametrize(
+    ("model", "field"), [(Article, "content"), (Comment, "text"), (Author, "bio"), (Profile, "bio")]
+)
+class TestLongTexts:
+    """Every text of a person has a limit: in the model, and so in the admin."""
+
+    def test_success(self, model: type[Model], field: str) -> None:
+        """As many characters as the column is said to have."""
+        column: Any = model._meta.get_field(field)
+        column.clean("x" * column.max_length, None)
+
+    def test_fail_one_more(self, model: type[Model], field: str) -> None:
+        """One more is refused, with how many there may be."""
+        column: Any = model._meta.get_field(field)
+        with pytest.raises(ValidationError, match=f"at most {column.max_length} characters"):
+            column.clean("x" * (column.max_length + 1), None)
+
+
+def test_every_text_is_bounded() -> None:
+    """No text of the domain is without a limit."""
+    models = apps.get_app_config("content").get_models()
+    texts = [c for m in models for c in m._meta.get_fields() if isinstance(c, TextField)]
+    assert [text for text in texts if text.max_length is None] == []

@@ -88,6 +88,7 @@ class TestVisibleTo:
         for user in users:
             seen = {article for article in articles if article.can_be_seen_by(user)}
             assert seen == set(Article.objects.visible_to(user)), user
+            assert not {article for article in seen if article.status == STATUS.REMOVED}
 
     def test_fail_other_permission(self) -> None:
         """A permission to add articles, or on another model, shows none."""

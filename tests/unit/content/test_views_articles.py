@@ -103,11 +103,50 @@ class TestArticleDetail:
     def test_no_query_a_comment(
         self, client: Client, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
-        """The article and its comments."""
+        """The article, the number of its comments, a page of them."""
         article = ArticleFactory(published=True, category=CategoryFactory())
         CommentFactory.create_batch(5, article=article)
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(3):
             client.get(article.get_absolute_url())
+
+
+class TestPagesOfComments:
+    """An article with more comments than a page shows."""
+
+    @pytest.fixture
+    def article(self) -> Article:
+        """An article with a page and a half of comments."""
+        article: Article = ArticleFactory(published=True)
+        user = UserFactory()
+        Comment.objects.bulk_create(
+            Comment(article=article, user=user, text=f"Comment {number}.") for number in range(75)
+        )
+        return article
+
+    def test_first(self, client: Client, article: Article) -> None:
+        """Shows the oldest fifty, and the way to the others."""
+        page = client.get(article.get_absolute_url())
+        assertContains(page, "Comment 49.")
+        assertNotContains(page, "Comment 50.")
+        assertContains(page, "Page 1 of 2")
+        assertContains(page, '<a rel="next" href="?page=2">Newer →</a>', html=True)
+
+    @pytest.mark.parametrize("number", ["2", "last"])
+    def test_last(self, client: Client, article: Article, number: str) -> None:
+        """Shows the rest."""
+        page = client.get(article.get_absolute_url(), {"page": number})
+        assertContains(page, "Comment 74.")
+        assertNotContains(page, "Comment 49.")
+
+    @pytest.mark.parametrize("number", ["3", "0", "x", "9" * 30])
+    def test_fail_no_such_page(self, client: Client, article: Article, number: str) -> None:
+        """Is not found."""
+        assert client.get(article.get_absolute_url(), {"page": number}).status_code == 404
+
+    def test_new_comment(self, client: Client, author: Author, article: Article) -> None:
+        """Its writer comes to the page that it stands on."""
+        url = reverse("comment-create", args=[article.slug])
+        assertContains(client.post(url, {"text": "Nice ferns"}, follow=True), "Nice ferns")
 
 
 class TestArticleCreate:
@@ -251,6 +290,20 @@ class TestArticleDelete:
         assertRedirects(client.post(url), "/")
         assert not Article.objects.exists()
         assert not Comment.objects.exists()
+
+    def test_many_comments(self, client: Client, author: Author) -> None:
+        """It disappears for everybody at once, and is deleted later."""
+        article = ArticleFactory(author=author, published=True)
+        CommentFactory.create_batch(3, article=article)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("content.removal.PIECE", 2)
+            client.post(reverse("article-delete", args=[article.slug]))
+        assert Comment.objects.count() == 3
+        for reader in (client, Client()):
+            assert reader.get(article.get_absolute_url()).status_code == 404
+            assertNotContains(reader.get(author.get_absolute_url()), article.title)
+        client.force_login(user_with("view_article", "change_article", "delete_article"))
+        assert client.get(article.get_absolute_url()).status_code == 404
 
 
 @pytest.mark.parametrize("action", ["edit", "publish", "delete"])
