@@ -22,6 +22,7 @@ def pytest_configure() -> None:
     from django.test import TransactionTestCase
 
     TransactionTestCase._fixture_teardown = empty_databases  # type: ignore[method-assign]
+    TransactionTestCase._reset_sequences = staticmethod(reset_sequences)  # type: ignore[method-assign]
 
 
 def empty_databases(case: Any) -> None:
@@ -31,6 +32,17 @@ def empty_databases(case: Any) -> None:
             call_command("flush", verbosity=0, interactive=False, database=alias)
         else:
             empty(connections[alias])
+
+
+def reset_sequences(alias: str) -> None:
+    """Have the ids of all tables begin with 1, but for those that keep their rows."""
+    connection = connections[alias]
+    if connection.features.supports_sequence_reset:
+        sequences = connection.introspection.sequence_list()
+        emptied = [each for each in sequences if each["table"] not in KEPT]
+        with connection.cursor() as cursor:
+            for statement in connection.ops.sequence_reset_by_name_sql(no_style(), emptied):
+                cursor.execute(statement)
 
 
 def lacks_types(connection: BaseDatabaseWrapper) -> bool:
