@@ -16,6 +16,7 @@ from .slugs import unguessable_slug
 @admin.register(Author)
 class AuthorAdmin(admin.ModelAdmin):
     list_display = ["user", "article_count"]
+    ordering = ["user__username", "pk"]  # the pages of the choice of an author need one
     list_select_related = ["user"]
     search_fields = ["user__username", "user__email", "bio"]
     autocomplete_fields = ["user"]

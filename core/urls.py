@@ -8,7 +8,7 @@ from aftercommit.views import live, ready
 urlpatterns = [
     path("healthz", live, name="live"),
     path("readyz", ready, name="ready"),
-    path("admin/", admin.site.urls),
     path("", include("notifications.urls")),
-    path("", include("content.urls")),
+    path("", include("content.urls")),  # before the admin, for one of its addresses
+    path("admin/", admin.site.urls),
 ]

@@ -24,6 +24,7 @@ from ..models import Article, Author
 from ..removal import remove_article
 from ..signals import article_viewed
 from ..slugs import unguessable_slug
+from .form_page import FormPage
 
 
 class SeenArticle(SingleObjectMixin):
@@ -86,7 +87,7 @@ class ArticleDetail(ArticlePage, SeenArticle, DetailView):
         return response
 
 
-class ArticleCreate(LoginRequiredMixin, SuccessMessageMixin, CreateView):
+class ArticleCreate(FormPage, LoginRequiredMixin, SuccessMessageMixin, CreateView):
     """A form for a new article. The user becomes its author. Its address can't be guessed."""
 
     model = Article
@@ -133,7 +134,7 @@ class ChangeableArticle(LoginRequiredMixin, SeenArticle):
 
 
 @method_decorator(transaction.atomic, name="post")
-class ArticleEdit(ChangeableArticle, SuccessMessageMixin, UpdateView):
+class ArticleEdit(FormPage, ChangeableArticle, SuccessMessageMixin, UpdateView):
     """The form of an article that exists."""
 
     form_class = ArticleForm
@@ -141,10 +142,8 @@ class ArticleEdit(ChangeableArticle, SuccessMessageMixin, UpdateView):
 
 
 @method_decorator(transaction.atomic, name="post")
-class ArticleDelete(ChangeableArticle, DeleteView):
+class ArticleDelete(FormPage, ChangeableArticle, DeleteView):
     """Asks whether to delete an article, and deletes it."""
-
-    http_method_names = ["get", "head", "post", "options"]  # no DELETE, which would not ask
 
     def form_valid(self, form: Form) -> HttpResponse:
         """Delete the article, and go to the newest articles."""

@@ -18,11 +18,12 @@ from django.views.generic import CreateView, UpdateView
 
 from ..forms import ProfileForm, SignupForm
 from ..models import Profile
+from .form_page import FormPage
 
 AVATARS: Any = Profile._meta.get_field("avatar")
 
 
-class Signup(CreateView):
+class Signup(FormPage, CreateView):
     """A form for a new user, who is logged in at once."""
 
     form_class = SignupForm
@@ -50,13 +51,13 @@ class Signup(CreateView):
         return redirect("article-list")
 
 
-class Login(LoginView):
+class Login(FormPage, LoginView):
     """A form for a user's name and password."""
 
     redirect_authenticated_user = True
 
 
-class ProfileEdit(LoginRequiredMixin, SuccessMessageMixin, UpdateView):
+class ProfileEdit(FormPage, LoginRequiredMixin, SuccessMessageMixin, UpdateView):
     """The form of the user's own profile."""
 
     form_class = ProfileForm

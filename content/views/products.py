@@ -10,6 +10,7 @@ from django.views.generic import CreateView, DeleteView, ListView, UpdateView
 
 from ..forms import ProductForm
 from ..models import Product
+from .form_page import FormPage
 
 
 class ProductList(ListView):
@@ -29,7 +30,7 @@ class ProductChange(PermissionRequiredMixin, SuccessMessageMixin):
     success_url: Any = reverse_lazy("product-list")
 
 
-class ProductCreate(ProductChange, CreateView):
+class ProductCreate(FormPage, ProductChange, CreateView):
     """A form for a new product."""
 
     form_class = ProductForm
@@ -37,7 +38,7 @@ class ProductCreate(ProductChange, CreateView):
     success_message = "“%(name)s” is saved."
 
 
-class ProductEdit(ProductChange, UpdateView):
+class ProductEdit(FormPage, ProductChange, UpdateView):
     """The form of a product that exists."""
 
     form_class = ProductForm
@@ -45,8 +46,9 @@ class ProductEdit(ProductChange, UpdateView):
     success_message = "“%(name)s” is saved."
 
 
-class ProductDelete(ProductChange, DeleteView):
+class ProductDelete(FormPage, ProductChange, DeleteView):
     """Asks whether to delete a product, and deletes it."""
 
+    http_method_names = ["get", "head", "post", "options"]  # no DELETE, which would not ask
     permission_required = "content.delete_product"
     success_message = "The product is deleted."

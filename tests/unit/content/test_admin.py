@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.contrib import admin
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.db.models import Model
 from django.test import Client
@@ -15,6 +16,7 @@ from pytest_django.asserts import assertContains, assertNotContains
 from content.models import Article, Author, Category, Comment, Product, Profile
 from tests.factories import (
     ArticleFactory,
+    AuthorFactory,
     CategoryFactory,
     CommentFactory,
     ProductFactory,
@@ -103,6 +105,46 @@ class TestAddOnly:
             reverse("admin:content_article_add"), data | {"content": "x", "status": "draft"}
         )
         assertContains(page, "Article with this Slug already exists.")
+
+
+class TestViewOnSite:
+    """The admin's link to the page of a row."""
+
+    def path(self, article: Article) -> str:
+        """The address of the link of an article."""
+        key = ContentType.objects.get_for_model(Article).pk
+        return reverse("admin:view_on_site", args=[key, article.pk])
+
+    def test_success(self, client: Client) -> None:
+        """Leads who may see all articles to the draft."""
+        article = ArticleFactory()
+        client.force_login(user_with("view_article", is_staff=True))
+        response = client.get(self.path(article))
+        assert response["Location"].endswith(article.get_absolute_url())
+
+    def test_fail_staff(self, client: Client) -> None:
+        """Tells the slug of a draft to no other staff."""
+        client.force_login(user_with("view_product", is_staff=True))
+        response = client.get(self.path(ArticleFactory(title="Merger with Acme")))
+        assertNotContains(response, "merger", status_code=403)
+
+    @pytest.mark.parametrize("key", ["0", "9" * 30])
+    def test_fail_no_such_model(self, admin_client: Client, key: str) -> None:
+        """Is not found."""
+        assert admin_client.get(f"/admin/r/{key}/1/").status_code == 404
+
+
+class TestAuthorChoice:
+    """Choosing the author of an article."""
+
+    def test_in_order(self, admin_client: Client) -> None:
+        """The names are in an order, so that no page of them leaves one out."""
+        for name in ("mia", "ann", "zoe"):
+            AuthorFactory(user__username=name)
+        query = {"app_label": "content", "model_name": "article", "field_name": "author"}
+        answer = admin_client.get(reverse("admin:autocomplete"), query).json()
+        names = [each["text"] for each in answer["results"]]
+        assert [name for name in names if name != "admin"] == ["ann", "mia", "zoe"]
 
 
 class TestProductAdmin:
