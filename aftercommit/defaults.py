@@ -12,6 +12,9 @@ from celery import _state
 from kombu.transport import TRANSPORT_ALIASES
 
 TRANSPORTS = {
+    "amqp": ("kombu.transport.pyamqp:Transport", "aftercommit.amqp.transport:Transport"),
+    "amqps": ("kombu.transport.pyamqp:SSLTransport", "aftercommit.amqp.transport:SSLTransport"),
+    "pyamqp": ("kombu.transport.pyamqp:Transport", "aftercommit.amqp.transport:Transport"),
     "redis": ("kombu.transport.redis:Transport", "aftercommit.redis.transport:Transport"),
     "rediss": ("kombu.transport.redis:Transport", "aftercommit.redis.transport:Transport"),
     "sentinel": (

@@ -7,6 +7,7 @@ from typing import Any
 from celery import current_app
 from celery.utils import uuid
 
+from aftercommit.amqp.limit import limited_producer
 from aftercommit.conf import conf
 from aftercommit.outbox.turns import read_turns
 
@@ -15,10 +16,6 @@ DRAIN = "aftercommit.drain"
 
 # One quick try on a new connection: the pooled one may be to a server that has restarted.
 RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
-
-CONFIRM_SECONDS = 5
-"""The longest wait for RabbitMQ to confirm a message, if ``confirm_publish`` asks for it. Without
-a limit a server that hangs would hold the threads that send wake-ups and heartbeats."""
 
 DESTINATION = ("queue", "routing_key", "exchange", "exchange_type", "priority", "delivery_mode")
 """The options of a task and of a route that say where messages go. A wake-up takes no other options
@@ -46,7 +43,8 @@ drain."""
 def publish(name: str, using: str, headers: Mapping[str, Any]) -> None:
     """Send the message that has a worker drain the task, to where the task's own messages go.
 
-    ``send_task`` would do the same, with a result that nobody reads, in a third more time.
+    ``send_task`` would do the same, with a result that nobody reads, in a third more time. Raises
+    the errors of the broker's client, also if the broker doesn't answer.
     """
     app: Any = current_app
     hard, soft = drain_limits(app.tasks.get(name))
@@ -60,8 +58,7 @@ def publish(name: str, using: str, headers: Mapping[str, Any]) -> None:
         argsrepr=repr((name, using)),
     )
     options = {**destination(name), "headers": headers, "retry": True, "retry_policy": RETRY_POLICY}
-    options["confirm_timeout"] = CONFIRM_SECONDS
-    with app.producer_or_acquire() as producer:
+    with limited_producer(app) as producer:
         app.amqp.send_task_message(producer, DRAIN, message, **options)
 
 

@@ -13,6 +13,10 @@ from django.core.cache import caches
 from django.core.cache.backends import redis
 from django.utils.module_loading import import_string
 
+SOCKET_SECONDS = 5
+"""The longest wait for an answer, if OPTIONS have no ``socket_timeout``. Some versions of redis-py
+wait without a limit."""
+
 LARGEST = 2**63
 """Integers are kept below this size, which is that of Redis' own."""
 
@@ -64,7 +68,8 @@ class RedisCache(redis.RedisCache):
     """Django's Redis cache for integers alone, with clients that are kept."""
 
     def __init__(self, server: Any, params: Mapping[str, Any]) -> None:
-        options = {**params.get("OPTIONS", {}), "serializer": IntegerSerializer}
+        options = {"socket_timeout": SOCKET_SECONDS, **params.get("OPTIONS", {})}
+        options["serializer"] = IntegerSerializer
         super().__init__(server, {**params, "OPTIONS": options})
         self._class = KeepingClient
 

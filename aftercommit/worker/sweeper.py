@@ -34,10 +34,10 @@ def also_recover(step: Step) -> None:
 
 
 class Sweeper:
-    """Two threads that look after all databases every OUTBOX_SWEEP_INTERVAL seconds.
+    """Three threads that look after all databases every OUTBOX_SWEEP_INTERVAL seconds.
 
-    One writes the worker's heartbeat, if it is given the worker's name, and sweeps. The other
-    recovers what was lost. That can take long, and heartbeats and wake-ups must not wait for it.
+    One writes the worker's heartbeat, if it is given the worker's name, and sends nothing. One
+    sweeps, and waits for the broker. One recovers what was lost, which can take long.
     """
 
     def __init__(self, worker: str = "") -> None:
@@ -45,17 +45,18 @@ class Sweeper:
         beats, ends = ([heart.beat], [heart.end]) if heart else ([], [])
         self._unreached: set[str] = set()
         self._threads = (
-            PeriodicThread("outbox-sweep", [*beats, self._sweep, *REMOTE_CONTROL], ends),
+            PeriodicThread("outbox-heartbeat", [*beats, *REMOTE_CONTROL], ends),
+            PeriodicThread("outbox-sweep", [self._sweep]),
             PeriodicThread("outbox-recover", [self._recover, *_more_steps]),
         )
 
     def start(self) -> None:
-        """Start both threads."""
+        """Start the threads."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Let both threads finish their step, and wait for their end."""
+        """Let the threads finish their step, and wait for their end."""
         for thread in self._threads:
             thread.stop()
         deadline = time.monotonic() + max(conf().SWEEP_INTERVAL, STOP_SECONDS)

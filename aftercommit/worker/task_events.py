@@ -14,6 +14,7 @@ from celery.signals import worker_init
 from celery.utils.saferepr import saferepr
 from django.db import transaction
 
+from aftercommit.amqp.limit import limited_producer
 from aftercommit.call import Call
 from aftercommit.conf import conf
 from aftercommit.outbox import wake
@@ -73,6 +74,8 @@ def _send_on_commit(runner: Runner, using: str, events: Sequence[Event]) -> None
 
 
 def _send(app: Any, hostname: str, events: Sequence[Event], when: float) -> None:
-    with app.events.default_dispatcher(hostname=hostname) as dispatcher:
-        for kind, fields in events:
-            dispatcher.send(kind, timestamp=when, **fields)
+    with limited_producer(app) as producer:
+        where = producer.connection, hostname, True, producer.channel, False
+        with app.events.Dispatcher(*where) as dispatcher:
+            for kind, fields in events:
+                dispatcher.send(kind, timestamp=when, **fields)

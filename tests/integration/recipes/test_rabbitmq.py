@@ -103,14 +103,27 @@ def hanging(server: RabbitMQServer) -> Iterator[None]:
         server.process.send_signal(signal.SIGCONT)
 
 
+def wait_for_heartbeats(made: Recipe, count: int) -> None:
+    """Wait until the worker has written so many heartbeats from now on."""
+    made.python("from aftercommit.models import OutboxWorker")
+    seen = "str(OutboxWorker.objects.get().seen_at)"
+    for _ in range(count):
+        made.wait_until(f"{seen} != {made.value(seen)!r}")
+
+
 @classic_and_quorum
 def test_hangs(recipe: Make, rabbitmq: RabbitMQServer, settings: str) -> None:
-    """No request waits for a server that hangs. Its call has its effect when the server goes on."""
+    """No request and no heartbeat waits for a server that hangs.
+
+    The call has its effect when the server goes on.
+    """
     made = make(recipe, rabbitmq, settings)
     with made.worker() as worker:
         order(made, 1)
         with hanging(rabbitmq):
             made.python(ORDER)
+            worker.wait_to_say("No answer from RabbitMQ at 127.0.0.1")
+            wait_for_heartbeats(made, 3)
             assert made.value("(Order.objects.count(), Receipt.objects.count())") == [2, 1]
         made.wait_until("Receipt.objects.count() == 2")
         assert worker.lives

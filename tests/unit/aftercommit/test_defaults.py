@@ -10,6 +10,7 @@ from kombu import Connection
 from kombu.transport import TRANSPORT_ALIASES, pyamqp, redis
 
 from aftercommit import defaults
+from aftercommit.amqp import transport as amqp
 from aftercommit.redis import options, transport
 
 LIBRARY = {
@@ -153,11 +154,23 @@ class TestTransport:
         assert type(found) is redis.Transport
         assert options_of(found) == {}
 
-    def test_amqp(self) -> None:
-        """RabbitMQ gets nothing that is for Redis."""
-        found = transport_of("amqp://")
-        assert type(found) is pyamqp.Transport
+    @pytest.mark.parametrize("url", ["amqp://", "pyamqp://"])
+    def test_amqp(self, url: str) -> None:
+        """RabbitMQ has the library's transport, under kombu's name, and no options of Redis."""
+        found = transport_of(url)
+        assert type(found) is amqp.Transport
+        assert (found.driver_name, found.driver_type, options_of(found)) == ("py-amqp", "amqp", {})
+
+    def test_amqps(self) -> None:
+        """So has RabbitMQ by TLS."""
+        found = transport_of("amqps://")
+        assert type(found) is amqp.SSLTransport
         assert options_of(found) == {}
+
+    def test_kombus_for_rabbitmq(self) -> None:
+        """A project that names kombu's transport for RabbitMQ has kombu's."""
+        found = transport_of("amqp://", transport="kombu.transport.pyamqp:Transport")
+        assert type(found) is pyamqp.Transport
 
     def test_own_transport(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A transport that the project put under a name of kombu's stays there."""

@@ -4,20 +4,25 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from celery import Celery
 from django.core.cache import cache
 from django.db import transaction
+from kombu.exceptions import OperationalError
 from redis import Redis
 
-from aftercommit.outbox import turns, wake
+from aftercommit.outbox import turns, wake, wake_message
 from aftercommit.outbox.turns import begin_turn
 from aftercommit.outbox.wake import flush_wake_ups, send_wake_up
 from aftercommit.outbox.wake_message import (
     SENT,
     TURN,
 )
+from aftercommit.redis import options
 from aftercommit.worker.sweep import sweep
 from core.stack.waiting import wait_until
+from tests.celery_engine.broker import Broker
 from tests.unit.aftercommit import effects
+from tests.unit.aftercommit.hanging import finish
 
 TASK = effects.make_group.name
 
@@ -84,6 +89,24 @@ class TestSendWakeUp:
         begin_turn("default", TASK)
         assert send_wake_up("default", TASK)
         assert len(sent) == 1
+
+
+@pytest.mark.slow  # redis-py tries again, later each time
+def test_frozen_redis(broker: Broker, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Redis that hangs, as the broker and as the cache, holds a send for limited times."""
+    app = Celery(broker=broker.url, set_as_current=False)
+    app.finalized = True  # without the shared tasks of other tests
+    monkeypatch.undo()
+    monkeypatch.setattr(wake_message, "current_app", app)
+    monkeypatch.setattr("aftercommit.redis.cache.SOCKET_SECONDS", 0.1)
+    monkeypatch.setattr(options, "OPTIONS", {**options.OPTIONS, "socket_timeout": 0.1})
+    cached = "aftercommit.redis.cache.RedisCache"
+    settings.CACHES = {"default": {"BACKEND": cached, "LOCATION": broker.url}}
+    assert send_wake_up("default", "tests.open")
+    with broker.pause():
+        error = finish(lambda: send_wake_up("default", "tests.frozen"))
+    assert isinstance(error, OperationalError)
+    app.pool.force_close_all()
 
 
 @pytest.mark.django_db(transaction=True)

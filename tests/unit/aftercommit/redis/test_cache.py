@@ -9,8 +9,9 @@ import pytest
 from django.conf import settings
 from django.core.cache import caches
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
-from aftercommit.redis.cache import RedisCache, integer_cache
+from aftercommit.redis.cache import SOCKET_SECONDS, RedisCache, integer_cache
 
 KEY = "number"
 
@@ -43,6 +44,22 @@ def store(cache: RedisCache, value: Any) -> None:
 
 class TestRedisCache:
     """``aftercommit.redis.cache.RedisCache``."""
+
+    @pytest.mark.parametrize(
+        ("given", "expected"),
+        [({}, SOCKET_SECONDS), ({"socket_timeout": 1}, 1), ({"socket_timeout": None}, None)],
+    )
+    def test_limit(self, given: dict[str, Any], expected: float | None) -> None:
+        """It waits for an answer as long as the project says, or for five seconds."""
+        cache: Any = RedisCache("redis://localhost", {"OPTIONS": given})
+        client = cache._cache.get_client()
+        assert client.connection_pool.connection_kwargs["socket_timeout"] == expected
+
+    def test_limit_by_socket(self, tmp_path: Path) -> None:
+        """A server behind a socket of the file system has the limit too."""
+        cache = RedisCache(f"unix://{tmp_path / 'none.sock'}", {})
+        with pytest.raises(RedisConnectionError, match=r"none\.sock"):
+            cache.get(KEY)
 
     @pytest.mark.parametrize("value", [0, 1, 2**63 - 1])
     def test_integers(self, cache: RedisCache, value: int) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -203,7 +204,7 @@ def test_stale_seconds(settings: Any, given: Any, interval: float, seconds: floa
 
 
 class TestSweeper:
-    """The heartbeat of the thread that sweeps."""
+    """The thread that beats."""
 
     @pytest.fixture
     def sweeper(self, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sweeper]:
@@ -239,6 +240,14 @@ class TestSweeper:
 
         monkeypatch.setattr(sweeper_module, "sweep", fail)
         self.test_at_each_sweep(sweeper)
+
+    def test_sweep_hangs(self, sweeper: Sweeper, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nor does a sweep that waits for a broker without an end, whatever the transport."""
+        over = threading.Event()
+        monkeypatch.setattr(sweeper_module, "sweep", lambda using: over.wait(60))
+        monkeypatch.setattr(sweeper_module, "STOP_SECONDS", 0.1)
+        self.test_at_each_sweep(sweeper)
+        over.set()
 
     def test_heartbeat_fails(self, sweeper: Sweeper, monkeypatch: pytest.MonkeyPatch) -> None:
         """Nor does a heartbeat that can't be written stop the sweep."""

@@ -1,0 +1,1 @@
+"""RabbitMQ as the broker, with time limits for what the library sends."""
