@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.checks import run_checks
 from django.core.management.base import BaseCommand, CommandError, SystemCheckError
+from django.db import Error as DatabaseFault
 from django.db.models import QuerySet
 from django.utils.module_loading import autodiscover_modules
 
@@ -71,9 +72,15 @@ class Command(BaseCommand):
             raise SystemCheckError("\n\n".join(found))
 
     def handle(self, *args: Any, command: str, **options: Any) -> None:
-        """Run the subcommand."""
+        """Run the subcommand. Fail with a sentence if a database does. ``--traceback`` has more."""
         autodiscover_modules("tasks")
-        getattr(self, command)(**options)
+        try:
+            getattr(self, command)(**options)
+        except DatabaseFault as error:
+            raise CommandError(
+                f"A database of the outbox failed: {escape_controls(str(error).strip())}\n"
+                "See that its server runs and that migrations are applied (manage.py migrate)."
+            ) from error
 
     def status(self, *, json: bool, **options: Any) -> None:
         """Print the outbox's calls by task and status."""

@@ -7,17 +7,18 @@ import pwd
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.db.models.functions import Now
 
 from aftercommit.management.system_user import system_user
-from aftercommit.models import OutboxCall, OutboxWorker
+from aftercommit.models import OutboxBatch, OutboxCall, OutboxWorker
 from aftercommit.operations import health_checks
 from aftercommit.operations.health_checks import Findings
 from aftercommit.worker.drain import drain_all
@@ -37,6 +38,39 @@ def outbox(capsys: pytest.CaptureFixture[str]) -> Any:
         return capsys.readouterr().out
 
     return run
+
+
+@pytest.fixture
+def no_tables() -> Iterator[None]:
+    """Have the tables of the outbox be elsewhere, as before the first migrate."""
+    models = [OutboxCall, OutboxWorker, OutboxBatch]
+
+    def rename(old: str, new: str) -> None:
+        with connection.schema_editor() as editor:
+            for model in models:
+                name = model._meta.db_table
+                editor.alter_db_table(model, name + old, name + new)
+
+    rename("", "_away")
+    yield
+    rename("_away", "")
+
+
+@pytest.mark.every_database
+@pytest.mark.parametrize(
+    "line",
+    ["status", "status --json", "drain", "retry --all --yes", "retry 1", "discard --all --dry-run"],
+)
+def test_no_tables(no_tables: None, outbox: Any, line: str) -> None:
+    """Where migrations are missing, each subcommand says so in a sentence."""
+    with pytest.raises(CommandError, match=r"aftercommit_outbox\w+(.|\n)*manage.py migrate"):
+        outbox(*line.split())
+
+
+def test_no_tables_to_be_healthy(no_tables: None, outbox: Any) -> None:
+    """So does the health, which goes on to the other databases."""
+    with pytest.raises(CommandError, match="that migrations are applied"):
+        outbox("health")
 
 
 class Terminal(io.StringIO):
