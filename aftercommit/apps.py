@@ -18,7 +18,7 @@ class AftercommitConfig(AppConfig):
         from aftercommit.outbox import checks as outbox_checks  # noqa: F401  # so do these
         from aftercommit.outbox.signatures import extend_signatures
         from aftercommit.outbox.task import add_finder
-        from aftercommit.worker import connections, sweeper, tasks  # noqa: F401  # tasks, the worker's signals
+        from aftercommit.worker import connections, start_checks, sweeper, tasks  # noqa: F401  # tasks, signals
 
         install_defaults()
         extend_signatures()

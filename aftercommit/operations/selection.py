@@ -7,7 +7,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 
 from celery import current_app
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from aftercommit.models import OutboxCall
@@ -40,6 +40,23 @@ class Selection:
         task, but another service on this database, or the next deploy, may be about to run it.
         """
         self._check()
+        calls = self._filter(using)
+        if not self.ids and self.task is None:
+            return calls.filter(status__in=HELD)
+        return self._check_named(operation, operation.accept(calls))
+
+    def calls_to_show(self, using: str) -> QuerySet[OutboxCall]:
+        """Return the database's calls that are selected, whatever their status.
+
+        Without any property these are the calls that need a look: failing, dead and uncertain ones.
+        """
+        self._check_error()
+        calls = self._filter(using)
+        if self.ids or {self.task, self.error, self.older_than} != {None}:
+            return calls
+        return calls.filter(Q(status__in=HELD) | Q(failing_since__isnull=False))
+
+    def _filter(self, using: str) -> QuerySet[OutboxCall]:
         calls = OutboxCall.objects.using(using).all()
         if self.task is not None:
             calls = calls.filter(task=self.task)
@@ -49,9 +66,7 @@ class Selection:
             calls = calls.filter(created_at__lte=Now() - self.older_than)
         if self.ids:
             calls = calls.filter(pk__in=self.ids)
-        if not self.ids and self.task is None:
-            return calls.filter(status__in=HELD)
-        return self._check_named(operation, operation.accept(calls))
+        return calls
 
     def _check_named(
         self, operation: Operation, selected: QuerySet[OutboxCall]
@@ -62,7 +77,7 @@ class Selection:
             raise SelectionError(
                 f"Not to be found, or not to be {operation.done}, or not what the options say: "
                 f"{', '.join(map(str, sorted(missing)))}. Nothing was changed. "
-                f"{operation.restriction} The admin lists them all."
+                f"{operation.restriction} See 'outbox show'."
             )
         return selected
 
@@ -81,6 +96,9 @@ class Selection:
                 "Expected to be told which calls, got nothing. Give ID [ID …], --task NAME, "
                 "--error TEXT, --older-than AGE or several of them; or --all."
             )
+        self._check_error()
+
+    def _check_error(self) -> None:
         if self.error == "":
             raise SelectionError("--error is empty, which every error contains. Give a part of it.")
 

@@ -8,14 +8,15 @@ from aftercommit.db.aliases import outbox_aliases
 from aftercommit.models import OutboxCall
 from aftercommit.operations.health_checks import start_checks, wait_for_checks
 from aftercommit.outbox.task import find_task
-from aftercommit.worker.due import due_ages, failing_ages
+from aftercommit.worker.due import due_ages, failing_ages, failing_calls
 
 
 def outbox_status() -> dict[str, Any]:
     """Return each database's calls by task and status, with the age of the oldest ones.
 
-    The ages are those of the due calls and of the failing calls, in seconds. The figures of the
-    apps' health checks are beside them.
+    ``failing`` is the number of those calls that wait for another attempt. The ages are those of
+    the due calls and of the failing calls, in seconds. The figures of the apps' health checks are
+    beside them.
     """
     return {alias: _database_status(alias) for alias in outbox_aliases()}
 
@@ -40,4 +41,7 @@ def _count_calls(using: str) -> dict[str, dict[str, Any]]:
     counts = OutboxCall.objects.using(using).values_list("task", "status").annotate(Count("pk"))
     for name, status, count in counts.order_by("task"):
         tasks.setdefault(name, {"known": find_task(name) is not None})[status] = count
+    failing = failing_calls(using).values_list("task").annotate(Count("pk"))
+    for name, count in failing.order_by():
+        tasks.get(name, {})["failing"] = count  # a call can have come in between
     return tasks

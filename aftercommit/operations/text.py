@@ -1,6 +1,7 @@
 """The outbox in lines of text, for a terminal."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -41,14 +42,37 @@ def call_lines(calls: QuerySet[OutboxCall]) -> Iterator[str]:
     """Yield how many calls there are of each task and status, and then the oldest calls."""
     for (task, status), count in count_groups(calls, ("task", "status")).items():
         yield f"{count} of {task}, {status}"
-    columns = ("pk", "task", "status", "created_at", "error")
-    oldest = calls.order_by("created_at", "pk").values_list(*columns)[:SHOWN]
-    for pk, task, status, created_at, error in oldest:
-        line = error.strip().rpartition("\n")[2][:100]
-        made = created_at.isoformat(" ", "minutes")
-        yield f"  #{pk} {task}, {status}, made {made}: {line or 'no error'}"
+    for call in calls.defer("payload").order_by("created_at", "pk")[:SHOWN]:
+        yield f"  {_call_line(call)}"
     if (more := calls.count() - SHOWN) > 0:
         yield f"  and {more} more"
+
+
+def shown_lines(calls: QuerySet[OutboxCall], limit: int, whole: bool) -> Iterator[str]:
+    """Yield a line for each of the oldest ``limit`` calls, and the whole error if ``whole``."""
+    for call in calls.defer("payload").order_by("created_at", "pk")[:limit]:
+        yield _call_line(call)
+        if whole:
+            yield from (f"    {line}" for line in call.error.strip().splitlines())
+    if (more := calls.count() - limit) > 0:
+        yield f"and {more} more"
+
+
+def _call_line(call: OutboxCall) -> str:
+    error = call.error.strip().rpartition("\n")[2][:100]
+    states = [
+        call.task,
+        call.status,
+        f"attempts {call.attempts}",
+        f"made {_minute(call.created_at)}",
+    ]
+    if call.status == OutboxCall.Status.PENDING:
+        states.append(f"due {_minute(call.available_at)}")
+    return f"#{call.pk} {', '.join(states)}: {error or 'no error'}"
+
+
+def _minute(time: datetime) -> str:
+    return time.isoformat(" ", "minutes")
 
 
 def _task_lines(tasks: Mapping[str, Mapping[str, Any]], width: int) -> Iterator[str]:
@@ -63,7 +87,8 @@ def _task_lines(tasks: Mapping[str, Mapping[str, Any]], width: int) -> Iterator[
 def _task_line(name: str, counts: Mapping[str, Any], width: int) -> str:
     cells = "".join(f"{counts.get(column, 0):>11}" for column in COLUMNS)
     unknown = "" if counts["known"] else "  no such task in this code"
-    return f"  {name:<{width}}{cells}{_age(counts['oldest_age']):>11}{unknown}"
+    failing = f"  failing: {counts['failing']}" if counts.get("failing") else ""
+    return f"  {name:<{width}}{cells}{_age(counts['oldest_age']):>11}{failing}{unknown}"
 
 
 def _age(seconds: float | None) -> str:

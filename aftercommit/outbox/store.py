@@ -3,10 +3,17 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from django.db import Error
+
 from aftercommit.outbox.record import CallRecord
 
 if TYPE_CHECKING:
     from aftercommit.db.operations import OutboxOperations
+
+NOT_STORED = (
+    "The error came when the durable calls of a transaction were stored. None is stored, and the "
+    "transaction is rolled back. If the outbox's table is missing, run 'manage.py migrate'."
+)
 
 
 def store_calls(
@@ -16,6 +23,10 @@ def store_calls(
 
     ``ops`` are the operations of the cursor's connection. ``ending`` is sent along with an INSERT.
     """
-    ops.insert_calls(cursor, calls, ending)
+    try:
+        ops.insert_calls(cursor, calls, ending)
+    except Error as error:
+        error.add_note(NOT_STORED)
+        raise
     for call in calls:
         call.stored = True

@@ -28,14 +28,18 @@ def oldest_age(using: str, task: str) -> float | None:
     return None if age is None else max(age.total_seconds(), 0.0)
 
 
+def failing_calls(using: str) -> QuerySet[OutboxCall]:
+    """Return the calls whose last attempt failed and that are to be tried again."""
+    status = OutboxCall.Status
+    return OutboxCall.objects.using(using).filter(
+        failing_since__isnull=False, status__in=(status.PENDING, status.RUNNING)
+    )
+
+
 def failing_ages(using: str) -> dict[str, float]:
     """Return the seconds since its oldest failing call first failed, for each task that has some.
 
     A call that is tried each minute is never due for long. Only this age tells how late it is.
     """
-    status = OutboxCall.Status
-    failing = OutboxCall.objects.using(using).filter(
-        failing_since__isnull=False, status__in=(status.PENDING, status.RUNNING)
-    )
-    ages = failing.values("task").annotate(age=Now() - Min("failing_since")).order_by()
+    ages = failing_calls(using).values("task").annotate(age=Now() - Min("failing_since")).order_by()
     return {row["task"]: max(row["age"].total_seconds(), 0.0) for row in ages}

@@ -19,8 +19,8 @@ class DrainSummary:
     retried: int = 0
     dead: int = 0
     expired: int = 0
-    failures: list[str] = field(default_factory=list)
-    """A line for each call that failed, up to ``MAX_FAILURES``."""
+    failures: dict[str, str] = field(default_factory=dict)
+    """The last failure of each call that failed, up to ``MAX_FAILURES`` calls."""
 
     oldest_age: float | None = None
     """Seconds since the oldest call that is still due became due. None if no call is due."""
@@ -31,16 +31,20 @@ class DrainSummary:
         self.retried += other.retried
         self.dead += other.dead
         self.expired += other.expired
-        self.failures += other.failures[: MAX_FAILURES - len(self.failures)]
+        for call, failure in other.failures.items():
+            self._keep_failure(call, failure)
 
     def count_failed(self, status: OutboxCall.Status, call: Call, error: BaseException) -> None:
         """Count a call that failed with this error and was given this status."""
-        if len(self.failures) < MAX_FAILURES:
-            self.failures.append(f"{call.task}[{call}] {status}: {summarize_error(error)}")
+        self._keep_failure(f"{call.task}[{call}]", f"{status}: {summarize_error(error)}")
         if status == OutboxCall.Status.DEAD:
             self.dead += 1
         else:
             self.retried += 1
+
+    def _keep_failure(self, call: str, failure: str) -> None:
+        if call in self.failures or len(self.failures) < MAX_FAILURES:
+            self.failures[call] = failure
 
     @property
     def ended(self) -> int:

@@ -1,4 +1,4 @@
-"""``manage.py outbox status|health|drain|retry|discard|adopt``: the outbox in a terminal."""
+"""``manage.py outbox status|show|health|drain|retry|discard|adopt``: the outbox in a terminal."""
 
 import json
 import sys
@@ -25,7 +25,7 @@ from aftercommit.operations.health import check_health
 from aftercommit.operations.operation import Operation
 from aftercommit.operations.selection import Selection, SelectionError, parse_age
 from aftercommit.operations.status import outbox_status
-from aftercommit.operations.text import call_lines, health_line, status_lines
+from aftercommit.operations.text import call_lines, health_line, shown_lines, status_lines
 from aftercommit.printable import escape_controls
 from aftercommit.worker.drain import drain_all
 
@@ -44,6 +44,9 @@ class Command(BaseCommand):
         commands = parser.add_subparsers(dest="command", required=True)
         status = commands.add_parser("status", help="calls by task and status; the oldest due one")
         status.add_argument("--json", action="store_true", help="as JSON, ages in seconds")
+        show = commands.add_parser("show", help="calls one by one, with their last errors")
+        _add_properties(show)
+        show.add_argument("--limit", type=_count_argument, default=50, help="this many at most")
         health = commands.add_parser("health", help="what is wrong; exits with 1 if something is")
         health.add_argument("--json", action="store_true", help="as JSON, as /readyz answers")
         drain = commands.add_parser("drain", help="settle everything due, in this process")
@@ -87,6 +90,15 @@ class Command(BaseCommand):
         status = outbox_status()
         self._say(_as_json(status) if json else "\n".join(status_lines(status)))
 
+    def show(self, *, database: str, limit: int, **options: Any) -> None:
+        """Print calls with their last errors: those that failed, if no others are named."""
+        try:
+            calls = _selection(options).calls_to_show(database)
+        except SelectionError as error:
+            raise CommandError(str(error)) from error
+        lines = shown_lines(calls, limit, whole=bool(options["ids"]))
+        self._say("\n".join(lines) or "No such calls.")
+
     def health(self, *, json: bool, **options: Any) -> None:
         """Print the health of databases, tasks and workers. Fail if there is a problem."""
         health = check_health()
@@ -101,8 +113,8 @@ class Command(BaseCommand):
         counts = {"settled": report.settled, "retried": report.retried, "dead": report.dead}
         counts |= {"expired": report.expired} if report.expired else {}
         self._say(", ".join(f"{name} {count}" for name, count in counts.items()))
-        for failure in report.failures:
-            self._say(f"  {failure}")
+        for call, failure in report.failures.items():
+            self._say(f"  {call} {failure}")
         if report.dead:
             raise CommandError(
                 f"Became dead letters: {report.dead}. See 'manage.py outbox status' and the admin; "
@@ -160,24 +172,38 @@ class Command(BaseCommand):
         self._say(f"{count} {done}{left}")
 
 
-def _add_selection(parser: ArgumentParser) -> None:
+def _add_properties(parser: ArgumentParser) -> None:
     parser.add_argument("ids", nargs="*", type=int, metavar="ID", help="these calls")
     parser.add_argument("--task", metavar="NAME", help="of this task, also if nobody has it")
     parser.add_argument("--error", metavar="TEXT", help="with this in their error, in any case")
     parser.add_argument(
         "--older-than", metavar="AGE", type=_age_argument, help="made before: 90s, 10m, 2h, 3d"
     )
-    parser.add_argument("--all", dest="everything", action="store_true", help="all there are")
     parser.add_argument("--database", choices=outbox_aliases(), default="default")
+
+
+def _add_selection(parser: ArgumentParser) -> None:
+    _add_properties(parser)
+    parser.add_argument("--all", dest="everything", action="store_true", help="all there are")
     parser.add_argument("--dry-run", action="store_true", help="only show which they are")
     parser.add_argument("--yes", action="store_true", help="don't ask (needed without a terminal)")
 
 
 def _select(using: str, operation: Operation, options: dict[str, Any]) -> QuerySet[OutboxCall]:
     try:
-        return Selection(**{name: options[name] for name in SELECTING}).calls(using, operation)
+        return _selection(options).calls(using, operation)
     except SelectionError as error:
         raise CommandError(str(error)) from error
+
+
+def _selection(options: dict[str, Any]) -> Selection:
+    return Selection(**{name: options[name] for name in SELECTING if name in options})
+
+
+def _count_argument(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise ArgumentTypeError(f"{text!r} is no number of calls. Expected 1 or more.")
+    return int(text)
 
 
 def _age_argument(text: str) -> timedelta:

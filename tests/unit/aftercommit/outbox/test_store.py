@@ -185,6 +185,21 @@ def test_fail_insert(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> N
     effects.make_group("the connection is usable")
 
 
+@pytest.mark.parametrize("block", [transaction.atomic, nullcontext])
+def test_note(block: Any) -> None:
+    """The error says that it kept calls from being stored, and what to do about a missing table."""
+    table = OutboxCall._meta.db_table
+    with connection.schema_editor() as editor:
+        editor.alter_db_table(OutboxCall, table, "put_away")
+    try:
+        with pytest.raises(DatabaseError) as raised, block():
+            effects.make_group.delay_on_commit("a")
+        assert any("manage.py migrate" in note for note in raised.value.__notes__)
+    finally:
+        with connection.schema_editor() as editor:
+            editor.alter_db_table(OutboxCall, "put_away", table)
+
+
 def test_callback_that_fails() -> None:
     """An on_commit callback that raises loses no call behind it."""
 

@@ -146,6 +146,16 @@ class TestStatus:
         make_call(available_at=Now() - timedelta(seconds=50))
         assert outbox("status").startswith("default: oldest due call 50.")
 
+    def test_failing(self, outbox: Any) -> None:
+        """The number of calls that wait for another attempt stands behind their task."""
+        make_call(attempts=1, failing_since=Now())
+        make_call()
+        make_call(status=Status.DEAD)
+        assert outbox("status").splitlines()[2].endswith("  failing: 1")
+        assert (
+            json.loads(outbox("status", "--json"))["default"]["tasks"][MAKE_GROUP]["failing"] == 1
+        )
+
     def test_unknown_task(self, outbox: Any) -> None:
         """A task that the code doesn't have is marked."""
         make_call(task="gone.tasks.gone")
@@ -193,10 +203,10 @@ class TestDrain:
         with pytest.raises(CommandError, match=r"Became dead letters: 1.*outbox retry") as caught:
             call_command("outbox", "drain")
         assert caught.value.returncode == 1
-        counts, *failures = capsys.readouterr().out.splitlines()
+        counts, failure = capsys.readouterr().out.splitlines()  # a line a call, not an attempt
         assert counts == "settled 1, retried 2, dead 1"
-        assert [line.split()[1] for line in failures] == ["pending:", "pending:", "dead:"]
-        assert failures[2].endswith("ZeroDivisionError: division by zero")
+        assert failure.split()[1] == "dead:"
+        assert failure.endswith("ZeroDivisionError: division by zero")
         assert effects.names() == ["good"]
         assert OutboxCall.objects.get().status == Status.DEAD
 
@@ -207,6 +217,47 @@ class TestDrain:
 
 
 OPERATIONS = {"retry": "due again", "discard": "discarded"}
+
+
+class TestShow:
+    """``outbox show``."""
+
+    def test_what_needs_a_look(self, outbox: Any) -> None:
+        """Shows the calls that failed, with their attempts and the last line of their error."""
+        assert outbox("show") == "No such calls.\n"
+        make_call("waits")
+        failing = make_call(attempts=2, failing_since=Now(), error="Traceback\nOSError: refused")
+        dead = make_call(status=Status.DEAD, attempts=9, error="ValueError: no")
+        lines = outbox("show").splitlines()
+        assert len(lines) == 2
+        assert lines[0].startswith(f"#{failing.pk} {MAKE_GROUP}, pending, attempts 2, made ")
+        assert lines[0].endswith(": OSError: refused")
+        assert lines[1].startswith(f"#{dead.pk} {MAKE_GROUP}, dead, attempts 9, made ")
+
+    def test_one(self, outbox: Any) -> None:
+        """Shows the whole error of a call that is named, whatever its status."""
+        call = make_call(error="Traceback\nOSError: refused")
+        lines = outbox("show", call.pk).splitlines()
+        assert lines[1:] == ["    Traceback", "    OSError: refused"]
+
+    def test_properties(self, outbox: Any) -> None:
+        """Shows calls of any status that have the properties."""
+        make_call("a")
+        make_call("b", task="other.tasks.other")
+        (line,) = outbox("show", "--task", MAKE_GROUP, "--older-than", "0s").splitlines()
+        assert f" {MAKE_GROUP}, pending, " in line
+
+    def test_limit(self, outbox: Any) -> None:
+        """Says how many it leaves out."""
+        for _ in range(3):
+            make_call(status=Status.DEAD)
+        assert outbox("show", "--limit", 1).splitlines()[1:] == ["and 2 more"]
+
+    @pytest.mark.parametrize("options", [["--limit", "0"], ["--error", ""]])
+    def test_refused(self, outbox: Any, options: list[str]) -> None:
+        """A limit of no calls, and an error that every error contains."""
+        with pytest.raises(CommandError):
+            outbox("show", *options)
 
 
 @pytest.mark.parametrize("command", OPERATIONS)
@@ -328,7 +379,7 @@ class TestRetryAndDiscard:
             make_call(status=Status.DEAD)
         lines = outbox(command, "--all", "--dry-run").splitlines()
         assert lines[:2] == [f"1 of {held[2].task}, uncertain", f"6 of {MAKE_GROUP}, dead"]
-        assert lines[2].startswith(f"  #{held[0].pk} {MAKE_GROUP}, dead, made 20")
+        assert lines[2].startswith(f"  #{held[0].pk} {MAKE_GROUP}, dead, attempts 0, made 20")
         assert lines[2].endswith(": no error")
         assert lines[3].endswith(": ValueError: no")
         assert lines[7:] == [
