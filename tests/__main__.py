@@ -66,7 +66,7 @@ def main() -> None:
     if not options.all:
         os.environ.setdefault(*FEW_EXAMPLES)
     with compile_tests():
-        databases = preflight.databases()
+        databases = preflight.databases(fetches=options.all)
     failed = [each for each in databases if not run_on(each, options.all, arguments)]
     if failed:
         sys.exit(f"Tests failed on: {', '.join(failed)}.")

@@ -2,8 +2,8 @@
 
 A server that can't be started is said before the first test.
 Redis and PostgreSQL come with the tests: without one there are no tests. MySQL and MariaDB come
-with the machine: without one the others remain. RabbitMQ comes with the machine too: without it
-nothing is shown of it as the broker.
+with the machine: without one the others remain. RabbitMQ comes with the machine too, or from
+Debian's packages where every test is run: without it nothing is shown of it as the broker.
 """
 
 import os
@@ -12,9 +12,10 @@ from collections.abc import Callable
 
 from core.stack.redis_server import RedisServer
 from core.stack.servers import Server, ServerError
+from tests.tools.servers.debian import fetch
 from tests.tools.servers.mysql import MySQLServer
 from tests.tools.servers.postgres import PostgresServer
-from tests.tools.servers.rabbitmq import RabbitMQServer
+from tests.tools.servers.rabbitmq import PACKAGE, RabbitMQServer
 
 DONE = "TESTS_PREFLIGHT_DONE"
 """The variable that says to the runs on each database that their servers can be started."""
@@ -27,23 +28,40 @@ def try_server(variable: str, make: Callable[[], Server]) -> None:
             pass
 
 
-def databases() -> list[str]:
-    """Return the databases that can be tested on; the process ends if there must be another."""
+def databases(fetches: bool) -> list[str]:
+    """Return the databases that can be tested on; the process ends if there must be another.
+
+    ``fetches`` allows to download a server that the machine doesn't have.
+    """
     try:
-        return found()
+        return found(fetches)
     except ServerError as error:
         sys.exit(f"== No tests: {error}")
 
 
-def found() -> list[str]:
+def found(fetches: bool) -> list[str]:
     """Return the databases whose servers start. Raise ServerError if one must and doesn't."""
     os.environ[DONE] = "1"
     try_server("TEST_REDIS_URL", RedisServer)
     try_server("TEST_DATABASE_URL", lambda: PostgresServer(fsync=False))
     mysql = can_start("No tests on mysql", lambda: try_server("TEST_MYSQL_URL", MySQLServer))
     # Its programs are only looked for, because starting it takes five seconds.
-    can_start("Not shown, that RabbitMQ works as the broker", RabbitMQServer)
+    can_start("Not shown, that RabbitMQ works as the broker", lambda: find_rabbitmq(fetches))
     return ["postgres", "sqlite", *(["mysql"] if mysql else [])]
+
+
+def find_rabbitmq(fetches: bool) -> None:
+    """Find the programs of RabbitMQ, or fetch them. Raises ServerError if there are none."""
+    try:
+        RabbitMQServer()
+    except ServerError as error:
+        if not fetches:
+            raise
+        try:
+            fetch(PACKAGE)
+        except ServerError as why:
+            raise ServerError(f"{error} {why}") from why
+        RabbitMQServer()
 
 
 def can_start(otherwise: str, start: Callable[[], object]) -> bool:

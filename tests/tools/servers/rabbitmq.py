@@ -10,21 +10,27 @@ from kombu import Connection
 
 from core.stack.ports import LOOPBACK, free_port, is_free
 from core.stack.servers import Server, ServerError
+from tests.tools.servers.debian import libraries, unpacked
 
 USER = "tests"
+PACKAGE = "rabbitmq-server"
 SEARCHED = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin"])
-DEBIAN = "/usr/lib/rabbitmq/bin"
+INSTALLED = "/usr/lib/rabbitmq/bin"
 """Debian's own programs on the PATH refuse every user but root and ``rabbitmq``."""
+
+FETCHED = [unpacked(PACKAGE) / folder for folder in ("usr/lib/rabbitmq/bin", "usr/lib/erlang/bin")]
+"""Where the programs are that were fetched."""
 
 NEEDED = ("rabbitmq-server", "erl", "epmd")
 
 
 def find_program(name: str) -> Path:
     """Return the path of the program, with links followed. Raise ServerError if it's missing."""
-    found = shutil.which(name, path=f"{DEBIAN}{os.pathsep}{SEARCHED}")
+    path = os.pathsep.join([INSTALLED, SEARCHED, *map(str, FETCHED)])
+    found = shutil.which(name, path=path)
     if found is None:
         raise ServerError(
-            f"{name} was not found. Install it (on Debian, in rabbitmq-server), or put it and "
+            f"{name} was not found. Install it (on Debian, in {PACKAGE}), or put it and "
             f"{', '.join(NEEDED)} on the PATH."
         )
     return Path(found).resolve()
@@ -89,6 +95,7 @@ class RabbitMQServer(Server):
         settings = {
             "HOME": self.directory,  # of the node's secret
             "PATH": f"{self.directory / 'bin'}{os.pathsep}{SEARCHED}",
+            "LD_LIBRARY_PATH": libraries(PACKAGE),
             "ERL_EPMD_ADDRESS": LOOPBACK,
             "ERL_EPMD_PORT": self.epmd.port,
             "RABBITMQ_ALLOW_INPUT": 1,  # the process is the server itself, and no shell around it

@@ -92,12 +92,12 @@ class TestPreflight:
     def test_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """With all servers there are all databases."""
         monkeypatch.setenv("TEST_MYSQL_URL", "named")
-        assert sorted(preflight.databases()) == sorted(servers.DATABASES)
+        assert sorted(preflight.databases(fetches=False)) == sorted(servers.DATABASES)
 
     def test_without_mysql(self, install: Install, capfd: pytest.CaptureFixture[str]) -> None:
         """The others are tested on, and one sentence says why there are no tests on this one."""
         install(mariadbd=VERSION, install_db="exit 0")
-        assert preflight.databases() == ["postgres", "sqlite"]
+        assert preflight.databases(fetches=False) == ["postgres", "sqlite"]
         assert capfd.readouterr().err.startswith(
             "== No tests on mysql: my_print_defaults was not found. Install"
         )
@@ -107,9 +107,9 @@ class TestPreflight:
     ) -> None:
         """All databases are tested on, and one sentence says what is not shown."""
         monkeypatch.setenv("TEST_MYSQL_URL", "named")
-        for name in ("DEBIAN", "SEARCHED"):
-            monkeypatch.setattr(rabbitmq, name, "")
-        assert sorted(preflight.databases()) == sorted(servers.DATABASES)
+        for name, value in {"INSTALLED": "", "SEARCHED": "", "FETCHED": []}.items():
+            monkeypatch.setattr(rabbitmq, name, value)
+        assert sorted(preflight.databases(fetches=False)) == sorted(servers.DATABASES)
         assert capfd.readouterr().err.startswith(
             "== Not shown, that RabbitMQ works as the broker: rabbitmq-server was not found. Inst"
         )
@@ -129,4 +129,4 @@ class TestPreflight:
         monkeypatch.delenv(variable)
         monkeypatch.setattr(preflight, name, broken)
         with pytest.raises(SystemExit, match=f"== No tests: {name} has no program."):
-            preflight.databases()
+            preflight.databases(fetches=False)
