@@ -2,20 +2,21 @@
 
 A server that can't be started is said before the first test.
 Redis and PostgreSQL come with the tests: without one there are no tests. MySQL and MariaDB come
-with the machine: without one the others remain. RabbitMQ comes with the machine too, or from
-Debian's packages where every test is run: without it nothing is shown of it as the broker.
+with the machine, or from Debian's packages where every test is run: without one the others remain.
+So does RabbitMQ: without it nothing is shown of it as the broker.
 """
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from core.stack.redis_server import RedisServer
 from core.stack.servers import Server, ServerError
+from tests.tools.servers import mysql, rabbitmq
 from tests.tools.servers.debian import fetch
 from tests.tools.servers.mysql import MySQLServer
 from tests.tools.servers.postgres import PostgresServer
-from tests.tools.servers.rabbitmq import PACKAGE, RabbitMQServer
+from tests.tools.servers.rabbitmq import RabbitMQServer
 
 DONE = "TESTS_PREFLIGHT_DONE"
 """The variable that says to the runs on each database that their servers can be started."""
@@ -44,24 +45,35 @@ def found(fetches: bool) -> list[str]:
     os.environ[DONE] = "1"
     try_server("TEST_REDIS_URL", RedisServer)
     try_server("TEST_DATABASE_URL", lambda: PostgresServer(fsync=False))
-    mysql = can_start("No tests on mysql", lambda: try_server("TEST_MYSQL_URL", MySQLServer))
+    has_mysql = can_start("No tests on mysql", lambda: start_mysql(fetches))
     # Its programs are only looked for, because starting it takes five seconds.
     can_start("Not shown, that RabbitMQ works as the broker", lambda: find_rabbitmq(fetches))
-    return ["postgres", "sqlite", *(["mysql"] if mysql else [])]
+    return ["postgres", "sqlite", *(["mysql"] if has_mysql else [])]
+
+
+def start_mysql(fetches: bool) -> None:
+    """Start MariaDB and stop it, or fetch it before. Raises ServerError if it doesn't start."""
+    packages = [*dict.fromkeys(mysql.PACKAGES.values())]
+    or_fetch(lambda: try_server("TEST_MYSQL_URL", MySQLServer), packages, fetches)
 
 
 def find_rabbitmq(fetches: bool) -> None:
     """Find the programs of RabbitMQ, or fetch them. Raises ServerError if there are none."""
+    or_fetch(RabbitMQServer, [rabbitmq.PACKAGE], fetches)
+
+
+def or_fetch(start: Callable[[], object], packages: Sequence[str], fetches: bool) -> None:
+    """Start the server. If that fails, and if it is allowed, fetch the packages and start again."""
     try:
-        RabbitMQServer()
+        start()
     except ServerError as error:
         if not fetches:
             raise
         try:
-            fetch(PACKAGE)
+            fetch(*packages)
         except ServerError as why:
             raise ServerError(f"{error} {why}") from why
-        RabbitMQServer()
+        start()
 
 
 def can_start(otherwise: str, start: Callable[[], object]) -> bool:

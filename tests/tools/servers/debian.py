@@ -36,31 +36,34 @@ def libraries(package: str) -> str:
     return os.pathsep.join(map(str, unpacked(package).glob("usr/lib/*-linux-gnu*")))
 
 
-def fetch(package: str) -> None:
-    """Unpack the package, if it isn't yet. Raises ServerError, with apt's words, if it can't be."""
+def fetch(package: str, *others: str) -> None:
+    """Unpack the package, and the others with it, if it isn't yet.
+
+    Raises ServerError, with apt's words, if that can't be done.
+    """
     SERVERS.mkdir(exist_ok=True)
     with (SERVERS / f"{package}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not unpacked(package).exists():
             began = time.monotonic()
-            _fetch(package)
+            _fetch(package, *others)
             seconds = time.monotonic() - began
             print(f"== {package} came from Debian's packages in {seconds:.0f} s", flush=True)
 
 
-def _fetch(package: str) -> None:
+def _fetch(*packages: str) -> None:
     with tempfile.TemporaryDirectory(dir=SERVERS) as name:
         folder = Path(name)
         root = folder / "root"
         root.mkdir()
-        for archive in _download(package, folder):
+        for archive in _download(packages, folder):
             _run("dpkg", "--extract", archive, root)
         # It appears at its place complete or not at all.
-        root.rename(unpacked(package))
+        root.rename(unpacked(packages[0]))
 
 
-def _download(package: str, folder: Path) -> Sequence[Path]:
-    """Return the archives of the package and of all that it needs and that isn't installed."""
+def _download(packages: Sequence[str], folder: Path) -> Sequence[Path]:
+    """Return the archives of the packages and of all that they need and that isn't installed."""
     (folder / "state/lists/partial").mkdir(parents=True)
     (folder / "cache/archives/partial").mkdir(parents=True)
     settings = {
@@ -72,10 +75,10 @@ def _download(package: str, folder: Path) -> Sequence[Path]:
     }
     options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
     _run("apt-get", *options, "-qq", "update")
-    _run("apt-get", *options, "-qq", "--yes", "--download-only", "install", package)
+    _run("apt-get", *options, "-qq", "--yes", "--download-only", "install", *packages)
     archives = sorted((folder / "cache/archives").glob("*.deb"))
     if not archives:
-        raise ServerError(f"apt-get said that {package} is installed.")
+        raise ServerError(f"apt-get said that {' and '.join(packages)} is installed.")
     return archives
 
 

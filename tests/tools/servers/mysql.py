@@ -11,6 +11,7 @@ from typing import ClassVar
 from core.stack.ports import LOOPBACK
 from core.stack.servers import Server, ServerError
 from core.stack.tether import tethered
+from tests.tools.servers.debian import libraries, unpacked
 
 USER, DATABASE = "tests", "aftercommit"
 SEARCHED = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
@@ -24,13 +25,17 @@ PACKAGES = {
 }
 """Debian's package of each program. The server alone can't make its data: see the last."""
 
+PACKAGE = PACKAGES["mariadbd"]
+FETCHED = [unpacked(PACKAGE) / folder for folder in ("usr/sbin", "usr/bin")]
+"""Where the programs are that were fetched."""
+
 ANOTHER = "or name a server of your own with TEST_MYSQL_URL=mysql://USER:PASSWORD@HOST:PORT/NAME."
 
 
 def find_program(*names: str) -> str:
     """Return the path of the first of the programs that is installed."""
     for name in names:
-        if found := shutil.which(name, path=SEARCHED):
+        if found := shutil.which(name, path=os.pathsep.join([SEARCHED, *map(str, FETCHED)])):
             return found
     raise ServerError(
         f"{names[0]} was not found. Install it (on Debian, in {PACKAGES[names[0]]}), {ANOTHER}"
@@ -87,7 +92,8 @@ class MySQLServer(Server):
             errors="replace",
             cwd=self.directory,
             # Two servers at once would take one another's temporary tables in a folder of both.
-            env={"PATH": SEARCHED, "LC_ALL": "C", "TMPDIR": str(self.directory)},
+            env={"PATH": SEARCHED, "LC_ALL": "C", "TMPDIR": str(self.directory)}
+            | self._libraries(),
             check=False,
         )
         if done.returncode:
@@ -102,8 +108,18 @@ class MySQLServer(Server):
         if self._is_mariadb():
             install = find_program("mariadb-install-db", "mysql_install_db")
             find_program("my_print_defaults")  # which the former runs
-            return [install, "--no-defaults", data, "--skip-test-db", *self._user()]
+            base = self._base()
+            return [install, "--no-defaults", *base, data, "--skip-test-db", *self._user()]
         return [self.program, "--no-defaults", "--initialize-insecure", data, *self._user()]
+
+    def _base(self) -> list[str]:
+        """Return the option that names the server's folder, if that isn't the usual one."""
+        folder = unpacked(PACKAGE)
+        is_fetched = Path(self.program).is_relative_to(folder)
+        return [f"--basedir={folder / 'usr'}"] if is_fetched else []
+
+    def _libraries(self) -> dict[str, str]:
+        return {"LD_LIBRARY_PATH": libraries(PACKAGE)} if self._base() else {}
 
     def _is_mariadb(self) -> bool:
         return "MariaDB" in self._run([self.program, "--version"])
@@ -126,7 +142,9 @@ class MySQLServer(Server):
             "skip-log-bin": 1,
         }
         options = [f"--{name}={value}" for name, value in settings.items()]
-        return [self.program, "--no-defaults", *self._user(), *options]
+        variables = [f"{name}={value}" for name, value in self._libraries().items()]
+        start = ["env", *variables, self.program, "--no-defaults"]
+        return [*start, *self._base(), *self._user(), *options]
 
     def answers(self) -> bool:
         """Return whether the server lets the tests' user in, whose password no other knows."""

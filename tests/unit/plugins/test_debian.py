@@ -7,7 +7,8 @@ import pytest
 
 from core.stack.servers import ServerError
 from tests.plugins import preflight
-from tests.tools.servers import debian, rabbitmq
+from tests.tools.servers import debian, mysql, rabbitmq
+from tests.tools.servers.mysql import MySQLServer
 
 APT = """
 for word in "$@"; do
@@ -101,3 +102,17 @@ class TestPreflight:
         machine(apt_get=APT, dpkg=copies)
         monkeypatch.setattr(rabbitmq, "FETCHED", [debian.unpacked(rabbitmq.PACKAGE)])
         preflight.find_rabbitmq(fetches=True)
+
+
+def test_mariadb_where_it_was_unpacked(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MariaDB comes as two packages, and is told that its files aren't in ``/usr``."""
+    server = '[ "${2%core.deb}" = "$2" ] || { mkdir -p "$3/usr"; cp "$0" "$3/usr/mariadbd"; }'
+    machine(apt_get=APT, dpkg=server)
+    monkeypatch.delenv("TEST_MYSQL_URL", raising=False)
+    monkeypatch.setattr(mysql, "SEARCHED", "")
+    folder = debian.unpacked(mysql.PACKAGE) / "usr"
+    monkeypatch.setattr(mysql, "FETCHED", [folder])
+    with pytest.raises(ServerError, match="mariadbd was not found"):
+        preflight.start_mysql(fetches=False)
+    preflight.or_fetch(MySQLServer, [mysql.PACKAGE, "mariadb-client-core"], fetches=True)
+    assert MySQLServer()._base() == [f"--basedir={folder}"]

@@ -21,6 +21,7 @@ Install = Callable[..., None]
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     """Have a machine with these programs alone: ``install(mariadbd="exit 0")``, each a script."""
     monkeypatch.setattr(mysql_server, "SEARCHED", str(tmp_path))
+    monkeypatch.setattr(mysql_server, "FETCHED", [])
     monkeypatch.delenv("TEST_MYSQL_URL", raising=False)
 
     def write(**programs: str) -> None:
