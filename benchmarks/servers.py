@@ -6,6 +6,7 @@ Each contender has a database of its own on the one, and a number of its own on 
 import os
 import platform
 import re
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,9 @@ DATABASES = 64
 
 TEMPLATE = "bench_template"
 """The database that holds what all contenders start with."""
+
+SECRET_KEY = secrets.token_urlsafe(50)
+"""What the site's settings ask for. Contenders with the site's options read them."""
 
 STATEMENT = re.compile(r"^\[(?P<database>[^]]*)\] LOG:  (?:statement|execute [^:]*): (?P<sql>.*)")
 TRANSACTION = re.compile(r"BEGIN(?!;)|COMMIT|ROLLBACK$|START ", re.IGNORECASE)
@@ -130,6 +134,7 @@ class Servers:
         return {
             **self._environment,
             "BENCH_CONTENDER": contender,
+            "SECRET_KEY": SECRET_KEY,
             "DATABASE_URL": self.postgres_url(contender),
             "REDIS_URL": self.redis_url(contender),
         }
