@@ -48,7 +48,7 @@ define set_up
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo chaos bench bench-quick test check docs docs-serve fmt wheel mutants test-all clean
+.PHONY: help run demo chaos bench bench-quick test check docs docs-serve fmt wheel mutants test-all test-rabbitmq clean
 
 help:
 	@echo 'make run     set everything up and run the system here; Ctrl-C stops it, var/ keeps the data'
@@ -62,6 +62,7 @@ help:
 	@echo 'make test    the tests on PostgreSQL; on SQLite and, where it is installed, MariaDB what differs'
 	@echo '             (PYTEST_ARGS="-k name" for some of them)'
 	@echo 'make test-all  every test on every database'
+	@echo 'make test-rabbitmq  the tests of RabbitMQ, from Debian packages where the machine lacks it'
 	@echo 'make mutants  break the code in random places, and see which of them no unit test notices'
 	@echo '             (SAMPLE=40 SEED=1 ONLY=aftercommit/worker)'
 	@echo 'make check   lint, format, types, import directions, migrations, docs, Compose file, Dockerfile,'
@@ -102,6 +103,10 @@ test:
 test-all:
 	$(call set_up,dev)
 	@exec $(BIN)/python -m tests --all $(PYTEST_ARGS)
+
+test-rabbitmq:
+	$(call set_up,dev)
+	@FETCH_RABBITMQ=1 exec $(BIN)/python -m tests --all tests/integration/recipes/test_rabbitmq.py $(PYTEST_ARGS)
 
 mutants:
 	$(call set_up,dev)

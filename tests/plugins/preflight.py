@@ -18,6 +18,9 @@ from tests.tools.servers.mysql import MySQLServer
 from tests.tools.servers.postgres import PostgresServer
 from tests.tools.servers.rabbitmq import RabbitMQServer
 
+FETCH_RABBITMQ = "FETCH_RABBITMQ"
+"""The variable that allows to download RabbitMQ, as ``make test-rabbitmq`` does."""
+
 DONE = "TESTS_PREFLIGHT_DONE"
 """The variable that says to the runs on each database that their servers can be started."""
 
@@ -47,7 +50,8 @@ def found(fetches: bool) -> list[str]:
     try_server("TEST_DATABASE_URL", lambda: PostgresServer(fsync=False))
     has_mysql = can_start("No tests on mysql", lambda: start_mysql(fetches))
     # Its programs are only looked for, because starting it takes five seconds.
-    can_start("Not shown, that RabbitMQ works as the broker", lambda: find_rabbitmq(fetches))
+    wanted = fetches and FETCH_RABBITMQ in os.environ
+    can_start("Not shown, that RabbitMQ works as the broker", lambda: find_rabbitmq(wanted))
     return ["postgres", "sqlite", *(["mysql"] if has_mysql else [])]
 
 

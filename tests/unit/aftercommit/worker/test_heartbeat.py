@@ -275,4 +275,4 @@ class TestSweeper:
         sweeper.start()
         wait_until(lambda: swept.count("default") >= 2, 30, "two sweeps")
         assert swept[:2] == ["broken", "default"]
-        assert list(worker_ages("default")) == [NAME]
+        wait_until(lambda: list(worker_ages("default")) == [NAME], 30, "a heartbeat")
