@@ -1,4 +1,4 @@
-"""What is kept of a module's tree: its functions, its classes, and what each piece of code uses."""
+"""The facts about a module: its functions, its classes, and what each piece of code uses."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -111,7 +111,7 @@ class Module:
     source: Source
     names: Names
     functions: dict[str, Function] = field(default_factory=dict)
-    """Those that a name stands for. Of several with one name, the last."""
+    """The definitions by name. Of several with one name, the last."""
 
     all_functions: list[Function] = field(default_factory=list)
     classes: dict[str, Class] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Kind(StrEnum):
-    """What is wrong at a place. The order is the order of the report."""
+    """The kind of a finding. The order is the order of the report."""
 
     ON_COMMIT = "on-commit"
     RECEIVER = "receiver"

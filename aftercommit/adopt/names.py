@@ -53,7 +53,7 @@ def _part(node: ast.AST) -> tuple[str, ast.AST | None]:
 
 @dataclass
 class Names:
-    """What the bare names of a module stand for."""
+    """The objects that the bare names of a module stand for."""
 
     module: str
     is_package: bool

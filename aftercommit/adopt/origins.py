@@ -1,4 +1,4 @@
-"""Where messages are sent from: the functions that on_commit, a signal or a transaction runs."""
+"""Find what sends messages: the functions that on_commit, a signal or a transaction runs."""
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property

@@ -14,7 +14,7 @@ DEEPEST = 20
 
 
 class Project:
-    """What the files of a project define and use."""
+    """The definitions and the uses in the files of a project."""
 
     def __init__(self, paths: Iterable[Path]) -> None:
         self.modules: dict[str, Module] = {}

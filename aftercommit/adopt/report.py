@@ -23,7 +23,7 @@ LONGEST_LINE = 100
 
 @dataclass(frozen=True)
 class Report:
-    """What was found in a project."""
+    """The findings in a project, and the numbers of what was read and silenced."""
 
     findings: Sequence[Finding]
     silenced: int

@@ -1,4 +1,4 @@
-"""Where in a module a piece of code is: in which function, class, context managers and calls."""
+"""The place of a piece of code: its function, class, context managers and calls."""
 
 import ast
 from collections.abc import Iterator

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from aftercommit.db.operations import OutboxOperations
 
 NOT_STORED = (
-    "The error came when the durable calls of a transaction were stored. None is stored, and the "
-    "transaction is rolled back. If the outbox's table is missing, run 'manage.py migrate'."
+    "The error came when the durable calls of a transaction were stored. None is stored, and a "
+    "transaction that is open is rolled back. If the outbox's table is missing, run "
+    "'manage.py migrate'."
 )
 
 

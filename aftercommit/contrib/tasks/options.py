@@ -79,7 +79,7 @@ class BackendOptions:
     """The alias of the database that calls and results are in."""
 
     results: bool | None = None
-    """Whether results are kept. If None, they are where the app with their table is installed."""
+    """True to keep results. If None, they are kept where the app with their table is installed."""
 
     result_retention: float | None = WEEK
     """The time for which a result is kept after its task has finished. None for ever."""

@@ -1,4 +1,4 @@
-"""What a drain of a test did, and the errors that its calls raised."""
+"""The report of a test's drain, and the errors that its calls raised."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
