@@ -24,6 +24,7 @@ from aftercommit.operations.health_checks import Findings
 from aftercommit.worker.drain import drain_all
 from audit.models import AuditLog
 from tests.unit.aftercommit import effects
+from tests.unit.aftercommit.ages import in_tens
 from tests.unit.aftercommit.calls import MAKE_GROUP, Status, make_call
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -144,7 +145,7 @@ class TestStatus:
     def test_seconds(self, outbox: Any) -> None:
         """Ages under two minutes are in seconds."""
         make_call(available_at=Now() - timedelta(seconds=50))
-        assert outbox("status").startswith("default: oldest due call 50.")
+        assert in_tens(outbox("status")).startswith("default: oldest due call 50 s\n")
 
     def test_failing(self, outbox: Any) -> None:
         """The number of calls that wait for another attempt stands behind their task."""
@@ -569,7 +570,9 @@ class TestHealth:
         )
         first, worker, dead = outbox("health").splitlines()
         assert first == "default: oldest due call -, workers alive 0, held 1 dead"
-        assert worker.startswith("Note: lost@web was last seen in 'default' 100 s ago, over the")
+        assert in_tens(worker).startswith(
+            "Note: lost@web was last seen in 'default' 100 s ago, over the"
+        )
         assert dead.startswith("Note: Calls in 'default' that are dead: 1.")
 
     def test_checks(self, outbox: Any, checks: dict[str, Any]) -> None:
@@ -586,12 +589,12 @@ class TestHealth:
             call_command("outbox", "health")
         assert caught.value.returncode == 1
         old, no_worker = str(caught.value).splitlines()
-        assert old == (
+        assert in_tens(old) == (
             f"The oldest due call of {MAKE_GROUP} in 'default' is 100 s old, over the limit of "
             "60 s. See that its worker runs, and what it logs."
         )
         assert no_worker.startswith("No worker lives that settles calls in 'default', and calls")
-        assert capsys.readouterr().out.startswith("default: oldest due call 100.")
+        assert in_tens(capsys.readouterr().out).startswith("default: oldest due call 100 s, ")
 
     def test_json(self, outbox: Any, capsys: pytest.CaptureFixture[str]) -> None:
         """As JSON, whether it is fine or not."""
