@@ -100,7 +100,7 @@ class TestConflicts:
 
         def drain() -> None:
             run(connection, "SET default_transaction_isolation = 'repeatable read'")
-            drain_task(group, "default")
+            drain_task(group, "default", TIMEOUT)
 
         before, group.batch_size = group.batch_size, 10
         try:
