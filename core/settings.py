@@ -3,9 +3,10 @@
 ``DATABASE_URL``, ``REDIS_URL``, ``SECRET_KEY``, ``DEBUG``, ``ALLOWED_HOSTS``,
 ``CSRF_TRUSTED_ORIGINS``, ``EMAIL_HOST``, ``EMAIL_PORT``, ``EMAIL_HOST_USER``,
 ``EMAIL_HOST_PASSWORD``, ``EMAIL_USE_TLS``, ``DEFAULT_FROM_EMAIL``, ``SITE_URL``, ``VAR_DIR``,
-``STATIC_ROOT``, ``LOG_LEVEL``, ``NOTIFICATIONS_RESEND_UNCONFIRMED``, ``NOTIFICATIONS_MAX_FAILED``,
-``OUTBOX_SWEEP_INTERVAL``, ``OUTBOX_UNKNOWN_TASK_GRACE``, ``OUTBOX_CRASH_GRACE``,
-``OUTBOX_IDLE_LIMIT``, ``OUTBOX_MAX_AGE``, ``OUTBOX_STALE_WORKER`` and ``TASK_TIME_LIMIT``.
+``STATIC_ROOT``, ``LOG_LEVEL``, ``TRUSTED_PROXIES``, ``NOTIFICATIONS_RESEND_UNCONFIRMED``,
+``NOTIFICATIONS_MAX_FAILED``, ``OUTBOX_SWEEP_INTERVAL``, ``OUTBOX_UNKNOWN_TASK_GRACE``,
+``OUTBOX_CRASH_GRACE``, ``OUTBOX_IDLE_LIMIT``, ``OUTBOX_MAX_AGE``, ``OUTBOX_STALE_WORKER`` and
+``TASK_TIME_LIMIT``.
 ``docs/reference/environment.md`` says what each is for.
 """
 
@@ -18,6 +19,7 @@ import django
 from django.core.exceptions import ImproperlyConfigured
 
 import celery_app  # noqa: F401  # @shared_task binds to an app that exists once Django is set up
+from core.front.client_address import read_proxies
 from core.https import header_of_proxy, read_site_url
 from core.secret_key import secret_key
 
@@ -114,6 +116,7 @@ CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", "")
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = int(env_number("HSTS_SECONDS", 3600)) if HTTPS else 0
 SECURE_PROXY_SSL_HEADER = header_of_proxy(os.environ.get("PROXY_HTTPS_HEADER", ""))
+TRUSTED_PROXIES = read_proxies(env_list("TRUSTED_PROXIES", ""))
 SECURE_REFERRER_POLICY = "same-origin"
 # A site can't promise HTTPS for the other names of its domain.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
@@ -136,6 +139,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "core.front.probes.ProbeMiddleware",
+    "core.front.client_address.ClientAddressMiddleware",
     "core.front.headers.HeadersMiddleware",
     "core.front.body.BodyMiddleware",
     "core.front.text.TextMiddleware",
