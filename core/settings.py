@@ -130,6 +130,10 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django_celery_results",
+    "core.accounts",  # before allauth, for its templates
+    "allauth",
+    "allauth.account",
+    "allauth.usersessions",
     "aftercommit",
     "core",
     "content",
@@ -152,6 +156,7 @@ MIDDLEWARE = [
     "aftercommit.context.ContextMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
 ]
 
 ROOT_URLCONF = "core.urls"
@@ -174,7 +179,8 @@ TEMPLATES = [
 
 DATABASES = {"default": database()}
 if DATABASES["default"]["ENGINE"] == "aftercommit.db.mysql":
-    SILENCED_SYSTEM_CHECKS += ["models.W037"]  # a migration replaces the partial indexes
+    # A migration replaces the partial indexes. It has no partial uniqueness for addresses either.
+    SILENCED_SYSTEM_CHECKS += ["models.W036", "models.W037"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = os.environ.get("REDIS_URL") or embedded_redis()

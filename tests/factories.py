@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 import factory
+from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Permission, User
 from factory.django import DjangoModelFactory
@@ -20,14 +21,23 @@ def password_hash() -> str:
 
 
 class UserFactory(DjangoModelFactory):
-    """A user with an address; logs in with ``PASSWORD``."""
+    """A user with a verified address, or an unverified one; logs in with ``PASSWORD``."""
 
     class Meta:
         model = User
+        skip_postgeneration_save = True
 
     username = factory.Sequence(lambda number: f"user{number}")
     email = factory.LazyAttribute(lambda user: f"{user.username}@example.com")
     password = factory.LazyFunction(password_hash)
+
+    @factory.post_generation
+    def verified(self: User, create: bool, extracted: bool | None, **kwargs: Any) -> None:
+        """Keep what was verified: ``UserFactory(verified=False)``."""
+        if create and self.email:
+            EmailAddress.objects.create(
+                user=self, email=self.email.lower(), primary=True, verified=extracted is not False
+            )
 
 
 def user_with(*codenames: str, **kwargs: Any) -> User:

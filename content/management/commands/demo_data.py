@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand
@@ -51,6 +52,7 @@ def make_user(login: demo.Login) -> None:
         return
     create = User.objects.create_superuser if login.is_superuser else User.objects.create_user
     user = create(login.username, login.email, password_of(login))
+    EmailAddress.objects.create(user=user, email=login.email, primary=True, verified=True)
     user.author.bio = login.bio
     user.author.save()
 

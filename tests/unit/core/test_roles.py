@@ -88,6 +88,7 @@ author, ``staff`` a member of staff without a permission, and ``editor`` one wit
 EVERYTHING = "add change delete history changelist"
 TO_READ = "change history changelist"
 ADMIN = {
+    "account.emailaddress": EVERYTHING,
     "auth.group": EVERYTHING,
     "auth.user": f"{EVERYTHING} password_change",
     "django_celery_results.taskresult": EVERYTHING,
@@ -104,6 +105,7 @@ ADMIN = {
     "notifications.follow": EVERYTHING,
     "notifications.delivery": f"{TO_READ} send_again mark_sent cancel",
     "audit.auditlog": TO_READ,
+    "usersessions.usersession": EVERYTHING,
 }
 """What a superuser may do in the admin with the rows of each model. An editor may do it with those
 of the domain, and nobody else anything."""

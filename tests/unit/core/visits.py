@@ -5,6 +5,7 @@ from copy import deepcopy
 from http.cookies import SimpleCookie
 from typing import Any, NamedTuple
 
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission, User
 from django.contrib.contenttypes.models import ContentType
@@ -112,6 +113,7 @@ def make_world() -> World:
     Follow.objects.create(user=users["reader"], author=author)
     make_delivery("visited")
     Group.objects.create(name="visited")
+    UserSession.objects.create(user=users["reader"], ip="127.0.0.1", session_key="visited")
     TaskResult.objects.create(task_id="visited")
     GroupResult.objects.create(group_id="visited")
     OutboxCall.objects.create(task="visited", payload="[[], {}]", context="[]", status="dead")
