@@ -28,6 +28,7 @@ def make_one_durable(project: Project) -> None:
     project.change(tasks, "@shared_task\ndef write", "@shared_task(base=OutboxTask)\ndef write")
 
 
+@pytest.mark.slow
 def test_survives_its_broker(project: Project, broker: RedisServer) -> None:
     """A call that was made while the broker was dead has its effect once the broker is back."""
     adopt(project)
