@@ -5,12 +5,9 @@ from typing import Any
 from django import forms
 from django.contrib.auth.forms import UserCreationForm
 from django.contrib.auth.models import User
-from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 
 from .models import COMMENT_MAX_LENGTH, CONTENT_MAX_LENGTH, Article, Comment, Product, Profile
-from .pictures import remake
-from .validators import AVATAR_MAX_BYTES
 
 
 class SignupForm(UserCreationForm):
@@ -86,23 +83,15 @@ class ProfileForm(forms.ModelForm):
         }
         error_messages = {
             "birth_date": {"invalid": "Enter a date, such as 1990-12-31."},
-            "avatar": {"invalid_image": "This file is not a picture, or it is damaged."},
         }
         widgets = {
             "bio": forms.Textarea(attrs={"rows": 5}),
             "birth_date": forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
-            "avatar": forms.ClearableFileInput(attrs={"accept": "image/jpeg,image/png,image/webp"}),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["birth_date"].widget.attrs["max"] = timezone.localdate().isoformat()
-
-    def clean_avatar(self) -> Any:
-        """Return an upload as it is kept, or what else the field says. Raises ValidationError."""
-        given = self.cleaned_data["avatar"]
-        small = isinstance(given, UploadedFile) and (given.size or 0) <= AVATAR_MAX_BYTES
-        return remake(given) if small else given
 
 
 class ProductForm(forms.ModelForm):

@@ -3,26 +3,17 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.validators import (
-    FileExtensionValidator,
-    MaxValueValidator,
-    MinValueValidator,
-)
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import IntegrityError, models, router, transaction
 from django.urls import reverse
 
 from aftercommit.tracking.auditable import AuditableMixin
 from aftercommit.tracking.fields import CounterField
 
+from .fields import PictureField
 from .querysets import ArticleQuerySet, ProductQuerySet
 from .rights import ArticleRights
-from .validators import (
-    AVATAR_EXTENSIONS,
-    at_most,
-    validate_avatar_size,
-    validate_not_in_future,
-    validate_slug_not_reserved,
-)
+from .validators import at_most, validate_not_in_future, validate_slug_not_reserved
 
 COUNTED_BY = ("author", "category")
 SLUG_LENGTH = 220
@@ -183,11 +174,7 @@ class Profile(AuditableMixin, models.Model):
     bio = models.TextField(blank=True, **at_most(PROFILE_BIO_MAX_LENGTH))
     location = models.CharField(max_length=100, blank=True)
     birth_date = models.DateField(null=True, blank=True, validators=[validate_not_in_future])
-    avatar = models.ImageField(
-        upload_to="avatars/",
-        blank=True,
-        validators=[FileExtensionValidator(AVATAR_EXTENSIONS), validate_avatar_size],
-    )
+    avatar = PictureField(upload_to="avatars/", blank=True)
 
     def __str__(self) -> str:
         return f"{self.user.get_username()}'s profile"

@@ -10,7 +10,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 
 from . import tasks
-from .models import COUNTED_BY, Article
+from .models import COUNTED_BY, Article, Profile
 from .people import create_profile_and_author, keep_profile_and_author
 from .signals import article_published, article_viewed
 from .slugs import free_slug
@@ -80,6 +80,21 @@ def article_removed_delete(
     removed = instance.status == Article.Status.REMOVED
     if removed and not raw and (created or "status" in instance.changes()):
         tasks.delete_removed.using(using).delay_on_commit(article_id=instance.pk)
+
+
+@receiver(post_save, sender=Profile)
+def profile_saved_delete_picture(instance: Profile, raw: bool, using: str, **kwargs: Any) -> None:
+    """Delete the file of a picture that was replaced or cleared."""
+    old, _ = instance.changes().get("avatar", ("", ""))
+    if old and not raw:
+        tasks.delete_picture.using(using).delay_on_commit(name=old)
+
+
+@receiver(pre_delete, sender=Profile)
+def profile_deleting_delete_picture(instance: Profile, using: str, **kwargs: Any) -> None:
+    """Delete the file of a deleted profile's picture."""
+    if instance.lock_row(using) and (name := instance.original("avatar")):
+        tasks.delete_picture.using(using).delay_on_commit(name=name)
 
 
 @receiver(article_viewed)

@@ -1,4 +1,4 @@
-"""The domain's tasks: counters."""
+"""The domain's tasks: counters, deletions in pieces, and files that nobody shows any more."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from django.db.models import F, Model
 
 from aftercommit.call import Call
 
-from . import removal
+from . import removal, stored_pictures
 from .models import Article, Author, Category
 
 COUNTERS: dict[str, type[Model]] = {"author": Author, "category": Category}
@@ -60,6 +60,14 @@ def delete_removed(calls: Sequence[Call]) -> None:
         article = removed.filter(pk=call.kwargs["article_id"]).first()
         if article is not None and not removal.delete_piece(article, call.using):
             delete_removed.using(call.using).delay_on_commit(article_id=article.pk)
+
+
+# Deleting a file twice is harmless. 24 retries with Celery's backoff take about two hours, in which
+# a storage can come back.
+@shared_task(atomic=False, reject_on_worker_lost=True, max_retries=24)
+def delete_picture(name: str) -> None:
+    """Delete the file of a picture, unless a profile shows it. Without the file do nothing."""
+    stored_pictures.delete_unused(name)
 
 
 def net_moves(calls: Iterable[Call], name: str) -> Counter[int | None]:

@@ -4,15 +4,10 @@ import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.files import File
 from django.core.validators import MaxLengthValidator
-from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
 RESERVED_SLUGS = frozenset({"new"})
-AVATAR_EXTENSIONS = ("gif", "jpeg", "jpg", "png", "webp")
-"""Of what is stored. A GIF was taken once, and its profile can still be saved."""
-AVATAR_MAX_BYTES = 2 * 1024 * 1024
 
 
 def validate_slug_not_reserved(value: str) -> None:
@@ -37,18 +32,3 @@ def validate_not_in_future(value: datetime.date) -> None:
     """Refuse a date after today."""
     if value > timezone.localdate():
         raise ValidationError("A date of birth can't be in the future.", code="future")
-
-
-def validate_avatar_size(value: File) -> None:
-    """Refuse an upload that is too large for a picture this small."""
-    if getattr(value, "_committed", False):
-        return  # stored before: not looked at again, its file may be elsewhere
-    if value.size > AVATAR_MAX_BYTES:
-        raise ValidationError(
-            "The picture is %(size)s. Choose one of at most %(limit)s.",
-            code="too_large",
-            params={
-                "size": filesizeformat(value.size),
-                "limit": filesizeformat(AVATAR_MAX_BYTES),
-            },
-        )

@@ -218,16 +218,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "avatar",
-                    models.ImageField(
-                        blank=True,
-                        upload_to="avatars/",
-                        validators=[
-                            django.core.validators.FileExtensionValidator(
-                                ("gif", "jpeg", "jpg", "png", "webp")
-                            ),
-                            content.validators.validate_avatar_size,
-                        ],
-                    ),
+                    models.ImageField(blank=True, upload_to="avatars/"),
                 ),
                 (
                     "user",

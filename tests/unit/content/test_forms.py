@@ -14,7 +14,7 @@ from PIL import Image
 
 from content.forms import ArticleForm, CommentForm, ProductForm, ProfileForm, SignupForm
 from content.models import Article, Author, Comment, Profile
-from content.validators import AVATAR_MAX_BYTES
+from content.pictures import MAX_BYTES
 from tests.factories import ArticleFactory, CategoryFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -171,9 +171,9 @@ class TestProfileForm:
     @pytest.mark.parametrize(
         ("upload", "message"),
         [
-            (SimpleUploadedFile("me.png", b"no picture"), "This file is not a picture"),
+            (SimpleUploadedFile("me.png", b"no picture"), "This is no PNG, JPEG or WebP picture"),
             (SimpleUploadedFile("me.png", b""), "The submitted file is empty."),
-            (picture(padding=AVATAR_MAX_BYTES), "Choose one of at most 2.0 MB."),
+            (picture(padding=MAX_BYTES), "Choose one of at most 2.0 MB."),
         ],
     )
     def test_fail_avatar(self, upload: SimpleUploadedFile, message: str) -> None:
