@@ -11,10 +11,10 @@ class AuditConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the checks, and follow each configured model."""
+        """Register the checks and the retention, and follow each configured model."""
         from aftercommit.tracking.auditable import adopt
 
-        from . import checks, receivers, registry  # noqa: F401  # the checks register themselves
+        from . import checks, receivers, registry, retention  # noqa: F401  # two register themselves
 
         for model, exclude in registry.configured_models():
             adopt(model)

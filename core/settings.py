@@ -5,8 +5,8 @@
 ``EMAIL_HOST_PASSWORD``, ``EMAIL_USE_TLS``, ``DEFAULT_FROM_EMAIL``, ``SITE_URL``, ``VAR_DIR``,
 ``STATIC_ROOT``, ``LOG_LEVEL``, ``TRUSTED_PROXIES``, ``NOTIFICATIONS_RESEND_UNCONFIRMED``,
 ``NOTIFICATIONS_MAX_FAILED``, ``OUTBOX_SWEEP_INTERVAL``, ``OUTBOX_UNKNOWN_TASK_GRACE``,
-``OUTBOX_CRASH_GRACE``, ``OUTBOX_IDLE_LIMIT``, ``OUTBOX_MAX_AGE``, ``OUTBOX_STALE_WORKER`` and
-``TASK_TIME_LIMIT``.
+``OUTBOX_CRASH_GRACE``, ``OUTBOX_IDLE_LIMIT``, ``OUTBOX_MAX_AGE``, ``OUTBOX_STALE_WORKER``,
+``RETENTION_DAYS`` and ``TASK_TIME_LIMIT``.
 ``docs/reference/environment.md`` says what each is for.
 """
 
@@ -21,6 +21,7 @@ from django.core.exceptions import ImproperlyConfigured
 import celery_app  # noqa: F401  # @shared_task binds to an app that exists once Django is set up
 from core.front.client_address import read_proxies
 from core.https import header_of_proxy, read_site_url
+from core.retention.days import read_days
 from core.secret_key import secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -136,6 +137,7 @@ INSTALLED_APPS = [
     "allauth.usersessions",
     "aftercommit",
     "core",
+    "core.retention",
     "content",
     "notifications",
     "audit",
@@ -262,7 +264,7 @@ CELERY_BROKER_URL = REDIS_URL
 CELERY_RESULT_BACKEND = "django-db"
 CELERY_RESULT_EXTENDED = True
 CELERY_TASK_IGNORE_RESULT = True  # a task that is to have results says ignore_result=False
-CELERY_RESULT_EXPIRES = 24 * 60 * 60
+CELERY_RESULT_EXPIRES = None  # RETENTION_DAYS, which ends them in small batches
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_RESULT_ACCEPT_CONTENT = ["json"]
@@ -279,6 +281,13 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True  # Celery's default-to-be
 CELERY_DB_REUSE_MAX = 1000
+CELERY_BEAT_SCHEDULE = {
+    "retention": {
+        "task": "core.retention.tasks.delete_expired",
+        "schedule": 600,
+        "options": {"expires": 600},  # while no worker runs, no messages pile up
+    },
+}
 
 # --- The outbox -----------------------------------------------------------------------------
 OUTBOX_SWEEP_INTERVAL = env_number("OUTBOX_SWEEP_INTERVAL", 2)
@@ -297,6 +306,17 @@ OUTBOX_STALE_WORKER = (
 # --- Notifications --------------------------------------------------------------------------
 NOTIFICATIONS_RESEND_UNCONFIRMED = env_flag("NOTIFICATIONS_RESEND_UNCONFIRMED")
 NOTIFICATIONS_MAX_FAILED = env_number("NOTIFICATIONS_MAX_FAILED", 20)
+
+# --- Retention: the days after which rows end; None keeps them for ever ---------------------
+RETENTION_DAYS: dict[str, int | None] = {
+    "audit": 365,
+    "deliveries": 180,  # settled ones
+    "dead_letters": 365,  # and uncertain calls; the health pages have told of them all the time
+    "results": 1,
+    "group_results": 1,
+    "sessions": 1,  # after they are over
+}
+RETENTION_DAYS |= read_days(os.environ.get("RETENTION_DAYS", ""))
 
 # --- Auditing: which models, and which of their fields --------------------------------------
 AUDIT_MODELS: dict[str, dict[str, list[str]]] = {

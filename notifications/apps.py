@@ -10,5 +10,5 @@ class NotificationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Connect the receivers and register the health check."""
-        from . import health, receivers  # noqa: F401
+        """Connect the receivers, and register the health check and the retention."""
+        from . import health, receivers, retention  # noqa: F401

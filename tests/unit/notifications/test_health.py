@@ -44,9 +44,9 @@ def test_counts(client: Client, capsys: pytest.CaptureFixture[str]) -> None:
 
     They are no problem as long as they are few: dead calls aren't either.
     """
-    year_ago = timezone.now() - timedelta(days=365)
+    long_ago = timezone.now() - timedelta(days=100)
     for number in range(3):
-        make_delivery(number, status=Status.FAILED, created_at=year_ago)
+        make_delivery(number, status=Status.FAILED, created_at=long_ago)
         make_delivery(f"unconfirmed {number}", status=Status.UNCONFIRMED)
     response = client.get("/readyz")
     assert response.status_code == 200
@@ -56,7 +56,7 @@ def test_counts(client: Client, capsys: pytest.CaptureFixture[str]) -> None:
     assert unconfirmed.startswith("Deliveries in 'default' that are unconfirmed: 3. Look at")
     call_command("outbox", "health")
     text = capsys.readouterr().out
-    assert text.splitlines()[0].endswith("held none; deliveries 3 failed, 3 unconfirmed")
+    assert text.splitlines()[0].endswith("; deliveries 3 failed, 3 unconfirmed")
     assert f"Note: {failed}" in text
     call_command("outbox", "status")
     assert "  deliveries: 3 failed, 3 unconfirmed\n" in capsys.readouterr().out

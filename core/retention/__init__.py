@@ -1,0 +1,1 @@
+"""What the site keeps for some days, and what ends it: `docs/how-to/personal-data.md`."""

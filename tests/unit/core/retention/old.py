@@ -1,0 +1,52 @@
+"""Rows of every kind that expires, as old as a test wants them."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db import models
+from django.utils import timezone
+from django_celery_results.models import GroupResult, TaskResult
+
+from aftercommit.models import OutboxCall
+from audit.models import AuditLog
+from core.retention.kinds import kinds
+from notifications.models import Delivery
+
+MAKERS: dict[str, Callable[[str], models.Model]] = {
+    "audit": lambda key: AuditLog.objects.create(
+        model_label="x", object_id=key, object_repr=key, action="CREATE", changes={"values": {}}
+    ),
+    "deliveries": lambda key: Delivery.objects.create(
+        key=key, kind="article_published", article_id=4711, status="sent"
+    ),
+    "dead_letters": lambda key: OutboxCall.objects.create(
+        task=key, payload="[[], {}]", context="[]", status="dead"
+    ),
+    "results": lambda key: TaskResult.objects.create(task_id=key),
+    "group_results": lambda key: GroupResult.objects.create(group_id=key),
+    "sessions": lambda key: Session.objects.create(
+        session_key=key, session_data="", expire_date=timezone.now()
+    ),
+}
+"""How a row of each kind is made. A new kind needs a line here."""
+
+
+def days(name: str) -> Any:
+    """After how many days rows of the kind end."""
+    return settings.RETENTION_DAYS[name]
+
+
+def make_old(name: str, days: float, key: str = "row", **values: Any) -> models.Model:
+    """Return a row of the kind whose days began so many days ago."""
+    kind, row = kinds()[name], MAKERS[name](key)
+    values = {kind.field: timezone.now() - timedelta(days=days)} | values
+    kind.model._base_manager.filter(pk=row.pk).update(**values)
+    return row
+
+
+def left(name: str) -> set[Any]:
+    """Return the keys of the rows of the kind's model."""
+    return {*kinds()[name].model._base_manager.values_list("pk", flat=True)}
