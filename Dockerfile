@@ -4,8 +4,9 @@ ARG PYTHON_VERSION=3.11-slim-bookworm
 FROM python:${PYTHON_VERSION} AS packages
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /build
-COPY requirements/base.txt requirements/django.txt requirements/celery.txt ./
-RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir -r base.txt -r django.txt -r celery.txt
+COPY requirements/locked/base.txt requirements/locked/django.txt requirements/locked/celery.txt ./
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --require-hashes --no-deps \
+    -r base.txt -r django.txt -r celery.txt
 
 FROM python:${PYTHON_VERSION}
 ENV PATH="/venv/bin:$PATH" \

@@ -32,6 +32,9 @@ WHEEL_VENV := $(patsubst .venv%,.venv-wheel%,$(VENV))
 DOCS := docs -d docs/_build/doctrees docs/_build/html
 BUILD_DOCS = $(BIN)/sphinx-build --fresh-env --fail-on-warning --keep-going --nitpicky --quiet $(DOCS)
 
+# What locks the packages and asks about them, alone.
+TOOLS_VENV := .venv-tools
+
 # Checks use no data. The project's own database may not exist, or be in use.
 ALONE := DJANGO_SETTINGS_MODULE=tests.settings VAR_DIR=$(VENV) DATABASE_URL=sqlite://:memory:
 
@@ -42,13 +45,13 @@ $(foreach name,$(SECRETS),$(if $(findstring command line,$(origin $(name))),$(er
     Put it before make: $(name)=... make $(MAKECMDGOALS))))
 
 define set_up
-@python=$$(sh requirements/find-python '$(PYTHON)') && \
+@python=$$(sh requirements/find-python '$(PYTHON)') && $(or $(3),"$$python" requirements/lock.py --check) && \
     "$$python" requirements/install.py --venv $(or $(2),$(VENV)) --level $(1) \
     --django '$(DJANGO)' --celery '$(CELERY)'
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo chaos bench bench-quick test check docs docs-serve fmt wheel mutants test-all test-rabbitmq clean
+.PHONY: help run demo chaos bench bench-quick test check docs docs-serve fmt wheel mutants test-all test-rabbitmq lock outdated clean
 
 help:
 	@echo 'make run     set everything up and run the system here; Ctrl-C stops it, var/ keeps the data'
@@ -71,6 +74,8 @@ help:
 	@echo 'make docs-serve  the same at http://127.0.0.1:8010/, and again after each change (DOCS_PORT=8010)'
 	@echo 'make fmt     format the code'
 	@echo 'make wheel   build the library, as a wheel and as an sdist, in dist/'
+	@echo 'make lock    write requirements/locked/ again, with the hashes of all files, after a pin has changed'
+	@echo 'make outdated  which packages have a newer version, and which are known to be vulnerable'
 	@echo 'make clean   remove what was built; keeps var/'
 	@echo
 	@echo 'PYTHON=PATH  with another Python (3.11 or newer); DJANGO and CELERY with another of those:'
@@ -152,6 +157,16 @@ wheel:
 	$(call set_up,wheel,$(WHEEL_VENV))
 	@rm -rf dist
 	@$(WHEEL_VENV)/bin/python -m build --no-isolation
+
+# An old lock installs what makes the new one, so it is not compared with the pins.
+lock:
+	$(call set_up,tools,$(TOOLS_VENV),true)
+	@exec $(TOOLS_VENV)/bin/python requirements/lock.py
+
+outdated:
+	$(call set_up,dev)
+	$(call set_up,tools,$(TOOLS_VENV))
+	@exec $(TOOLS_VENV)/bin/python requirements/outdated.py --python $(BIN)/python
 
 clean:
 	rm -rf .venv* dist docs/_build staticfiles .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,4 +1,7 @@
-"""Make a virtual environment with the pinned packages. Take no time when it is there already.
+"""Make a virtual environment with the locked packages. Take no time when it is there already.
+
+pip takes a file only if its hash is in ``locked/``. A Django or Celery that is not the pinned one
+has no hashes there. pip installs it in a step of its own, and a line says so.
 
 Run by the Makefile with the Python that the environment is to be built on. Uses nothing but the
 standard library. A stamp in the environment says what was installed, so that a second run only
@@ -16,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-HERE = Path(__file__).resolve().parent
+LOCKED = Path(__file__).resolve().parent / "locked"
 LEVELS = {
     "base": ("base", "stack", "docs", "dev", "bench"),
     "stack": ("stack", "docs", "dev", "bench"),
@@ -24,11 +27,14 @@ LEVELS = {
     "dev": ("dev",),
     "bench": ("bench",),
     "wheel": ("wheel",),
+    "tools": ("tools",),
 }
-"""The requirement files, each with those that hold all that it does."""
+"""The locked files, each with those that hold all that it does."""
 PINNED = {"django": ">=5.2,<5.3", "celery": ">=5.7,<5.8"}
 """The ranges that ``django.txt`` and ``celery.txt`` pin. Any other range is resolved when it is
 installed."""
+WITHOUT_CHOICE = ("wheel", "tools")
+"""The levels that need neither Django nor Celery."""
 TICK = 1 if sys.stdout.isatty() else 15
 """Seconds between two signs of life on the screen, or in a log."""
 
@@ -71,10 +77,10 @@ def environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH")}
 
 
-def digest(level: str, packages: Sequence[str]) -> str:
+def digest(level: str, others: Sequence[str]) -> str:
     """Return what an environment of this level holds, as one short string."""
-    parts = [level, *packages]
-    parts += [path.read_text() for path in sorted(HERE.glob("*.txt"))]
+    parts = [level, *others]
+    parts += [path.read_text() for path in sorted(LOCKED.glob("*.txt"))]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -93,36 +99,43 @@ def create(venv: Path) -> None:
     record.write_text(interpreter())
 
 
-def is_installed(venv: Path, level: str, packages: Sequence[str]) -> bool:
+def is_installed(venv: Path, level: str, others: Sequence[str]) -> bool:
     """Return whether the stamp of this level is that of today's files."""
     stamp = venv / f"installed-{level}"
-    return stamp.is_file() and stamp.read_text() == digest(level, packages)
+    return stamp.is_file() and stamp.read_text() == digest(level, others)
 
 
-def install(venv: Path, level: str, packages: Sequence[str]) -> None:
+def install(venv: Path, level: str, ranges: Mapping[str, str]) -> None:
     """Install the level's packages, unless a stamp says that they are there."""
-    if any(is_installed(venv, each, packages) for each in LEVELS[level]):
+    others = [f"{name}{versions}" for name, versions in ranges.items() if versions != PINNED[name]]
+    if any(is_installed(venv, each, others) for each in LEVELS[level]):
         return
-    stamp = venv / f"installed-{level}"
+    pinned = [name for name, versions in ranges.items() if versions == PINNED[name]]
+    install_locked(venv, [level, *pinned])
+    if others:
+        install_others(venv, others)
+    (venv / f"installed-{level}").write_text(digest(level, others))
+
+
+def install_locked(venv: Path, names: Sequence[str]) -> None:
+    """Install what the locked files name. Let pip choose no package beside them."""
+    files = [argument for name in names for argument in ("-r", str(LOCKED / f"{name}.txt"))]
+    title = f"Installing the packages of {names[0]}.txt"
+    run_step(title, [*pip(venv), "--no-deps", "--require-hashes", *files])
+
+
+def install_others(venv: Path, others: Sequence[str]) -> None:
+    """Install what is not pinned. Fail if a package can't be used with the locked ones."""
+    wanted = " and ".join(others)
+    show(f"  {wanted}: not the pinned version, so there is no hash to compare the files with")
+    run_step(f"Installing {wanted}", [*pip(venv), *others])
+    run_step("Comparing the versions", [str(venv / "bin" / "python"), "-m", "pip", "check"])
+
+
+def pip(venv: Path) -> list[str]:
+    """Return the command that installs into this environment."""
     options = ["--quiet", "--disable-pip-version-check", "--no-input", "--root-user-action=ignore"]
-    python = str(venv / "bin" / "python")
-    run_step(
-        f"Installing the packages of {level}.txt",
-        [python, "-m", "pip", "install", *options, "-r", str(HERE / f"{level}.txt"), *packages],
-    )
-    stamp.write_text(digest(level, packages))
-
-
-def chosen_packages(level: str, ranges: Mapping[str, str]) -> list[str]:
-    """Return pip's arguments for Django and Celery. What builds the wheel needs neither."""
-    if level == "wheel":
-        return []
-    return [argument for name in PINNED for argument in choose_package(name, ranges[name])]
-
-
-def choose_package(name: str, versions: str) -> list[str]:
-    """Return pip's arguments for one package: its file, or a range that no file pins."""
-    return ["-r", str(HERE / f"{name}.txt")] if versions == PINNED[name] else [f"{name}{versions}"]
+    return [str(venv / "bin" / "python"), "-m", "pip", "install", *options]
 
 
 def main() -> None:
@@ -133,10 +146,11 @@ def main() -> None:
     for name, versions in PINNED.items():
         parser.add_argument(f"--{name}", default=versions)
     options = parser.parse_args()
-    folder = os.open(HERE, os.O_RDONLY)
+    folder = os.open(LOCKED, os.O_RDONLY)
     fcntl.flock(folder, fcntl.LOCK_EX)  # two makes at once: the second finds the work done
     create(options.venv)
-    install(options.venv, options.level, chosen_packages(options.level, vars(options)))
+    chosen = [] if options.level in WITHOUT_CHOICE else [*PINNED]
+    install(options.venv, options.level, {name: vars(options)[name] for name in chosen})
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ def share_unpacked(wheel: Path, folder: Path) -> Path:
 
 
 def share_packages(name: str, folder: Path) -> Path:
-    """Return a folder with the packages of ``requirements/<name>.txt``, and nothing that they need.
+    """Return a folder with the packages of ``requirements/locked/<name>.txt``, and nothing else.
 
     Whichever process of the run is the first installs them.
     """
@@ -87,9 +87,9 @@ def share_packages(name: str, folder: Path) -> Path:
     with (folder / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
-            requirements = ROOT / "requirements" / f"{name}.txt"
+            requirements = ROOT / "requirements" / "locked" / f"{name}.txt"
             pip: list[str | Path] = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-            run(*pip, "--target", target, "-r", requirements)
+            run(*pip, "--target", target, "--require-hashes", "-r", requirements)
             done.touch()
     return target
 

@@ -113,6 +113,6 @@ def extras() -> set[str]:
 @cache
 def packages() -> set[str]:
     """Return the packages that the tests' environment has, and the library."""
-    files = [path.read_text() for path in (ROOT / "requirements").glob("*.txt")]
+    files = [path.read_text() for path in (ROOT / "requirements" / "locked").glob("*.txt")]
     pinned = re.findall(r"^([\w.-]+)==", "\n".join(files), re.MULTILINE)
     return {"aftercommit", *(each.lower().replace("_", "-") for each in pinned)}

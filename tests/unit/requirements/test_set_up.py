@@ -12,8 +12,6 @@ from packaging.requirements import Requirement
 
 REQUIREMENTS = Path(__file__).resolve().parents[3] / "requirements"
 LEVELS = ("base", "stack", "docs", "dev")
-INCLUDES = {"stack": "base", "docs": "stack", "dev": "docs", "bench": "stack"}
-"""Which level a level adds to."""
 ALSO = {"celery": "redis"}
 """The extras that the project uses, which the pins can't say: their packages are pinned too."""
 
@@ -84,19 +82,17 @@ class TestFindPython:
 
 
 def pins(level: str) -> dict[str, str]:
-    """The level's packages, those that it includes too, with their versions."""
-    apart = {**pinned("django.txt"), **pinned("celery.txt")}
-    found = pins(INCLUDES[level]) if level in INCLUDES else apart
-    return {**found, **pinned(f"{level}.txt")}
+    """The level's packages with their versions, those that only others need too."""
+    return {**locked("django"), **locked("celery"), **locked(level)}
 
 
-def pinned(name: str) -> dict[str, str]:
-    """The pins of one file."""
-    lines = [line.split("#")[0].strip() for line in (REQUIREMENTS / name).read_text().splitlines()]
-    requirements = [Requirement(line) for line in lines if line and not line.startswith("-r")]
+def locked(name: str) -> dict[str, str]:
+    """The packages of one locked file, with their versions."""
+    text = (REQUIREMENTS / "locked" / f"{name}.txt").read_text()
+    lines = [line.rstrip(" \\") for line in text.splitlines() if re.match(r"\w", line)]
     return {
         normal(each.name): str(each.specifier).removeprefix("==")
-        for each in requirements
+        for each in map(Requirement, lines)
         if each.marker is None or each.marker.evaluate()
     }
 
@@ -123,6 +119,11 @@ def test_a_level_has_all_that_its_packages_need(level: str) -> None:
 
 @pytest.mark.parametrize("level", [*LEVELS, "bench"])
 def test_every_package_is_pinned_to_one_version(level: str) -> None:
-    """No ranges, and no registry's address."""
+    """No ranges."""
     assert all(re.fullmatch(r"[0-9][0-9a-z.]*", version) for version in pins(level).values())
-    assert "://" not in (REQUIREMENTS / f"{level}.txt").read_text()
+
+
+def test_no_file_names_a_registry() -> None:
+    """Which registry packages come from is the machine's own business."""
+    texts = [path.read_text() for path in REQUIREMENTS.rglob("*.txt")]
+    assert not [text for text in texts if "://" in text or "index-url" in text]
