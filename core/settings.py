@@ -3,10 +3,10 @@
 ``DATABASE_URL``, ``REDIS_URL``, ``SECRET_KEY``, ``DEBUG``, ``ALLOWED_HOSTS``,
 ``CSRF_TRUSTED_ORIGINS``, ``EMAIL_HOST``, ``EMAIL_PORT``, ``EMAIL_HOST_USER``,
 ``EMAIL_HOST_PASSWORD``, ``EMAIL_USE_TLS``, ``DEFAULT_FROM_EMAIL``, ``SITE_URL``, ``VAR_DIR``,
-``STATIC_ROOT``, ``LOG_LEVEL``, ``TRUSTED_PROXIES``, ``NOTIFICATIONS_RESEND_UNCONFIRMED``,
-``NOTIFICATIONS_MAX_FAILED``, ``OUTBOX_SWEEP_INTERVAL``, ``OUTBOX_UNKNOWN_TASK_GRACE``,
-``OUTBOX_CRASH_GRACE``, ``OUTBOX_IDLE_LIMIT``, ``OUTBOX_MAX_AGE``, ``OUTBOX_STALE_WORKER``,
-``RETENTION_DAYS`` and ``TASK_TIME_LIMIT``.
+``STATIC_ROOT``, ``LOG_LEVEL``, ``TRUSTED_PROXIES``, ``THROTTLES``,
+``NOTIFICATIONS_RESEND_UNCONFIRMED``, ``NOTIFICATIONS_MAX_FAILED``, ``OUTBOX_SWEEP_INTERVAL``,
+``OUTBOX_UNKNOWN_TASK_GRACE``, ``OUTBOX_CRASH_GRACE``, ``OUTBOX_IDLE_LIMIT``, ``OUTBOX_MAX_AGE``,
+``OUTBOX_STALE_WORKER``, ``RETENTION_DAYS`` and ``TASK_TIME_LIMIT``.
 ``docs/reference/environment.md`` says what each is for.
 """
 
@@ -20,6 +20,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 import celery_app  # noqa: F401  # @shared_task binds to an app that exists once Django is set up
 from core.front.client_address import read_proxies
+from core.front.rates import read_throttles
 from core.https import header_of_proxy, read_site_url
 from core.retention.days import read_days
 from core.secret_key import secret_key
@@ -118,6 +119,7 @@ SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = int(env_number("HSTS_SECONDS", 3600)) if HTTPS else 0
 SECURE_PROXY_SSL_HEADER = header_of_proxy(os.environ.get("PROXY_HTTPS_HEADER", ""))
 TRUSTED_PROXIES = read_proxies(env_list("TRUSTED_PROXIES", ""))
+THROTTLES = read_throttles(os.environ.get("THROTTLES", ""))
 SECURE_REFERRER_POLICY = "same-origin"
 # A site can't promise HTTPS for the other names of its domain.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
@@ -159,6 +161,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "core.front.throttle.ThrottleMiddleware",
 ]
 
 ROOT_URLCONF = "core.urls"
@@ -187,12 +190,13 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = os.environ.get("REDIS_URL") or embedded_redis()
 CACHES = {
-    "default": {
+    alias: {
         "BACKEND": "aftercommit.redis.cache.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "aftercommit",
-        "OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 5},
+        "OPTIONS": {"socket_connect_timeout": connecting, "socket_timeout": answering},
     }
+    for alias, connecting, answering in (("default", 2, 5), ("counters", 0.5, 0.5))
 }
 
 AUTH_PASSWORD_VALIDATORS = [

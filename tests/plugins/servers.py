@@ -89,6 +89,7 @@ def environment(
     """Return what the settings are to read. Its servers run until ``servers`` is closed."""
     return {
         "VAR_DIR": str(folder),
+        "THROTTLES": "off",  # a test is faster than a person; those of limits set their own
         "REDIS_URL": redis_url(config, servers),
         "DATABASE_URL": database_url(config, servers, database, folder),
     }

@@ -1,0 +1,95 @@
+"""Limits for what people do, by user and by address: log in, sign up, comment, follow, publish.
+
+Each request that can write is counted, but for those in ``EXEMPT``. A page that has no throttle of
+its own has that of ``write``.
+"""
+
+from collections.abc import Mapping
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils.crypto import salted_hmac
+from django.utils.deprecation import MiddlewareMixin
+
+from .client_address import network_of
+from .counters import take
+from .own_counts import Window
+from .rates import Rate
+from .refusal import Refusal, too_many
+
+THROTTLE_OF = {
+    "login": "login",
+    "admin:login": "login",
+    "signup": "signup",
+    "comment-create": "comment",
+    "follow-author": "follow",
+    "follow-category": "follow",
+    "article-publish": "publish",
+}
+"""The throttle of a page, by the name of its address."""
+
+PUBLISHING_FORMS = ("article-create", "article-edit")
+"""Forms that publish an article if ``status`` says so, and else only write it."""
+
+EXEMPT = frozenset({"logout", "admin:logout"})
+"""Pages whose POSTs are not counted. Nobody is kept from logging out."""
+
+SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
+
+
+class ThrottleMiddleware(MiddlewareMixin):
+    """Answer 429 to a request that is one too many. It was not carried out then."""
+
+    def process_view(self, request: HttpRequest, *args: object) -> HttpResponse | None:
+        """Return the refusal, or None. Costs one round trip to Redis, and no query."""
+        name = "" if request.method in SAFE else throttle_of(request)
+        if not settings.THROTTLES.get(name):
+            return None
+        refusal = count(name, identities(request))
+        return refusal and too_many(request, refusal)
+
+
+def throttle_of(request: HttpRequest) -> str:
+    """Return the name of the request's throttle, or "" if it is exempt."""
+    name = request.resolver_match.view_name if request.resolver_match else ""
+    if name in EXEMPT:
+        return ""
+    if name in PUBLISHING_FORMS and request.POST.get("status") == "published":
+        return "publish"
+    return THROTTLE_OF.get(name, "write")
+
+
+def identities(request: HttpRequest) -> dict[str, str]:
+    """Return whom a request is counted for, by what ``PER`` has. Those not known are left out.
+
+    Clients whose address isn't known share the limits of one.
+    """
+    address = network_of(request.META.get("REMOTE_ADDR", "")) or "unknown"
+    known = {"user": user_key(request), "address": address}
+    if name := named(request):
+        known |= {"name": name, "name+address": f"{name} {address}"}
+    return {per: who for per, who in known.items() if who}
+
+
+def user_key(request: HttpRequest) -> str:
+    """Return the primary key of the user, or "" if nobody is logged in."""
+    return str(request.user.pk) if request.user.is_authenticated else ""
+
+
+def named(request: HttpRequest) -> str:
+    """Return the name or mail address that the form is about, or "". Case makes no difference."""
+    fields = (request.POST.get(field, "") for field in ("email", "login", "username"))
+    return next((text.strip().casefold() for text in fields if text.strip()), "")
+
+
+def count(throttle: str, known: Mapping[str, str]) -> Refusal | None:
+    """Count one more for a throttle, or return why it is one too many. Never raises."""
+    rates = [rate for rate in settings.THROTTLES.get(throttle, ()) if rate.per in known]
+    full = take([Window(key_of(throttle, rate, known), *rate[:2]) for rate in rates])
+    return full and Refusal(throttle, rates[full.place], full.seconds)
+
+
+def key_of(throttle: str, rate: Rate, known: Mapping[str, str]) -> str:
+    """Return the counter's key. It tells nobody who reads Redis whom it counts."""
+    who = salted_hmac("core.front.throttle", known[rate.per], algorithm="sha256").hexdigest()
+    return f"aftercommit:throttle:{throttle}:{rate.per}:{rate.seconds}:{who[:32]}"

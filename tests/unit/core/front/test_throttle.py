@@ -1,0 +1,288 @@
+"""Limits of what people do: each page that writes has one, by user and by address."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from content.models import Article, Comment
+from core.front.rates import DEFAULTS
+from core.front.refusal import duration
+from core.front.throttle import EXEMPT, PUBLISHING_FORMS, THROTTLE_OF
+from notifications.models import Follow
+from tests.factories import PASSWORD, ArticleFactory, UserFactory
+from tests.throttles import limit
+from tests.unit.core.test_roles import site_matrix
+from tests.unit.core.visits import World, addresses, browser_of, make_world
+
+pytestmark = pytest.mark.django_db
+
+LIMITS = {
+    "login": "login",
+    "signup": "signup",
+    "comment-create": "comment",
+    "follow-author": "follow",
+    "follow-category": "follow",
+    "article-publish": "publish",
+    "article-create": "write",
+    "article-edit": "write",
+    "article-delete": "write",
+    "product-create": "write",
+    "product-edit": "write",
+    "product-delete": "write",
+    "profile-edit": "write",
+    "avatar": "write",
+    "view-on-site": "write",
+    "logout": "",
+}
+"""The throttle of each address that answers to a POST, outside the admin. "" has none.
+
+In the admin there are ``admin:login`` with that of ``login``, and ``write`` for all that follow.
+"""
+
+
+@pytest.fixture
+def world() -> World:
+    """Return users of each role, and what they visit."""
+    return make_world()
+
+
+class TestEachAddress:
+    """A new address has the throttle ``write``, and has to be added to ``LIMITS``."""
+
+    def test_here(self) -> None:
+        """An address that takes a POST has no line, or an address that is gone has one."""
+        takes = {
+            name
+            for (name, method), ends in site_matrix().items()
+            if method == "POST" and {*ends.values()} - {"405"} and not name.startswith("admin:")
+        }
+        assert {name.partition(" of a ")[0] for name in takes} == {*LIMITS}
+
+    def test_tables(self) -> None:
+        """The tables of the code name addresses and throttles that there are."""
+        assert {*THROTTLE_OF, *EXEMPT, *PUBLISHING_FORMS} <= {*addresses()}
+        assert {*THROTTLE_OF.values()} <= DEFAULTS.keys()
+
+    @pytest.mark.parametrize("name", LIMITS)
+    def test_limited(self, world: World, settings: Settings, name: str) -> None:
+        """After one POST the second is refused, by the throttle that the table says."""
+        limit(settings, **{LIMITS[name] or "write": "1/1m/address"})
+        browser = browser_of("superuser")
+        answers = [browser.post(world.path(name)) for _ in range(2)]
+        assert answers[0].status_code != 429
+        assert (answers[1].status_code == 429) == bool(LIMITS[name])
+
+    def test_admin(self, world: World, settings: Settings) -> None:
+        """Every address of the admin is limited, but for logging out."""
+        limit(settings, write="1/1h/address", login="1/1h/address")
+        browser = browser_of("superuser")
+        for name in ("admin:index", "admin:login"):
+            browser.post(world.path(name))
+        inside = {name for name in addresses() if name.startswith("admin:")}
+        free = {name for name in inside if browser.post(world.path(name)).status_code != 429}
+        assert free == {"admin:logout"}
+
+
+def comment(browser: Client, article: Article, text: str = "Hm.", **kwargs: Any) -> int:
+    """Comment on the article, and return the status."""
+    path = f"/articles/{article.slug}/comments/"
+    return browser.post(path, {"text": text}, **kwargs).status_code
+
+
+def browser() -> Client:
+    """Return a browser in which a new user is logged in."""
+    client = Client()
+    client.force_login(UserFactory())
+    return client
+
+
+class TestWhoIsCounted:
+    """A person is limited, and so is an address, each for itself."""
+
+    def test_user(self, settings: Settings) -> None:
+        """One user's comments don't count for another at the same address."""
+        limit(settings, comment="2/1m/user,50/1m/address")
+        article, first, second = ArticleFactory(published=True), browser(), browser()
+        assert [comment(first, article) for _ in range(3)] == [302, 302, 429]
+        assert comment(second, article) == 302
+        assert Comment.objects.count() == 3
+
+    def test_user_of_many_addresses(self, settings: Settings) -> None:
+        """It helps nobody to change the address."""
+        limit(settings, comment="1/1m/user,50/1m/address")
+        article, client = ArticleFactory(published=True), browser()
+        statuses = [comment(client, article, REMOTE_ADDR=f"192.0.2.{n}") for n in range(2)]
+        assert statuses == [302, 429]
+
+    def test_address(self, settings: Settings) -> None:
+        """Many accounts at one address are limited together, and other addresses are not."""
+        limit(settings, comment="9/1m/user,2/1m/address")
+        article = ArticleFactory(published=True)
+        assert [comment(browser(), article) for _ in range(3)] == [302, 302, 429]
+        assert comment(browser(), article, REMOTE_ADDR="192.0.2.1") == 302
+
+    def test_ipv6(self, settings: Settings) -> None:
+        """A client's whole /64 counts as one address."""
+        limit(settings, comment="1/1m/address")
+        article, client = ArticleFactory(published=True), browser()
+        came_from = ["2001:db8::1", "2001:db8::2:1", "2001:db8:0:1::1"]
+        assert [comment(client, article, REMOTE_ADDR=a) for a in came_from] == [302, 429, 302]
+
+    def test_spoofed(self, settings: Settings) -> None:
+        """A header of the client's own doesn't give it another address."""
+        limit(settings, comment="1/1m/address")
+        article, client = ArticleFactory(published=True), browser()
+        spoofed = [{"X-Forwarded-For": f"192.0.2.{n}"} for n in range(2)]
+        assert [comment(client, article, headers=each) for each in spoofed] == [302, 429]
+
+    def test_unknown_address(self, settings: Settings) -> None:
+        """Clients without an address are limited together, and not let through."""
+        limit(settings, comment="1/1m/address")
+        article, client = ArticleFactory(published=True), browser()
+        assert [comment(client, article, REMOTE_ADDR="") for _ in range(2)] == [302, 429]
+
+    def test_reading(self, settings: Settings) -> None:
+        """Who reads isn't counted."""
+        limit(settings, write="1/1m/address")
+        assert {Client().get("/").status_code for _ in range(5)} == {200}
+
+    def test_forged_token(self, settings: Settings) -> None:
+        """What another site has a browser send is refused before, and doesn't count."""
+        limit(settings, comment="1/1m/user")
+        article, client = ArticleFactory(published=True), browser()
+        client.handler.enforce_csrf_checks = True
+        assert comment(client, article) == 403
+        client.handler.enforce_csrf_checks = False
+        assert comment(client, article) == 302
+
+
+class TestPages:
+    """What each limit is for."""
+
+    def test_follow(self, settings: Settings) -> None:
+        """Following and unfollowing count alike."""
+        limit(settings, follow="3/1m/user")
+        article, client = ArticleFactory(published=True), browser()
+        path = f"/authors/{article.author.user.username}/follow/"
+        assert [client.post(path).status_code for _ in range(4)] == [302, 302, 302, 429]
+        assert Follow.objects.count() == 1
+
+    def test_publish(self, settings: Settings) -> None:
+        """The button and both forms publish, so that all three count."""
+        limit(settings, publish="3/1m/user")
+        article, client = ArticleFactory(), Client()
+        client.force_login(article.author.user)
+        form = {"title": "One", "content": "Two.", "status": "published"}
+        paths = [
+            f"/articles/{article.slug}/publish/",
+            "/articles/new/",
+            f"/articles/{article.slug}/edit/",
+        ]
+        assert [client.post(path, form).status_code for path in (*paths, *paths)] == [302] * 3 + [
+            429
+        ] * 3
+        assert client.post("/articles/new/", form | {"status": "draft"}).status_code == 302
+
+    @pytest.mark.parametrize("path", ["/login/", "/admin/login/"])
+    def test_login(self, settings: Settings, path: str) -> None:
+        """After some tries not even the right password helps, however the name is written."""
+        limit(settings, login="2/1m/name+address")
+        UserFactory(username="mara", is_staff=True)
+        for name in ("mara", " MARA "):
+            assert Client().post(path, {"username": name, "password": "x"}).status_code == 200
+        right = {"username": "mara", "password": PASSWORD}
+        assert Client().post(path, right).status_code == 429
+        assert Client().post(path, right, REMOTE_ADDR="192.0.2.9").status_code == 302
+        assert Client().post(path, right | {"username": "nils"}).status_code == 200
+
+    def test_nobody_locks_others_out_from_one_address(self, settings: Settings) -> None:
+        """Tries that are refused don't count for the name, for which all addresses count."""
+        limit(settings, login="2/1m/name+address,4/1h/name")
+        UserFactory(username="mara")
+        for _ in range(9):
+            Client().post("/login/", {"username": "mara", "password": "x"})
+        right = {"username": "mara", "password": PASSWORD}
+        assert Client().post("/login/", right, REMOTE_ADDR="192.0.2.9").status_code == 302
+
+
+class TestRefusal:
+    """The page of a refusal."""
+
+    def test_page(self, settings: Settings) -> None:
+        """It says what was too many, when to try again, and has the text that was written."""
+        limit(settings, comment="1/2m/user")
+        article, client = ArticleFactory(published=True), browser()
+        comment(client, article)
+        text = "<b>Long</b>\nand two lines."
+        path = f"/articles/{article.slug}/comments/"
+        answer = client.post(path, {"text": text})
+        page = answer.content.decode()
+        assert answer.status_code == 429
+        assert 118 <= int(answer["Retry-After"]) <= 120
+        assert answer["Cache-Control"] == "no-store"
+        assert "<h1>Too many comments</h1>" in page
+        assert "At most 1 in 2 minutes is possible from your account." in page
+        assert "Try again in 2 minutes." in page
+        assert "&lt;b&gt;Long&lt;/b&gt;\nand two lines.</textarea>" in page
+        assert f'<form method="post" action="{path}"' in page
+        assert "default-src" in answer["Content-Security-Policy"]
+
+    def test_other_fields(self, settings: Settings) -> None:
+        """Short fields are sent again unseen, so that the form is whole."""
+        limit(settings, write="1/1m/user")
+        client = browser()
+        form = {"title": "One", "content": "x" * 100, "status": "draft"}
+        client.post("/articles/new/", form)
+        page = client.post("/articles/new/", form).content.decode()
+        assert '<input type="hidden" name="title" value="One">' in page
+        assert f"{form['content']}</textarea>" in page
+
+    def test_password(self, settings: Settings) -> None:
+        """No page shows a password."""
+        limit(settings, login="1/1m/address")
+        form = {"username": "mara", "password": "hunter2" * 20}
+        pages = [Client().post("/login/", form).content.decode() for _ in range(2)]
+        assert "Too many attempts to log in" in pages[1]
+        assert "hunter2" not in pages[1]
+        assert "<textarea" not in pages[1]
+
+    @pytest.mark.parametrize(
+        ("seconds", "words"),
+        [
+            (1, "1 second"), (59, "59 seconds"), (60, "1 minute"), (61, "2 minutes"),
+            (3600, "1 hour"), (3601, "2 hours"), (86_400, "24 hours"),
+        ],
+    )  # fmt: skip
+    def test_duration(self, seconds: int, words: str) -> None:
+        """Times are rounded up: who comes back then is let through."""
+        assert duration(seconds) == words
+
+
+def test_costs_no_query(
+    settings: Settings, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    """A limit costs the request nothing in the database, and a refused request makes none."""
+    article = ArticleFactory(published=True)
+    limit(settings)
+    with django_assert_num_queries(0):
+        Client().post("/login/", {})
+    limit(settings, login="1/1m/name+address,1/1m/address")
+    with django_assert_num_queries(0):
+        assert [Client().post("/login/", {}).status_code for _ in range(2)] == [200, 429]
+    assert article.comments.count() == 0
+
+
+def test_keys_tell_nobody(settings: Settings) -> None:
+    """Who reads Redis finds neither a name nor an address."""
+    from core.front import counters
+
+    limit(settings, login="5/1m/name,5/1m/name+address,5/1m/address")
+    Client().post("/login/", {"username": "mara"}, REMOTE_ADDR="192.0.2.77")
+    redis = counters._script().registered_client
+    keys = b" ".join(redis.scan_iter("aftercommit:throttle:*")).decode()
+    assert keys.count("throttle:login") == 3
+    assert "mara" not in keys
+    assert "192.0.2" not in keys
+    assert {redis.get(key) for key in keys.split()} == {b"1"}
