@@ -80,6 +80,9 @@ class Article(AuditableMixin, ArticleRights):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
+    tell_again = False
+    """Set it before publishing, to have followers told of the article who were told before."""
+
     objects = ArticleQuerySet.as_manager()
 
     class Meta:

@@ -43,7 +43,8 @@ def article_saved_send_published(
 ) -> None:
     """Send ``article_published`` once when an article becomes published."""
     if instance.is_published and not raw and (created or "status" in instance.changes()):
-        article_published.send(sender=Article, article=instance, using=using)
+        again = instance.tell_again
+        article_published.send(sender=Article, article=instance, again=again, using=using)
 
 
 # --- Effects: tasks do them after the commit ------------------------------------------------

@@ -4,9 +4,13 @@
 ``CSRF_TRUSTED_ORIGINS``, ``EMAIL_HOST``, ``EMAIL_PORT``, ``EMAIL_HOST_USER``,
 ``EMAIL_HOST_PASSWORD``, ``EMAIL_USE_TLS``, ``DEFAULT_FROM_EMAIL``, ``SITE_URL``, ``VAR_DIR``,
 ``STATIC_ROOT``, ``LOG_LEVEL``, ``TRUSTED_PROXIES``, ``THROTTLES``,
-``NOTIFICATIONS_RESEND_UNCONFIRMED``, ``NOTIFICATIONS_MAX_FAILED``, ``OUTBOX_SWEEP_INTERVAL``,
-``OUTBOX_UNKNOWN_TASK_GRACE``, ``OUTBOX_CRASH_GRACE``, ``OUTBOX_IDLE_LIMIT``, ``OUTBOX_MAX_AGE``,
-``OUTBOX_STALE_WORKER``, ``RETENTION_DAYS`` and ``TASK_TIME_LIMIT``.
+``NOTIFICATIONS_RESEND_UNCONFIRMED``, ``NOTIFICATIONS_MAX_FAILED``,
+``NOTIFICATIONS_DIGEST_SECONDS``, ``NOTIFICATIONS_ARTICLES_PER_HOUR``,
+``NOTIFICATIONS_ARTICLES_PER_DAY``, ``NOTIFICATIONS_COMMENTS_PER_HOUR``,
+``NOTIFICATIONS_COMMENTS_PER_DAY``, ``NOTIFICATIONS_MAILS_PER_HOUR``,
+``NOTIFICATIONS_MAILS_PER_DAY``, ``OUTBOX_SWEEP_INTERVAL``, ``OUTBOX_UNKNOWN_TASK_GRACE``,
+``OUTBOX_CRASH_GRACE``, ``OUTBOX_IDLE_LIMIT``, ``OUTBOX_MAX_AGE``, ``OUTBOX_STALE_WORKER``,
+``RETENTION_DAYS`` and ``TASK_TIME_LIMIT``.
 ``docs/reference/environment.md`` says what each is for.
 """
 
@@ -54,6 +58,16 @@ def env_number(name: str, default: float) -> float:
             f"{name}={value!r} is not a number above 0. Set for example {name}={default}."
         )
     return number
+
+
+def env_count(name: str, default: int) -> int:
+    """Return the variable as a whole number above 0. Raises ImproperlyConfigured otherwise."""
+    number = env_number(name, default)
+    if number % 1:
+        raise ImproperlyConfigured(
+            f"{name}={os.environ[name]!r} is not a whole number. Set for example {name}={default}."
+        )
+    return int(number)
 
 
 def database() -> dict[str, Any]:
@@ -310,6 +324,13 @@ OUTBOX_STALE_WORKER = (
 # --- Notifications --------------------------------------------------------------------------
 NOTIFICATIONS_RESEND_UNCONFIRMED = env_flag("NOTIFICATIONS_RESEND_UNCONFIRMED")
 NOTIFICATIONS_MAX_FAILED = env_number("NOTIFICATIONS_MAX_FAILED", 20)
+NOTIFICATIONS_DIGEST_SECONDS = env_number("NOTIFICATIONS_DIGEST_SECONDS", 600)
+NOTIFICATIONS_ARTICLES_PER_HOUR = env_count("NOTIFICATIONS_ARTICLES_PER_HOUR", 10)
+NOTIFICATIONS_ARTICLES_PER_DAY = env_count("NOTIFICATIONS_ARTICLES_PER_DAY", 40)
+NOTIFICATIONS_COMMENTS_PER_HOUR = env_count("NOTIFICATIONS_COMMENTS_PER_HOUR", 60)
+NOTIFICATIONS_COMMENTS_PER_DAY = env_count("NOTIFICATIONS_COMMENTS_PER_DAY", 300)
+NOTIFICATIONS_MAILS_PER_HOUR = env_count("NOTIFICATIONS_MAILS_PER_HOUR", 30)
+NOTIFICATIONS_MAILS_PER_DAY = env_count("NOTIFICATIONS_MAILS_PER_DAY", 150)
 
 # --- Retention: the days after which rows end; None keeps them for ever ---------------------
 RETENTION_DAYS: dict[str, int | None] = {

@@ -4,7 +4,7 @@ from django.contrib import admin
 
 from aftercommit.operations.model_admin import OperatedAdmin
 
-from .models import Delivery, Follow
+from .models import Announcement, Delivery, Follow, Mute
 from .operations import CANCEL, MARK_SENT, SEND_AGAIN
 
 
@@ -16,6 +16,28 @@ class FollowAdmin(admin.ModelAdmin):
     list_select_related = ["user", "author__user", "category"]
     search_fields = ["user__username", "author__user__username", "category__name"]
     autocomplete_fields = ["user", "author", "category"]
+
+
+@admin.register(Mute)
+class MuteAdmin(admin.ModelAdmin):
+    """The kinds of mail that users switched off."""
+
+    list_display = ["user", "kind"]
+    list_filter = ["kind"]
+    list_select_related = ["user"]
+    search_fields = ["user__username"]
+    autocomplete_fields = ["user"]
+
+
+@admin.register(Announcement)
+class AnnouncementAdmin(OperatedAdmin):
+    """The articles that followers were told of, and when."""
+
+    list_display = ["article_id", "author_id", "round", "told_at"]
+    search_fields = ["=article_id", "=author_id"]
+    date_hierarchy = "told_at"
+    show_full_result_count = False
+    fields = ["article_id", "author_id", "round", "told_at"]
 
 
 @admin.register(Delivery)
@@ -33,6 +55,7 @@ class DeliveryAdmin(OperatedAdmin):
         "address",
         "article_id",
         "comment_id",
+        "number_of_comments",
         "status",
         "attempts",
         "error",
@@ -42,6 +65,11 @@ class DeliveryAdmin(OperatedAdmin):
         "sent_at",
     ]
     operations = {"send_again": SEND_AGAIN, "mark_sent": MARK_SENT, "cancel": CANCEL}
+
+    @admin.display(description="comments")
+    def number_of_comments(self, delivery: Delivery) -> int:
+        """Return how many comments the mail tells of, those that are gone by now included."""
+        return delivery.gathered.count()
 
     @admin.display(description="error")
     def short_error(self, delivery: Delivery) -> str:

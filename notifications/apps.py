@@ -1,4 +1,4 @@
-"""The notifications as an app: their receivers and their health check."""
+"""The notifications as an app: their receivers and their checks."""
 
 from django.apps import AppConfig
 
@@ -10,5 +10,5 @@ class NotificationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Connect the receivers, and register the health check and the retention."""
-        from . import health, receivers, retention  # noqa: F401
+        """Connect the receivers, and register the checks and the retention."""
+        from . import checks, health, receivers, retention  # noqa: F401

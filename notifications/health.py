@@ -3,7 +3,8 @@
 When the server refuses a mail for good, the call that sends it is settled. So the outbox looks well
 while mails are lost. Each such delivery is counted and noted until a person has sent it again,
 marked it as sent or cancelled it. Many of them within a day are a problem, because a server that
-refuses everybody's mail is a fault of the site and not of an address.
+refuses everybody's mail is a fault of the site and not of an address. Deliveries of the last day
+that were over a limit are counted and noted too.
 """
 
 from datetime import timedelta
@@ -19,6 +20,7 @@ from .models import Delivery
 from .operations import HELD
 
 RECENT = timedelta(days=1)
+LIMITED = Delivery.Status.LIMITED
 
 
 @health_check("deliveries")
@@ -26,15 +28,18 @@ def check_deliveries(using: str) -> Findings | None:
     """Return how many deliveries failed or are unconfirmed. Return None for another database."""
     if using != router.db_for_write(Delivery):
         return None
-    recent = Count("pk", filter=Q(created_at__gte=Now() - RECENT))
-    held = Delivery.objects.using(using).filter(status__in=HELD).order_by()
-    rows = held.values_list("status").annotate(count=Count("pk"), recent=recent)
-    counts = {status: (count, new) for status, count, new in rows}
+    is_recent = Q(created_at__gte=Now() - RECENT)
+    counted = Q(status__in=HELD) | Q(is_recent, status=LIMITED)
+    rows = Delivery.objects.using(using).filter(counted).order_by().values_list("status")
+    annotated = rows.annotate(count=Count("pk"), recent=Count("pk", filter=is_recent))
+    counts = {status: (count, recent) for status, count, recent in annotated}
+    limited, _ = counts.pop(LIMITED.value, (0, 0))
     figures = {status.value: counts.get(status.value, (0, 0))[0] for status in HELD}
+    notes = [_note(using, status, count) for status, count in figures.items() if count]
     return Findings(
-        figures,
+        figures | {LIMITED.value: limited},
         problems=_problems(using, sum(new for _, new in counts.values())),
-        notes=[_note(using, status, count) for status, count in figures.items() if count],
+        notes=[*notes, *_notes_of_limits(using, limited)],
     )
 
 
@@ -42,6 +47,16 @@ def max_failed() -> float:
     """Return how many may fail or be unconfirmed in a day: ``NOTIFICATIONS_MAX_FAILED``."""
     limit: float = getattr(settings, "NOTIFICATIONS_MAX_FAILED", 20)
     return limit
+
+
+def _notes_of_limits(using: str, limited: int) -> list[str]:
+    if not limited:
+        return []
+    return [
+        f"Deliveries of the last 24 hours in {using!r} that were over a limit: {limited}. Their "
+        "errors in the admin say which limit, and whose. See whether somebody floods the site, or "
+        "whether the limit is too low."
+    ]
 
 
 def _note(using: str, status: str, count: int) -> str:

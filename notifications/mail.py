@@ -6,25 +6,67 @@ from django.conf import settings
 from django.core import mail
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
+from django.urls import reverse
 
+from .asking import Letter
 from .models import Delivery
 
 
-def build_message(delivery: Delivery) -> EmailMultiAlternatives:
+class WholeLine(str):
+    """A header's value that stays on one line.
+
+    Python's new email policies, which Django 6 uses, encode a word of more than 78 characters. No
+    mail program reads an address that is encoded so.
+    """
+
+    name: str
+
+    def __new__(cls, name: str, value: str) -> "WholeLine":
+        """Return the value of the header with this name."""
+        made = super().__new__(cls, value)
+        made.name = name
+        return made
+
+    def fold(self, *, policy: Any) -> str:
+        """Return the line with the header."""
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+class Message(EmailMultiAlternatives):
+    """A mail whose ``List-Unsubscribe`` is readable, however long its address is."""
+
+    def message(self, **kwargs: Any) -> Any:
+        """Return the mail as Python's email package has it."""
+        made: Any = super().message(**kwargs)
+        if kwargs or hasattr(made.policy, "header_factory"):
+            made.replace_header(
+                "List-Unsubscribe", WholeLine("List-Unsubscribe", made["List-Unsubscribe"])
+            )
+        return made
+
+
+def build_message(delivery: Delivery, letter: Letter) -> Message:
     """Return the delivery's mail: plain text and HTML, under the delivery's own Message-ID."""
-    context = {
-        "article": delivery.article,
-        "comment": delivery.comment,
+    site_url = settings.SITE_URL.rstrip("/")
+    unsubscribe_url = letter.subscription.url
+    context = letter.context | {
         "recipient": delivery.recipient,
-        "site_url": settings.SITE_URL.rstrip("/"),
+        "site_url": site_url,
+        "unsubscribe_url": unsubscribe_url,
+        "following_url": site_url + reverse("following"),
     }
     folder = f"notifications/mail/{delivery.kind}"
     subject = render_to_string(f"{folder}/subject.txt", context)
-    message = EmailMultiAlternatives(
+    message = Message(
         subject=" ".join(subject.split()),
         body=render_to_string(f"{folder}/body.txt", context),
-        to=[delivery.address],
-        headers={"Message-ID": delivery.message_id, "Auto-Submitted": "auto-generated"},
+        to=[letter.address],
+        headers={
+            "Message-ID": delivery.message_id,
+            "Auto-Submitted": "auto-generated",
+            "List-Unsubscribe": f"<{unsubscribe_url}>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        },
     )
     message.attach_alternative(render_to_string(f"{folder}/body.html", context), "text/html")
     return message

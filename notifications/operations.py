@@ -70,8 +70,8 @@ delivery_operation = partial(
 SEND_AGAIN = delivery_operation(
     question="Send {} again",
     done="will be sent again",
-    effect="Each is sent as soon as a worker is free, to the address and under the Message-ID on "
-    "record.",
+    effect="Each is sent as soon as a worker is free, if it is still wanted. It goes to the "
+    "address that its recipient has verified by then, under the Message-ID on record.",
     restriction="Only failed and unconfirmed deliveries can be sent again. A pending one is sent "
     "by its call in the outbox, and a cancelled one stays cancelled.",
     accept=accept_status(*HELD),

@@ -1,7 +1,6 @@
 """Receivers: each has a task tell people what happened, or settles a delivery."""
 
 import json
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,10 +19,11 @@ from .operations import settle_unsent
 
 
 @receiver(article_published)
-def article_published_notify_followers(article: Article, using: str, **kwargs: Any) -> None:
-    """Tell the followers. Each publication is a new event, also of the same article."""
-    event_id = uuid.uuid4().hex
-    tasks.notify_followers.using(using).delay_on_commit(article_id=article.pk, event_id=event_id)
+def article_published_notify_followers(
+    article: Article, again: bool, using: str, **kwargs: Any
+) -> None:
+    """Tell the followers, unless they were told before. The author can ask to have it repeated."""
+    tasks.notify_followers.using(using).delay_on_commit(article_id=article.pk, again=again)
 
 
 @receiver(post_save, sender=Comment)

@@ -6,14 +6,18 @@ Each status is a short write of its own. No transaction is open while a mail ser
        │  <── sure that it didn't go ──┤
        │                               ├──> failed      the server refused it for good
        └──> skipped: no longer wanted  └──> unconfirmed the server didn't say: it may have gone
+       └──> limited: its recipient has had too many
 
 A person decides what becomes of a failed or an unconfirmed delivery (``operations.py``). It is
 pending again, sent or cancelled. A pending delivery can be cancelled too.
 
-The delivery is begun after everything that can fail without a mail going out, such as templates
-and the connection. So "sending" covers only the few milliseconds in which the server gets the mail.
+Each attempt asks anew whether the mail is wanted, and to which address it goes (``asking.py``).
+The delivery is begun after that, and after everything else that can fail without a mail going out,
+such as templates and the connection. So "sending" covers only the few milliseconds in which the
+server gets the mail.
 """
 
+import logging
 import smtplib
 from typing import Any
 
@@ -22,12 +26,13 @@ from django.core.mail import EmailMessage
 from django.db.models import F
 from django.utils import timezone
 
-from .deliveries import reason_unreachable
+from .asking import Letter, Unwanted, ask
 from .mail import build_message, new_connection
 from .models import Delivery
 
+logger = logging.getLogger(__name__)
+
 Status = Delivery.Status
-Kind = Delivery.Kind
 
 INTERRUPTED = "The worker ended while it sent this. Whether the mail went out can't be known."
 BROKEN_OFF = "The connection broke before the server confirmed the mail. It may have gone out."
@@ -38,25 +43,15 @@ def send(delivery: Delivery) -> None:
     before = delivery.status
     if before not in (Status.PENDING, Status.SENDING):
         return
-    reason = reason_to_skip(delivery)
-    if before == Status.SENDING and (reason or not resends_unconfirmed()):
+    if before == Status.SENDING and not resends_unconfirmed():
         delivery.move(before, to=Status.UNCONFIRMED, error=INTERRUPTED)
-    elif reason:
-        delivery.move(before, to=Status.SKIPPED, error=reason)
+        return
+    try:
+        letter = ask(delivery)
+    except Unwanted as reason:
+        _settle_unwanted(delivery, reason)
     else:
-        _connect_and_send(delivery)
-
-
-def reason_to_skip(delivery: Delivery) -> str:
-    """Return why the mail is no longer wanted, or ""."""
-    article = delivery.article
-    if article is None:
-        return "The article is gone."
-    if not article.is_published:
-        return "The article is no longer published."
-    if delivery.kind == Kind.COMMENT_POSTED and delivery.comment is None:
-        return "The comment is gone."
-    return reason_unreachable(delivery.recipient, delivery.address)
+        _connect_and_send(delivery, letter)
 
 
 def resends_unconfirmed() -> bool:
@@ -74,20 +69,29 @@ def is_refusal(error: Exception) -> bool:
     return refused and (_reply_code(error) or 0) >= 500
 
 
-def _connect_and_send(delivery: Delivery) -> None:
+def _settle_unwanted(delivery: Delivery, reason: Unwanted) -> None:
+    """Record why the mail isn't sent. One that was begun before may have gone out."""
+    if delivery.status == Status.SENDING:
+        delivery.move(Status.SENDING, to=Status.UNCONFIRMED, error=INTERRUPTED)
+    elif delivery.move(Status.PENDING, to=reason.status, error=str(reason)):
+        logger.info("Delivery #%s is %s. %s", delivery.pk, reason.status, reason)
+
+
+def _connect_and_send(delivery: Delivery, letter: Letter) -> None:
     connection = new_connection()
     try:
-        message = _prepare(delivery, connection)
-        if delivery.move(delivery.status, to=Status.SENDING, attempts=F("attempts") + 1):
+        message = _prepare(delivery, letter, connection)
+        begun = {"address": letter.address, "attempts": F("attempts") + 1}
+        if delivery.move(delivery.status, to=Status.SENDING, **begun):
             _converse(delivery, connection, message)
     finally:
         connection.close()
 
 
-def _prepare(delivery: Delivery, connection: Any) -> EmailMessage:
+def _prepare(delivery: Delivery, letter: Letter, connection: Any) -> EmailMessage:
     """Return the message, with the connection open. Records and raises what went wrong."""
     try:
-        message = build_message(delivery)
+        message = build_message(delivery, letter)
         connection.open()
     except Exception as error:
         # Whatever it was, this attempt sent nothing. So the status stays as it is.

@@ -1,59 +1,71 @@
 """The tasks that record mails for the people who are told of something, and that send them."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 from celery import shared_task
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
-from content.models import Article, Comment
+from aftercommit.call import Call
+from content.models import Article
 
+from .announcing import begin_round
 from .deliveries import create_deliveries
-from .models import Delivery, Follow
+from .digests import digest_seconds, gather, stop_gathering
+from .models import Delivery, Follow, Kind
 from .sending import send
-
-Kind = Delivery.Kind
 
 PAGE_SIZE = 500
 
 
 @shared_task
-def notify_followers(article_id: int, event_id: str) -> None:
-    """Record a mail for each follower of the article's author or category, and have it sent."""
-    article = Article.objects.published().filter(pk=article_id).first()
-    if article is None:
+def notify_followers(article_id: int, event_id: str = "", again: bool = False) -> None:
+    """Record a mail for each follower of the article's author or category, and have it sent.
+
+    That happens once for an article. ``again`` has it happen once more, after a day at least.
+    ``event_id`` is what an earlier version told two publications apart by.
+    """
+    published = Article.objects.published().select_related("author__user")
+    article = published.filter(pk=article_id, author__user__is_active=True).first()
+    number = None if article is None else begin_round(article, again)
+    if article is None or number is None:
         return
-    for users in pages(Follow.objects.followers(article).only("email", "is_active")):
-        notify(Kind.ARTICLE_PUBLISHED, event_id, users, article=article)
+    event = f"{article.pk}:{number}"
+    for users in pages(Follow.objects.followers(article).only("is_active")):
+        made = create_deliveries(Kind.ARTICLE_PUBLISHED, event, users, article=article)
+        have_sent(made)
 
 
-@shared_task
-def notify_comment_author(comment_id: int) -> None:
-    """Record a mail for the author of an article that somebody else commented on. Have it sent."""
-    comments = Comment.objects.select_related("article__author__user")
-    comment = comments.filter(pk=comment_id).first()
-    if comment is None or comment.user_id == comment.article.author.user_id:
-        return
-    users = [comment.article.author.user]
-    about = {"article": comment.article, "comment": comment}
-    notify(Kind.COMMENT_POSTED, str(comment.pk), users, **about)
+@shared_task(batch=True)
+def notify_comment_author(calls: Sequence[Call]) -> None:
+    """Have the authors told of comments on their articles, each author by one mail in a while.
+
+    Each call has ``comment_id``.
+    """
+    begun = gather([call.kwargs["comment_id"] for call in calls])
+    have_sent(begun, countdown=digest_seconds())
 
 
 # With Celery's backoff 24 retries take about two hours, in which a mail server can come back.
 @shared_task(atomic=False, reject_on_worker_lost=True, max_retries=24)
 def send_delivery(delivery_id: int) -> None:
     """Send the mail. It runs again after a lost worker: the delivery says how far that came."""
-    related = ("recipient", "article__author__user", "article__category", "comment__user")
+    related = ("recipient", "article__author__user", "article__category")
     delivery = Delivery.objects.select_related(*related).filter(pk=delivery_id).first()
-    if delivery is not None:
+    if delivery is None:
+        return
+    if stop_gathering(delivery):
         send(delivery)
+    else:
+        have_sent([delivery], countdown=digest_seconds())
 
 
-def notify(kind: Kind, event: str, users: list[User], **about: Any) -> None:
-    """Record a mail to each of the users, and have it sent once that is committed."""
-    for delivery in create_deliveries(kind, event, users, **about):
-        send_delivery.delay_on_commit(delivery_id=delivery.pk)
+def have_sent(deliveries: Iterable[Delivery], countdown: float = 0) -> None:
+    """Have each pending delivery sent once this is committed, after ``countdown`` seconds."""
+    for delivery in deliveries:
+        if delivery.status == Delivery.Status.PENDING:
+            kwargs = {"delivery_id": delivery.pk}
+            send_delivery.apply_async_on_commit(kwargs=kwargs, countdown=countdown or None)
 
 
 def pages(users: QuerySet[User]) -> Iterator[list[User]]:

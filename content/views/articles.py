@@ -140,6 +140,11 @@ class ArticleEdit(FormPage, ChangeableArticle, SuccessMessageMixin, UpdateView):
     form_class = ArticleForm
     success_message = "“%(title)s” is saved."
 
+    def form_valid(self, form: ModelForm) -> HttpResponse:
+        """Save the article. Followers are told again of what is published, if the form says so."""
+        form.instance.tell_again = "tell_again" in self.request.POST
+        return super().form_valid(form)
+
 
 @method_decorator(transaction.atomic, name="post")
 class ArticleDelete(FormPage, ChangeableArticle, DeleteView):
@@ -177,6 +182,7 @@ class ArticlePublish(BackToArticle, ChangeableArticle):
             messages.info(request, f"“{article}” was published already.")
         else:
             article.is_published = True
+            article.tell_again = "tell_again" in request.POST
             article.save()
             messages.success(request, f"“{article}” is published.")
         return redirect(article)

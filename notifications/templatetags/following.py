@@ -1,10 +1,11 @@
-"""The follow button's question."""
+"""What the follow button and the publish button ask."""
 
 from typing import Any
 
 from django import template
 
-from notifications.models import Follow
+from content.models import Article
+from notifications.models import Announcement, Follow
 
 register = template.Library()
 
@@ -17,3 +18,9 @@ def is_following(user: Any, kind: str, slug: str) -> bool:
     if not user.is_authenticated:
         return False
     return Follow.objects.filter(user=user, **{TARGETS[kind]: slug}).exists()
+
+
+@register.simple_tag
+def last_announcement(article: Article) -> Announcement | None:
+    """Return when followers were told of the article, or None if they weren't."""
+    return Announcement.objects.filter(article=article).first()

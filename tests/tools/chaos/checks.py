@@ -58,7 +58,9 @@ def check(evidence: Evidence, rested: bool = True) -> list[Problem]:
         *check_audit(evidence.committed, evidence.logged),
         *check_counters(evidence.counters),
         *check_publications(records),
-        *check_mails(evidence.deliveries, evidence.accepted, [*due_keys(records)]),
+        *check_mails(
+            evidence.deliveries, evidence.accepted, [*due_keys(records, evidence.gathered)]
+        ),
     ]
 
 

@@ -17,6 +17,10 @@ AUDIT = """
     ORDER BY timestamp, call_id
 """
 DELIVERIES = "SELECT key, status, message_id, attempts, error FROM notifications_delivery"
+GATHERED = """
+    SELECT comment_id, key FROM notifications_gatheredcomment
+    JOIN notifications_delivery ON notifications_delivery.id = delivery_id
+"""
 OUTBOX = "SELECT task, status, id, attempts, crashes, error FROM aftercommit_outboxcall ORDER BY id"
 BATCHES = "SELECT task, worker, CAST(calls AS text) FROM aftercommit_outboxbatch"
 COUNTERS = """
@@ -85,6 +89,8 @@ class Evidence:
     tokens: set[str] = field(default_factory=set)
     """The tokens of all that committed."""
     deliveries: list[Delivery] = field(default_factory=list)
+    gathered: Mapping[int, str] = field(default_factory=dict)
+    """The key of the delivery that tells of each comment."""
     accepted: Counter[str] = field(default_factory=Counter)
     """How often the mail server took the message with this Message-ID."""
     counters: list[Counted] = field(default_factory=list)
@@ -107,6 +113,7 @@ def collect(system: System, outcomes: Mapping[str, Outcome]) -> Evidence:
         logged=logged_changes(system.rows(AUDIT)),
         tokens=tokens_of(committed) | tokens_in(call.name for call in own),
         deliveries=[Delivery(*row) for row in system.rows(DELIVERIES)],
+        gathered=dict(system.rows(GATHERED)),
         accepted=system.mail.accepted,
         counters=[*(Counted(*row) for row in system.rows(COUNTERS)), *_views(system, records)],
         outbox=system.rows(OUTBOX),

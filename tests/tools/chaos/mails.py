@@ -1,11 +1,10 @@
 """Which mails are due, by what committed: to whom, about what."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.tools.chaos.changes import DELETE
-from tests.tools.chaos.evidence import calls_of
 from tests.tools.chaos.witness import FOLLOW, Record
 
 PUBLISHED = "published"
@@ -70,21 +69,22 @@ def moment(at: Any) -> datetime:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
-def due_keys(records: Records) -> Iterator[str]:
-    """The key of each delivery that must be there, and must have been sent."""
-    events = {
-        call["article_id"]: call["event_id"]
-        for call in calls_of(records.all, "notifications.tasks.notify_followers")
-    }
+def due_keys(records: Records, gathered: Mapping[int, str]) -> Iterator[str]:
+    """The key of each delivery that must be there, and must have been sent.
+
+    ``gathered`` has the key of the delivery that tells of a comment, by the comment's number.
+    """
     for publication in records.publications():
         article = publication.new or {}
-        if records.stays_published(article["id"]) and article["id"] in events:
+        if records.stays_published(article["id"]):
             for user in sorted(records.sure_followers(article, moment(publication.at))):
-                yield f"article_published:{events[article['id']]}:{user}"
-    yield from _comment_keys(records)
+                yield f"article_published:{article['id']}:1:{user}"
+    for comment, author in _due_comments(records):
+        yield gathered.get(comment, f"comment_posted:{comment}:{author}")
 
 
-def _comment_keys(records: Records) -> Iterator[str]:
+def _due_comments(records: Records) -> Iterator[tuple[int, int]]:
+    """Each comment that must be told of, and to whom."""
     authors = {each.new["id"]: each.new["author_id"] for each in records.articles if each.new}
     gone = {each.old["id"] for each in records.comments if each.action == DELETE and each.old}
     for each in records.comments:
@@ -92,4 +92,4 @@ def _comment_keys(records: Records) -> Iterator[str]:
         if comment and each.old is None and comment["id"] not in gone:
             author = records.users[authors[comment["article_id"]]]
             if records.stays_published(comment["article_id"]) and author != comment["user_id"]:
-                yield f"comment_posted:{comment['id']}:{author}"
+                yield comment["id"], author

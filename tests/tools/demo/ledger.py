@@ -61,6 +61,8 @@ class Article:
     author: str
     category: str
     published: bool = False
+    told: bool = False
+    """Whether followers were told of it. They are told once."""
     comments: list[str] = field(default_factory=list)
     """The number of each, as its address on the page has it."""
 
@@ -117,12 +119,13 @@ class Ledger:
         self._due(request, counter(f"category:{article.category}", +1))
 
     def published(self, request: Request, article: Article) -> None:
-        """An article that was not published before."""
+        """An article that was not public. Its followers are told the first time."""
         article.published = True
         self._log(request, UPDATE, "content.article", article.title, article.author, ["status"])
         subject = f"{article.author} published “{article.title}”"
-        for follower in self.followers(article):
+        for follower in [] if article.told else self.followers(article):
             self._due(request, mail(address(follower), subject))
+        article.told = True
 
     def archived(self, request: Request, article: Article) -> None:
         """An article that nobody but its author sees from now on."""

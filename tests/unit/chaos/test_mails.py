@@ -32,12 +32,12 @@ def told(times: int = 1) -> list[Record]:
 
 def due(*records: Record) -> list[str]:
     """The keys that are due by these records."""
-    return [*due_keys(Records([ARA, *records]))]
+    return [*due_keys(Records([ARA, *records]), {10: "comment_posted:8:10"})]
 
 
 def test_follower() -> None:
     """Who followed long before is told."""
-    assert due(FOLLOWED, PUBLISHED, *told()) == ["article_published:e:20"]
+    assert due(FOLLOWED, PUBLISHED, *told()) == ["article_published:5:1:20"]
 
 
 def test_follower_of_category() -> None:
@@ -45,7 +45,7 @@ def test_follower_of_category() -> None:
     row = article("published") | {"category_id": 3}
     published = record("content.article", None, row)
     also = record(FOLLOW, None, FOLLOWS | {"id": 2, "author_id": None, "category_id": 3}, EARLY)
-    assert due(FOLLOWED, also, published, *told()) == ["article_published:e:20"]
+    assert due(FOLLOWED, also, published, *told()) == ["article_published:5:1:20"]
 
 
 def test_unsure() -> None:
@@ -70,6 +70,8 @@ def test_comment() -> None:
     comment = record("content.comment", None, COMMENT)
     own = record("content.comment", None, COMMENT | {"user_id": 10})
     assert due(PUBLISHED, comment) == ["comment_posted:9:10"]
+    gathered = record("content.comment", None, COMMENT | {"id": 10})
+    assert due(PUBLISHED, gathered) == ["comment_posted:8:10"]
     assert due(PUBLISHED, own) == []
     assert due(PUBLISHED, comment, record("content.comment", COMMENT, None)) == []
 

@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.core import serializers
 
 from content.models import Article, Comment, Product, Profile
-from notifications.models import Follow
+from notifications.models import Follow, Mute
 from tests.unit.core.visits import ROLES, World, addresses, browser_of, make_world, visit
 
 pytestmark = pytest.mark.django_db
@@ -17,6 +17,10 @@ live                        GET  ok     ok     ok     ok     ok     ok     ok
 ready                       GET  ok     ok     ok     ok     ok     ok     ok
 view-on-site                GET  login  login  login  login  403    ok     ok
 view-on-site                POST login  login  login  login  403    ok     ok
+following                   GET  login  ok     ok     ok     ok     ok     ok
+following                   POST login  ok     ok     ok     ok     ok     ok
+unsubscribe                 GET  ok     ok     ok     ok     ok     ok     ok
+unsubscribe                 POST ok     ok     ok     ok     ok     ok     ok
 follow-author               POST login  ok     ok     ok     ok     ok     ok
 follow-category             POST login  ok     ok     ok     ok     ok     ok
 article-list                GET  ok     ok     ok     ok     ok     ok     ok
@@ -103,6 +107,8 @@ ADMIN = {
     "content.profile": EVERYTHING,
     "content.product": EVERYTHING,
     "notifications.follow": EVERYTHING,
+    "notifications.mute": EVERYTHING,
+    "notifications.announcement": TO_READ,
     "notifications.delivery": f"{TO_READ} send_again mark_sent cancel",
     "audit.auditlog": TO_READ,
     "usersessions.usersession": EVERYTHING,
@@ -165,7 +171,7 @@ def test_matrix(world: World, role: str) -> None:
 
 def stored() -> str:
     """Return the rows that the pages change."""
-    models = (Article, Comment, Product, Profile, Follow, User)
+    models = (Article, Comment, Product, Profile, Follow, Mute, User)
     return "\n".join(
         serializers.serialize("json", model.objects.order_by("pk")) for model in models
     )

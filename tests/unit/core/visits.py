@@ -17,7 +17,8 @@ from django_celery_results.models import GroupResult, TaskResult
 from aftercommit.models import OutboxBatch, OutboxCall, OutboxWorker
 from audit.models import AuditLog
 from content.models import Article, Product, Profile
-from notifications.models import Follow
+from notifications.models import Announcement, Follow, Kind, Mute
+from notifications.unsubscribing import Subscription
 from tests.factories import (
     ArticleFactory,
     CategoryFactory,
@@ -67,6 +68,7 @@ class World(NamedTuple):
             "admin:view_on_site": on_site,
             "admin:app_list": {"app_label": "content"},
             "avatar": {"name": "none.png"},
+            "unsubscribe": {"token": Subscription(author.user.pk, Kind.COMMENT_POSTED).token},
             "category-detail": {"slug": category.slug if category else ""},
             "follow-category": {"slug": category.slug if category else ""},
             "author-detail": {"username": author.user.username},
@@ -112,6 +114,8 @@ def make_world() -> World:
     CommentFactory(article=published, user=users["reader"])
     Follow.objects.create(user=users["reader"], author=author)
     make_delivery("visited")
+    Mute.objects.create(user=users["other"], kind=Kind.COMMENT_POSTED)
+    Announcement.objects.create(article=published, author=author)
     Group.objects.create(name="visited")
     UserSession.objects.create(user=users["reader"], ip="127.0.0.1", session_key="visited")
     TaskResult.objects.create(task_id="visited")

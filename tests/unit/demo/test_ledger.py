@@ -36,6 +36,17 @@ def test_followers_of_author_or_category_each_get_one_mail() -> None:
     ]
 
 
+def test_followers_are_told_once() -> None:
+    book, _ = ledger()
+    book.followed("one", author="ada")
+    ours = article()
+    book.published(REQUEST, ours)
+    book.archived(REQUEST, ours)
+    again = book.begin("Again")
+    book.published(REQUEST, ours)
+    assert not dues(again, Kind.MAIL)
+
+
 def test_author_gets_no_mail_for_following_their_own_category() -> None:
     book, action = ledger()
     book.followed("ada", category="garden")

@@ -1,6 +1,7 @@
 """What every test of the notifications needs."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db.models.functions import Now
@@ -13,8 +14,12 @@ from tests.mailbox import mail_server  # noqa: F401  # a fixture
 
 
 @pytest.fixture
-def drain(monkeypatch: pytest.MonkeyPatch) -> Callable[[], DrainSummary]:
-    """Settle everything, also what waits for its next attempt; each call is tried once a time."""
+def drain(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Callable[[], DrainSummary]:
+    """Settle everything, also what waits for its next attempt; each call is tried once a time.
+
+    Each comment is a mail of its own.
+    """
+    settings.NOTIFICATIONS_DIGEST_SECONDS = 0
     # Minutes until the next attempt: with jitter it can be due in the same drain.
     monkeypatch.setattr(send_delivery, "retry_backoff", False, raising=False)
 

@@ -36,7 +36,11 @@ def test_none() -> None:
         make_delivery(number, status=status)
     found = check_health().as_json()
     assert (found["problems"], found["notes"]) == ([], [])
-    assert figures(found["databases"]["default"]) == {"failed": 0, "unconfirmed": 0}
+    assert figures(found["databases"]["default"]) == {
+        "failed": 0,
+        "unconfirmed": 0,
+        "limited": 0,
+    }
 
 
 def test_counts(client: Client, capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,16 +54,33 @@ def test_counts(client: Client, capsys: pytest.CaptureFixture[str]) -> None:
         make_delivery(f"unconfirmed {number}", status=Status.UNCONFIRMED)
     response = client.get("/readyz")
     assert response.status_code == 200
-    assert figures(response.json()["databases"]["default"]) == {"failed": 3, "unconfirmed": 3}
+    assert figures(response.json()["databases"]["default"]) == {
+        "failed": 3,
+        "unconfirmed": 3,
+        "limited": 0,
+    }
     failed, unconfirmed = response.json()["notes"]
     assert failed.startswith("Deliveries in 'default' that are failed: 3. Look at")
     assert unconfirmed.startswith("Deliveries in 'default' that are unconfirmed: 3. Look at")
     call_command("outbox", "health")
     text = capsys.readouterr().out
-    assert text.splitlines()[0].endswith("; deliveries 3 failed, 3 unconfirmed")
+    assert text.splitlines()[0].endswith("; deliveries 3 failed, 3 unconfirmed, 0 limited")
     assert f"Note: {failed}" in text
     call_command("outbox", "status")
-    assert "  deliveries: 3 failed, 3 unconfirmed\n" in capsys.readouterr().out
+    assert "  deliveries: 3 failed, 3 unconfirmed, 0 limited\n" in capsys.readouterr().out
+
+
+def test_limited() -> None:
+    """Those over a limit are noted for a day. They are no problem, however many."""
+    for number in range(30):
+        make_delivery(number, status=Status.LIMITED)
+    long_ago = timezone.now() - timedelta(days=2)
+    make_delivery("old", status=Status.LIMITED, created_at=long_ago)
+    found = check_health().as_json()
+    assert figures(found["databases"]["default"])["limited"] == 30
+    (note,) = found["notes"]
+    assert "in 'default' that were over a limit: 30." in note
+    assert found["problems"] == []
 
 
 def test_many_in_a_day(client: Client, settings: Any) -> None:

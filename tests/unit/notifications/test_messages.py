@@ -67,8 +67,8 @@ class TestArticlePublished:
         assert "&" in text
         assert "&amp;" not in text
         assert "https://news.example.com/articles/tom/" in text
-        assert "https://news.example.com/authors/mara/" in text
-        assert "https://news.example.com/categories/r-d/" in text
+        assert "You get this mail because you follow mara." in text
+        assert "https://news.example.com/following/" in text
 
     def test_html_is_escaped(self, published: EmailMessage) -> None:
         """HTML shows the same text, and nothing in it is markup of the author's."""

@@ -17,7 +17,8 @@ from aftercommit.worker.revoke import revoke_calls
 from aftercommit.worker.summary import DrainSummary
 from audit.models import AuditLog
 from notifications import sending
-from notifications.models import Delivery
+from notifications.asking import Letter
+from notifications.models import Delivery, Follow
 from notifications.operations import CANCEL, MARK_SENT, SEND_AGAIN
 from notifications.smtp import EmailBackend
 from notifications.tasks import send_delivery
@@ -65,9 +66,11 @@ def delivery(drain: Drain) -> Delivery:
     """A mail that failed, about a published article."""
     article = ArticleFactory.create(published=True)
     drain()
-    return make_delivery(
+    made = make_delivery(
         "it", article_id=article.pk, status=Status.FAILED, error="550 no such user"
     )
+    Follow.objects.create(user=made.recipient, author=article.author)
+    return made
 
 
 def choose(client: Client, action: str, *chosen: Delivery) -> Any:
@@ -345,9 +348,9 @@ class TestCancel:
         """Isn't sent by a worker that has read it already and not begun."""
         real = sending.build_message
 
-        def cancel_first(delivery: Delivery) -> Any:
+        def cancel_first(delivery: Delivery, letter: Letter) -> Any:
             assert CANCEL.run("default", [delivery.pk]) == 1
-            return real(delivery)
+            return real(delivery, letter)
 
         with patch.object(sending, "build_message", cancel_first):
             drain()

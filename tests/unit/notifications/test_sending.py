@@ -351,5 +351,5 @@ class TestSkipped:
         delivery = Delivery.objects.get()
         enqueue(delivery)
         drain()
-        assert state(delivery) == (Status.SKIPPED, 0, "The comment is gone.")
+        assert state(delivery) == (Status.SKIPPED, 0, "No comment is left to tell of.")
         assert not mail_server.messages

@@ -1,74 +1,18 @@
-"""Follows, and every mail that came of them."""
+"""The record of each mail."""
 
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.db import models
-from django.db.models import Q
 from django.utils import timezone
 
-from content.models import Article, Author, Category, Comment
+from content.models import Article, Comment
 
-
-class FollowManager(models.Manager["Follow"]):
-    """Follows, and the switch that makes and ends them."""
-
-    def toggle(self, user: User, **target: Any) -> bool:
-        """Follow the ``author=`` or ``category=``, or end that. Return True if it begins."""
-        deleted, _ = self.filter(user=user, **target).delete()
-        if not deleted:
-            self.get_or_create(user=user, **target)
-        return not deleted
-
-    def followers(self, article: Article) -> models.QuerySet[User]:
-        """Return the users who follow its author or its category, each once, but not the author."""
-        target = Q(author=article.author_id)
-        if article.category_id is not None:
-            target |= Q(category=article.category_id)
-        users = User.objects.filter(pk__in=self.filter(target).values("user"))
-        return users.exclude(author=article.author_id).order_by("pk")
-
-
-class Follow(models.Model):
-    """A user wants to be told of what an author publishes, or of what appears in a category."""
-
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="follows"
-    )
-    author = models.ForeignKey(
-        Author, null=True, blank=True, on_delete=models.CASCADE, related_name="follows"
-    )
-    category = models.ForeignKey(
-        Category, null=True, blank=True, on_delete=models.CASCADE, related_name="follows"
-    )
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    objects = FollowManager()
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(author__isnull=False, category__isnull=True)
-                | Q(author__isnull=True, category__isnull=False),
-                name="follow_author_or_category",
-                violation_error_message="Follow either an author or a category.",
-            ),
-            models.UniqueConstraint(fields=["user", "author"], name="follow_author_once"),
-            models.UniqueConstraint(fields=["user", "category"], name="follow_category_once"),
-        ]
-
-    def __str__(self) -> str:
-        target = f"author #{self.author_id}" if self.author_id else f"category #{self.category_id}"
-        return f"User #{self.user_id} follows {target}"
+from .subscriptions import Kind
 
 
 class Delivery(models.Model):
     """One mail to one person, with its status."""
-
-    class Kind(models.TextChoices):
-        ARTICLE_PUBLISHED = "article_published", "Article published"
-        COMMENT_POSTED = "comment_posted", "Comment posted"
 
     class Status(models.TextChoices):
         PENDING = "pending", "Pending"
@@ -77,6 +21,7 @@ class Delivery(models.Model):
         FAILED = "failed", "Failed"
         UNCONFIRMED = "unconfirmed", "Unconfirmed"
         SKIPPED = "skipped", "Skipped"
+        LIMITED = "limited", "Over a limit"
         CANCELLED = "cancelled", "Cancelled"
 
     key = models.CharField(max_length=120, unique=True, editable=False)
