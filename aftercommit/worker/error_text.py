@@ -3,6 +3,7 @@
 import traceback
 
 from aftercommit.printable import make_printable
+from aftercommit.url_passwords import hide_url_passwords
 
 TEXT_CHARACTERS = 20_000
 """The length of an error at most, in a row and in the log."""
@@ -15,8 +16,11 @@ LINE_CHARACTERS = 500
 
 
 def format_error(error: BaseException) -> str:
-    """Return the error's traceback as any database can store it. Long ones lose their middle."""
-    entries = traceback.format_exception(error)
+    """Return the error's traceback as any database can store it, without passwords of URLs.
+
+    Long ones lose their middle.
+    """
+    entries = map(hide_url_passwords, traceback.format_exception(error))
     return make_storable(shorten("".join(shorten(each, ENTRY_CHARACTERS) for each in entries)))
 
 
@@ -35,10 +39,13 @@ def make_storable(text: str) -> str:
 
 
 def summarize_error(error: BaseException) -> str:
-    """Return the error's class and text in one printable line. Never raises."""
+    """Return the error's class and text in one printable line, without passwords of URLs.
+
+    Never raises.
+    """
     name = type(error).__name__
     try:
-        text = shorten(str(error), LINE_CHARACTERS)
+        text = shorten(hide_url_passwords(str(error)), LINE_CHARACTERS)
     except Exception as failure:  # noqa: BLE001  # Any class can have a __str__ that raises.
         text = f"its text can't be made, for {type(failure).__name__}"
     return make_printable(f"{name}: {text}" if text else name)

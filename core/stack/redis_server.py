@@ -5,6 +5,7 @@ import platform
 import shutil
 import signal
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import ClassVar
 
 from redis import Redis
@@ -71,12 +72,16 @@ class RedisServer(Server):
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     ready_within: ClassVar[float] = 20
 
+    def __init__(self, port: int | None = None) -> None:
+        super().__init__(port)
+        self.password = token_urlsafe(18)
+
     @property
     def url(self) -> str:
-        return f"redis://{LOOPBACK}:{self.port}/0"
+        return f"redis://:{self.password}@{LOOPBACK}:{self.port}/0"
 
     def command(self) -> list[str | Path]:
-        return redis_command(self.port, self.directory)
+        return redis_command(self.port, self.directory, self.password)
 
     def answers(self) -> bool:
         """Return whether this process takes commands, and not another one on the port."""

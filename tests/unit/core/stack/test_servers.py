@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Generator
@@ -54,6 +55,14 @@ class TestRedis:
         assert is_free(server.port)
         assert not directory.exists()
 
+    def test_it_asks_for_the_password(self) -> None:
+        """Whoever else is on this machine reaches its port, and no more."""
+        with RedisServer() as server:
+            assert redis_answers(server.url)
+            assert not redis_answers(f"redis://127.0.0.1:{server.port}/0")
+            assert not redis_answers(f"redis://:guess@127.0.0.1:{server.port}/0")
+            assert server.password not in " ".join(map(str, server.command()))
+
     def test_it_starts_again_on_the_same_port_after_a_crash(self) -> None:
         """With a new process."""
         with RedisServer() as server:
@@ -96,17 +105,16 @@ class TestRedis:
             from core.stack.redis_server import RedisServer
             server = RedisServer()
             server.start()
-            print(server.process.pid, server.port, server.directory, flush=True)
+            print(server.process.pid, server.url, server.directory, flush=True)
             signal.pause()
             """
         with subprocess.Popen(python(code), stdout=subprocess.PIPE, text=True, cwd=ROOT) as parent:
             assert parent.stdout is not None
-            pid, port, directory = parent.stdout.readline().split()
-            assert redis_answers(f"redis://127.0.0.1:{port}/0")
+            pid, url, directory = parent.stdout.readline().split()
+            assert redis_answers(url)
             parent.send_signal(signal.SIGKILL)
         wait_until(lambda: not is_running(int(pid)), READY_WITHIN, "the server's end")
-        (Path(directory) / "server.log").unlink()
-        Path(directory).rmdir()
+        shutil.rmtree(directory)
 
 
 class TestPostgres:
