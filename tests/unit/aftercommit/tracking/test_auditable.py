@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.files.base import ContentFile
 from django.db.models import F, Value
 from django.db.models.functions import Upper
 from django.db.models.signals import post_delete, post_save, pre_save
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from content.models import Article, Product, Profile
+from content.pictures import Picture
 from tests.factories import ArticleFactory, CategoryFactory, ProductFactory, UserFactory
 from tests.unit.aftercommit.observe import Save, receiver_of, saves, statements
 
@@ -150,12 +150,12 @@ class TestChanges:
         profile = Profile.objects.get(pk=UserFactory().profile.pk)
         with saves(Profile) as seen:
             profile.save()
-            profile.avatar = ContentFile(b"GIF89a", name="me.gif")
+            profile.avatar = Picture(b"a picture", name="me.png")
             profile.save()
             profile.save()
             profile.avatar = None
             profile.save()
-        stored = "avatars/me.gif"
+        stored = "avatars/me.png"
         assert [save.changes for save in seen] == [
             {}, {"avatar": ("", stored)}, {}, {"avatar": (stored, "")},
         ]  # fmt: skip
