@@ -8,12 +8,12 @@ from threading import Barrier
 import pytest
 from django.contrib.auth.models import User
 from django.core import serializers
-from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.db import connection
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from content.models import Author, Profile
+from content.pictures import Picture
 from tests.factories import UserFactory
 
 
@@ -73,10 +73,10 @@ class TestUserSavedAgain:
         """A picture that was assigned is stored."""
         settings.MEDIA_ROOT = tmp_path
         user = UserFactory()
-        user.profile.avatar = ContentFile(b"GIF89a", name="me.gif")
+        user.profile.avatar = Picture(b"a picture", name="me.png")
         user.save()
         with Profile.objects.get(user=user).avatar as stored:
-            assert stored.read() == b"GIF89a"
+            assert stored.read() == b"a picture"
 
     def test_unchanged_profile_is_not_saved(self) -> None:
         """So that an old copy doesn't overwrite what somebody else saved."""
