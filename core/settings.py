@@ -147,6 +147,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django_celery_results",
+    "core.logins",
     "core.accounts",  # before allauth, for its templates
     "allauth",
     "allauth.account",
@@ -337,6 +338,7 @@ RETENTION_DAYS: dict[str, int | None] = {
     "audit": 365,
     "deliveries": 180,  # settled ones
     "dead_letters": 365,  # and uncertain calls; the health pages have told of them all the time
+    "logins": 90,  # those that failed
     "results": 1,
     "group_results": 1,
     "sessions": 1,  # after they are over

@@ -14,16 +14,18 @@ DEFAULTS = {
     "follow": "30/1m/user, 300/1h/user, 600/1m/address",
     "publish": "10/1m/user, 60/1h/user, 300/1m/address",
     "write": "60/1m/user, 600/1m/address",
+    "record": "60/1m/site, 10000/1d/site",
 }
-"""The rates of each throttle. ``write`` is for each form that has none of its own.
+"""The rates of each throttle. ``write`` is for each form that has none of its own, and ``record``
+for the rows that failed log-ins leave.
 
 Hundreds of people can come from one address: an office, a school, a provider of mobile phones. So
 the rates by address are far above what one person does, and those by user are for one person.
 """
 
-PER = ("user", "address", "name", "name+address")
+PER = ("user", "address", "name", "name+address", "site")
 """What is counted: a user's requests, those from an address, those about a name (the name or mail
-address in the form), those about a name from one address."""
+address in the form), those about a name from one address, all of the site."""
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 RATE = re.compile(r"([1-9]\d{0,5})/([1-9]\d{0,3})([smhd])/([a-z+]+)", re.ASCII)

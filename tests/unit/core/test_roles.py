@@ -109,6 +109,7 @@ ADMIN = {
     "notifications.follow": EVERYTHING,
     "notifications.mute": EVERYTHING,
     "notifications.announcement": TO_READ,
+    "logins.failedlogin": TO_READ,
     "notifications.delivery": f"{TO_READ} send_again mark_sent cancel",
     "audit.auditlog": TO_READ,
     "usersessions.usersession": EVERYTHING,

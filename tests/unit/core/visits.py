@@ -12,11 +12,13 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
+from django.utils import timezone
 from django_celery_results.models import GroupResult, TaskResult
 
 from aftercommit.models import OutboxBatch, OutboxCall, OutboxWorker
 from audit.models import AuditLog
 from content.models import Article, Product, Profile
+from core.logins.models import FailedLogin
 from notifications.models import Announcement, Follow, Kind, Mute
 from notifications.unsubscribing import Subscription
 from tests.factories import (
@@ -117,6 +119,7 @@ def make_world() -> World:
     Mute.objects.create(user=users["other"], kind=Kind.COMMENT_POSTED)
     Announcement.objects.create(article=published, author=author)
     Group.objects.create(name="visited")
+    FailedLogin.objects.create(at=timezone.now())
     UserSession.objects.create(user=users["reader"], ip="127.0.0.1", session_key="visited")
     TaskResult.objects.create(task_id="visited")
     GroupResult.objects.create(group_id="visited")

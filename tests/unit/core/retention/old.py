@@ -12,6 +12,7 @@ from django_celery_results.models import GroupResult, TaskResult
 
 from aftercommit.models import OutboxCall
 from audit.models import AuditLog
+from core.logins.models import FailedLogin
 from core.retention.kinds import kinds
 from notifications.models import Delivery
 
@@ -25,6 +26,7 @@ MAKERS: dict[str, Callable[[str], models.Model]] = {
     "dead_letters": lambda key: OutboxCall.objects.create(
         task=key, payload="[[], {}]", context="[]", status="dead"
     ),
+    "logins": lambda key: FailedLogin.objects.create(at=timezone.now(), unknown=key),
     "results": lambda key: TaskResult.objects.create(task_id=key),
     "group_results": lambda key: GroupResult.objects.create(group_id=key),
     "sessions": lambda key: Session.objects.create(

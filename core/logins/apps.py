@@ -1,0 +1,15 @@
+"""The failed log-ins as an app."""
+
+from django.apps import AppConfig
+
+
+class LoginsConfig(AppConfig):
+    """The record of log-ins that failed."""
+
+    name = "core.logins"
+    verbose_name = "Log-ins"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Follow failed log-ins, and have their rows expire."""
+        from core.logins import receivers, retention  # noqa: F401  # they register themselves
