@@ -24,6 +24,7 @@ THROTTLE_OF = {
     "comment-create": "comment",
     "follow-author": "follow",
     "follow-category": "follow",
+    "following": "follow",
     "article-publish": "publish",
 }
 """The throttle of a page, by the name of its address."""
@@ -31,8 +32,9 @@ THROTTLE_OF = {
 PUBLISHING_FORMS = ("article-create", "article-edit")
 """Forms that publish an article if ``status`` says so, and else only write it."""
 
-EXEMPT = frozenset({"logout", "admin:logout"})
-"""Pages whose POSTs are not counted. Nobody is kept from logging out."""
+EXEMPT = frozenset({"logout", "admin:logout", "unsubscribe"})
+"""Pages whose POSTs are not counted. Nobody is kept from logging out. Unsubscribing needs a signed
+token, and a provider of mail does it for thousands of people from one address."""
 
 SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
 

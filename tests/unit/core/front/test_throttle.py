@@ -24,6 +24,8 @@ LIMITS = {
     "comment-create": "comment",
     "follow-author": "follow",
     "follow-category": "follow",
+    "following": "follow",
+    "unsubscribe": "",
     "article-publish": "publish",
     "article-create": "write",
     "article-edit": "write",
