@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from aftercommit.operations.model_admin import OperatedAdmin, ReadOnlyAdmin
 
 from .models import AuditLog
-from .registry import audited_models, find_model
+from .registry import audited_models, find_model, has_masked_key
 
 
 class ModelFilter(admin.SimpleListFilter):
@@ -87,7 +87,9 @@ class AuditLogAdmin(ReadOnlyAdmin):
 
     def _object_url(self, log: AuditLog) -> str | None:
         model = find_model(log.model_label)
-        if model is None or not model._base_manager.filter(pk=log.object_id).exists():
+        if model is None or has_masked_key(model):
+            return None
+        if not model._base_manager.filter(pk=log.object_id).exists():
             return None
         options = model._meta
         try:

@@ -16,6 +16,6 @@ class AuditConfig(AppConfig):
 
         from . import checks, receivers, registry, retention  # noqa: F401  # two register themselves
 
-        for model, exclude in registry.configured_models():
+        for model, options in registry.configured_models():
             adopt(model)
-            receivers.connect(model, exclude)
+            receivers.connect(model, **options)

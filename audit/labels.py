@@ -1,14 +1,17 @@
 """Names of objects for the log, without a query in the request that changes the object."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from django.db import connections
 from django.db.models import Max, Model
 
+from aftercommit.tracking.auditable import AuditableMixin
+
+from .masking import hide, mask_text, secrets_in, texts_in
 from .models import AuditLog
-from .registry import find_model
+from .registry import fields_with_secrets, find_model, has_masked_key, masked_fields
 
 LABEL_LENGTH: int = AuditLog._meta.get_field("object_repr").max_length or 200
 
@@ -24,11 +27,28 @@ def label_without_query(instance: Model, using: str) -> str:
 
 
 def label(instance: Model) -> str:
-    """Return ``str(instance)``, at most 200 characters, or "" if it fails."""
+    """Return ``str(instance)`` without secrets, at most 200 characters, or "" if it fails."""
     try:
-        return str(instance)[:LABEL_LENGTH]
+        return hide(mask_text(str(instance)), _secrets(instance))[:LABEL_LENGTH]
     except Exception:  # noqa: BLE001  # however a __str__ fails, the change must not fail with it
         return ""
+
+
+def _secrets(instance: Model) -> Iterator[str]:
+    """Yield the secrets that the object and the objects it refers to hold, without a query."""
+    related = [each for each in instance._state.fields_cache.values() if isinstance(each, Model)]
+    for each in (instance, *related):
+        masked = masked_fields(type(each))
+        for field in fields_with_secrets(type(each)):
+            for value in _known_values(each, field):
+                yield from texts_in(value) if field.name in masked else secrets_in(value)
+
+
+def _known_values(instance: Model, field: Any) -> Iterator[Any]:
+    if field.attname in instance.__dict__:
+        yield instance.__dict__[field.attname]
+    if isinstance(instance, AuditableMixin):
+        yield instance.original(field.name)
 
 
 def name_unnamed(logs: Sequence[AuditLog], using: str) -> None:
@@ -50,6 +70,8 @@ def _labels(
     model_label: str, ids: set[str], logs: Iterable[AuditLog], using: str
 ) -> dict[str, str]:
     model = find_model(model_label)
+    if model is not None and has_masked_key(model):
+        model = None  # the ids are hashes, by which nothing is found
     objects = model._base_manager.using(using).filter(pk__in=ids) if model else ()
     now = {str(instance.pk): label(instance) for instance in objects}
     if not (gone := ids - now.keys()):

@@ -7,7 +7,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.utils import timezone
 
-from .registry import find_model, label_of
+from .registry import find_model, id_of, label_of
 
 
 class AuditLogQuerySet(models.QuerySet["AuditLog"]):
@@ -15,7 +15,7 @@ class AuditLogQuerySet(models.QuerySet["AuditLog"]):
 
     def for_object(self, instance: models.Model) -> Self:
         """Return the entries about this object, newest first."""
-        return self.filter(model_label=label_of(instance), object_id=str(instance.pk))
+        return self.filter(model_label=label_of(instance), object_id=id_of(instance))
 
 
 class AuditLog(models.Model):

@@ -1,6 +1,6 @@
 """Receivers: each calls the task that logs a change of an audited model, or of an operator."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Model
@@ -14,6 +14,7 @@ from aftercommit.tracking.auditable import AuditableMixin
 from . import registry
 from .labels import label_without_query
 from .models import AuditLog
+from .registry import Names
 from .tasks import write_audit_logs
 from .values import (
     call_values,
@@ -26,9 +27,12 @@ from .values import (
 Action = AuditLog.Action
 
 
-def connect(model: type[Model], exclude: Collection[str] = ()) -> None:
-    """Audit ``model`` from now on, in all its fields but those in ``exclude``."""
-    for sender in registry.register(model, exclude):
+def connect(model: type[Model], exclude: Names = (), mask: Names = (), show: Names = ()) -> None:
+    """Audit ``model`` from now on, in all its fields but those in ``exclude``.
+
+    Fields in ``mask`` are masked, and those in ``show`` aren't, whatever their names tell of.
+    """
+    for sender in registry.register(model, exclude, mask, show):
         post_save.connect(saved_write_audit_log, sender=sender)
         pre_delete.connect(deleting_lock_row, sender=sender)
         post_delete.connect(deleted_write_audit_log, sender=sender)
@@ -85,7 +89,7 @@ def _enqueue(action: Action, instance: Any, changes: dict[str, Any], using: str)
     user = getattr(instance, "current_user", None)
     kwargs = {
         "model": registry.label_of(instance),
-        "object_id": str(instance.pk),
+        "object_id": registry.id_of(instance),
         "object_repr": label_without_query(instance, using),
         "action": action.value,
         "changes": changes,

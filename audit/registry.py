@@ -1,24 +1,36 @@
 """The audited models and fields, as ``AUDIT_MODELS`` names them."""
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
 from django.db.models import Field, Model
+from django.utils.crypto import salted_hmac
+
+from aftercommit.tracking.stored_row import MUTABLE_TYPES
+
+from .secret_fields import is_secret
 
 Fields = tuple[Field, ...]
+Names = Collection[str]
+
+OPTIONS = frozenset({"exclude", "mask", "show"})
+"""The options of a model, each a list of fields: those that the log leaves out, those that it
+masks whatever their names are, and those that it shows although their names tell of a secret."""
 
 _fields: dict[type[Model], Fields] = {}
+_masked: dict[type[Model], frozenset[str]] = {}
 
 
 def configured() -> Mapping[str, Any]:
-    """Return the setting: ``{"app.Model": {"exclude": [field, …]}}``."""
+    """Return the setting: ``{"app.Model": {"exclude": [field, …], "mask": …, "show": …}}``."""
     return getattr(settings, "AUDIT_MODELS", {})
 
 
-def configured_models() -> Iterator[tuple[type[Model], Collection[str]]]:
-    """Yield each model of the setting with the fields that it excludes.
+def configured_models() -> Iterator[tuple[type[Model], Mapping[str, Names]]]:
+    """Yield each model of the setting with its options.
 
     An entry that is wrong is left out, so that a slip never writes what should be excluded. The
     system checks name such an entry.
@@ -26,7 +38,7 @@ def configured_models() -> Iterator[tuple[type[Model], Collection[str]]]:
     for label, options in configured().items():
         model = find_model(label)
         if model is not None and is_well_formed(options):
-            yield model, options.get("exclude", ())
+            yield model, options
 
 
 def find_model(label: str) -> type[Model] | None:
@@ -38,19 +50,23 @@ def find_model(label: str) -> type[Model] | None:
 
 
 def is_well_formed(options: Any) -> bool:
-    """Return whether a model's options are ``{}`` or ``{"exclude": [name, …]}``."""
-    if not isinstance(options, Mapping) or not options.keys() <= {"exclude"}:
+    """Return whether a model's options are ``{}`` or some of ``OPTIONS``, each with a list."""
+    if not isinstance(options, Mapping) or not options.keys() <= OPTIONS:
         return False
-    return isinstance(options.get("exclude", ()), (list, tuple, set, frozenset))
+    return all(isinstance(names, list | tuple | set | frozenset) for names in options.values())
 
 
-def register(model: type[Model], exclude: Collection[str] = ()) -> list[type[Model]]:
+def register(
+    model: type[Model], exclude: Names = (), mask: Names = (), show: Names = ()
+) -> list[type[Model]]:
     """Remember the model's audited fields. Return the classes that send signals for its rows.
 
     These are the model itself and its proxies.
     """
     fields = model._meta.concrete_fields
     _fields[model] = tuple(field for field in fields if field.name not in exclude)
+    fields_with_secrets.cache_clear()
+    _masked[model] = frozenset(field.name for field in fields if is_secret(field, mask, show))
     proxies = [each for each in apps.get_models() if each._meta.proxy]
     return [model, *(each for each in proxies if each._meta.concrete_model is model)]
 
@@ -63,6 +79,38 @@ def audited_models() -> list[type[Model]]:
 def audited_fields(model: type[Model]) -> Fields:
     """Return the fields of ``model`` that the log may show, in the model's order."""
     return _fields[model._meta.concrete_model or model]
+
+
+def masked_fields(model: type[Model]) -> frozenset[str]:
+    """Return the names of the fields whose values the log masks, of any model."""
+    concrete = model._meta.concrete_model or model
+    if concrete not in _masked:  # one that isn't audited: an operator's action is logged, too
+        fields = concrete._meta.concrete_fields
+        _masked[concrete] = frozenset(field.name for field in fields if is_secret(field))
+    return _masked[concrete]
+
+
+@cache
+def fields_with_secrets(model: type[Model]) -> Fields:
+    """Return the fields that are secret, or whose values can have sensitive keys."""
+    fields = (model._meta.concrete_model or model)._meta.concrete_fields
+    masked = masked_fields(model)
+    return tuple(f for f in fields if f.name in masked or f.get_internal_type() in MUTABLE_TYPES)
+
+
+def has_masked_key(model: type[Model]) -> bool:
+    """Return whether the model's primary key is a secret, as that of a token."""
+    # Django 5.1 knows keys of one field only.
+    keys = getattr(model._meta, "pk_fields", [model._meta.pk])
+    return not masked_fields(model).isdisjoint(field.name for field in keys)
+
+
+def id_of(instance: Model) -> str:
+    """Return the object's id in the log: its primary key, or a hash of it if it is a secret."""
+    key = str(instance.pk)
+    if not has_masked_key(type(instance)):
+        return key
+    return f"hash:{salted_hmac('audit.registry', key, algorithm='sha256').hexdigest()[:40]}"
 
 
 def label_of(instance: Model) -> str:

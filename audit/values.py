@@ -1,4 +1,7 @@
-"""Values of an object's fields as an entry has them: the text of the stored value, or None."""
+"""Values of an object's fields as an entry has them: the text of the stored value, or None.
+
+What is secret is masked here, in the request, so that no call and no log has it.
+"""
 
 import datetime
 import json
@@ -15,7 +18,9 @@ from django.utils import timezone
 from aftercommit.models import OutboxCall
 from aftercommit.tracking.auditable import AuditableMixin
 
-from .registry import audited_fields
+from .masking import MASK, mask_text
+from .names import is_sensitive
+from .registry import audited_fields, masked_fields
 
 Values = dict[str, str | None]
 
@@ -28,7 +33,7 @@ def created_values(instance: models.Model, using: str) -> dict[str, Any]:
 def deleted_values(instance: AuditableMixin, using: str) -> dict[str, Any]:
     """Return ``{"deleted_values": {field: value}}`` of the row that was just deleted."""
     fields = audited_fields(type(instance))
-    values = {field.name: as_text(field, instance.original(field.name), using) for field in fields}
+    values = {f.name: shown(f, as_text(f, instance.original(f.name), using)) for f in fields}
     return {"deleted_values": values}
 
 
@@ -39,16 +44,20 @@ def call_values(call: OutboxCall, using: str) -> Values:
     """
     names = ("task", "status", "created_at", "attempts", "crashes")
     fields = [field for field in call._meta.concrete_fields if field.name in names]
-    shown = {field.name: as_text(field, getattr(call, field.name), using) for field in fields}
-    return shown | {"arguments": _shown_arguments(call.payload)}
+    values = {field.name: as_text(field, getattr(call, field.name), using) for field in fields}
+    return values | {"arguments": _shown_arguments(call.payload)}
 
 
 def changed_values(instance: AuditableMixin, using: str) -> dict[str, Any]:
     """Return ``{field: {"old": value, "new": value}}`` for each field that the save changed."""
     changes = instance.changes()
     changed = [field for field in audited_fields(type(instance)) if field.name in changes]
-    pairs = {f.name: [as_text(f, value, using) for value in changes[f.name]] for f in changed}
-    return {name: {"old": old, "new": new} for name, (old, new) in pairs.items() if old != new}
+    pairs = {f: [as_text(f, value, using) for value in changes[f.name]] for f in changed}
+    return {
+        field.name: {"old": shown(field, old), "new": shown(field, new)}
+        for field, (old, new) in pairs.items()
+        if old != new
+    }
 
 
 def operated_values(row: models.Model, values: dict[str, Any], using: str) -> dict[str, Any]:
@@ -56,11 +65,18 @@ def operated_values(row: models.Model, values: dict[str, Any], using: str) -> di
     fields = [field for field in row._meta.concrete_fields if field.name in values]
     return {
         field.name: {
-            "old": as_text(field, getattr(row, field.attname), using),
-            "new": as_text(field, values[field.name], using),
+            "old": shown(field, as_text(field, getattr(row, field.attname), using)),
+            "new": shown(field, as_text(field, values[field.name], using)),
         }
         for field in fields
     }
+
+
+def shown(field: models.Field, text: str | None) -> str | None:
+    """Return the text of a field's value with what is secret masked. None stays None."""
+    if not text:
+        return text
+    return MASK if field.name in masked_fields(field.model) else mask_text(text)
 
 
 def as_text(field: models.Field, value: Any, using: str) -> str | None:
@@ -78,14 +94,15 @@ def as_text(field: models.Field, value: Any, using: str) -> str | None:
 def _shown_arguments(payload: str) -> str | None:
     try:
         args, kwargs, *_ = json.loads(payload)
-        named = [f"{name}={_shown(value)}" for name, value in kwargs.items()]
-        return ", ".join([*map(_shown, args), *named])
+        named = [f"{name}={_argument(value, name)}" for name, value in kwargs.items()]
+        return ", ".join([*map(_argument, args), *named])
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None  # they can't be read, which may be why it failed
 
 
-def _shown(value: Any) -> str:
-    return json.dumps(value) if isinstance(value, int | float | None) else "…"
+def _argument(value: Any, name: str = "") -> str:
+    tells_nothing = isinstance(value, int | float | None) and not is_sensitive(name)
+    return json.dumps(value) if tells_nothing else "…"
 
 
 def _all_values(instance: models.Model, using: str) -> Values:
@@ -95,7 +112,8 @@ def _all_values(instance: models.Model, using: str) -> Values:
     # The value that the database made of an expression costs a query, so only those are read.
     computed = [name for name, value in known.items() if hasattr(value, "resolve_expression")]
     known |= _select(instance, computed, using) if computed else {}
-    return {f.name: as_text(f, known[f.attname], using) for f in fields if f.attname in known}
+    loaded_fields = [field for field in fields if field.attname in known]
+    return {f.name: shown(f, as_text(f, known[f.attname], using)) for f in loaded_fields}
 
 
 def _select(instance: models.Model, names: Iterable[str], using: str) -> dict[str, Any]:

@@ -353,5 +353,5 @@ AUDIT_MODELS: dict[str, dict[str, list[str]]] = {
     "content.Author": {"exclude": ["article_count"]},
     "content.Category": {"exclude": ["article_count"]},
     "content.Profile": {},
-    "auth.User": {"exclude": ["password", "last_login"]},
+    "auth.User": {"exclude": ["last_login"]},  # a password is masked
 }

@@ -14,6 +14,16 @@ from aftercommit.tracking.fields import CounterField
 MUTABLE_TYPES = {"JSONField", "ArrayField", "HStoreField"}
 """Types of fields whose values can change in place, so that they must be copied to be compared."""
 
+CONVERTERS = (
+    "get_db_prep_save",
+    "get_db_prep_value",
+    "get_internal_type",
+    "get_lookup",
+    "get_prep_value",
+    "pre_save",
+)
+"""Methods by which a field decides what its column has, and what it can be compared with."""
+
 
 class StoredRow:
     """The values that one row has in the database.
@@ -59,11 +69,20 @@ def is_expression(value: Any) -> bool:
 def is_comparable(field: Any, using: str) -> bool:
     """Return True if a condition can hold the column against a value.
 
-    A counter moves by itself. A type that isn't one of Django's own can lack equality.
+    A counter moves by itself. A type that isn't one of Django's own can lack equality, and so can
+    a column that has something else than the value, such as the value encrypted.
     """
     stored: Any = field.target_field if field.remote_field else field
     own = stored.get_internal_type() in connections[using].data_types
-    return own and not (_is_mutable(field) or isinstance(field, CounterField))
+    other = _is_mutable(field) or isinstance(field, CounterField) or _is_converted(stored.__class__)
+    return own and not other
+
+
+@cache
+def _is_converted(cls: type) -> bool:
+    """Return whether a class that isn't Django's decides what the column has for a value."""
+    foreign = [each for each in cls.__mro__ if each.__module__.partition(".")[0] != "django"]
+    return any(name in vars(each) for each in foreign for name in CONVERTERS)
 
 
 def is_own_change(field: Any) -> bool:

@@ -331,6 +331,35 @@ class TestFields:
             {},
         ]
 
+    @pytest.mark.parametrize("comparable", [True, False])
+    def test_column_with_something_else(self, comparable: bool) -> None:
+        """A save of a field that encrypts costs one statement, also if it refuses lookups."""
+
+        class Sealed(models.TextField):
+            def get_prep_value(self, value: Any) -> Any:
+                return f"{uuid.uuid4()}{value}"  # another text each time
+
+            def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+                return value[36:]
+
+            def get_lookup(self, lookup_name: str) -> Any:
+                return super().get_lookup(lookup_name) if comparable else None
+
+        class Safe(AuditableMixin, models.Model):
+            content = Sealed()
+
+            class Meta:
+                app_label = "aftercommit"
+
+        with tables(Safe), saves(Safe) as seen:
+            Safe._default_manager.create(content="gold")
+            safe = Safe._default_manager.get()
+            safe.content = "silver"
+            with statements() as run:
+                safe.save()
+        assert run == ["BEGIN", "UPDATE aftercommit_safe", "COMMIT"]
+        assert seen == [Save(True, {}), Save(False, {"content": ("gold", "silver")})]
+
     def test_key_with_default(self) -> None:
         """A new row whose key is made in Python costs no SELECT."""
 
