@@ -12,6 +12,7 @@ SAMPLE ?=
 ONLY ?=
 MUTANTS_ARGS ?=
 CHAOS_ARGS ?=
+ATTACK_ARGS ?=
 BENCH_ARGS ?=
 DOCS_PORT ?= 8010
 
@@ -51,7 +52,7 @@ define set_up
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo chaos bench bench-quick test check docs docs-serve fmt wheel mutants test-all test-rabbitmq lock outdated clean
+.PHONY: help run demo chaos attack bench bench-quick test check docs docs-serve fmt wheel mutants test-all test-rabbitmq lock outdated clean
 
 help:
 	@echo 'make run     set everything up and run the system here; Ctrl-C stops it, var/ keeps the data'
@@ -59,6 +60,8 @@ help:
 	@echo '             (DEMO_ARGS="--followers 50 --database postgres" for more of them, elsewhere)'
 	@echo 'make chaos   users at work while parts are killed and frozen: anything lost, doubled or stuck?'
 	@echo '             (MINUTES=10 SEED=1 CHAOS_ARGS="--database sqlite")'
+	@echo 'make attack  attack a copy of the site on throw-away data: what was tried, what held?'
+	@echo '             (ATTACK_ARGS="--only csrf sessions")'
 	@echo 'make bench   how fast it is, beside its peers: a table, plots and the marks (15 minutes)'
 	@echo '             (BENCH_ARGS="--only request,drain --out DIR" for some of it, elsewhere)'
 	@echo 'make bench-quick  the same with fewer samples (3 minutes)'
@@ -92,6 +95,10 @@ demo:
 chaos:
 	$(call set_up,dev)
 	@exec $(BIN)/python -m tests.tools.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(CHAOS_ARGS)
+
+attack:
+	$(call set_up,dev)
+	@exec $(BIN)/python -m tests.tools.attack $(ATTACK_ARGS)
 
 bench:
 	$(call set_up,bench,$(BENCH_VENV))

@@ -123,7 +123,8 @@ def make_world() -> World:
     UserSession.objects.create(user=users["reader"], ip="127.0.0.1", session_key="visited")
     TaskResult.objects.create(task_id="visited")
     GroupResult.objects.create(group_id="visited")
-    OutboxCall.objects.create(task="visited", payload="[[], {}]", context="[]", status="dead")
+    dead = {"payload": "[[], {}]", "context": "[]", "status": "dead"}
+    OutboxCall.objects.create(id=1, task="visited", **dead)  # no id that a call could have next
     OutboxBatch.objects.create(task="visited", calls=[], worker="visited")
     OutboxWorker.objects.create(name="visited", host="visited", pid=1, tasks={})
     AuditLog.objects.create(

@@ -1,0 +1,1 @@
+"""Bounded attacks on a copy of the site that runs on this machine alone."""

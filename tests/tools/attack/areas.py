@@ -1,0 +1,14 @@
+"""The areas of the attacks, each a module of ``attacks/``, in the order in which they run."""
+
+AREAS = (
+    "csrf",
+    "sessions",
+    "redirects",
+    "drafts",
+    "forms",
+    "scripts",
+    "headers",
+    "paths",
+    "bodies",
+    "smuggling",
+)

@@ -1,0 +1,1 @@
+"""The tool that attacks a copy of the site."""
