@@ -6,6 +6,7 @@ they make of a value.
 
 import datetime
 from collections.abc import Iterator
+from itertools import product
 from types import SimpleNamespace
 from typing import Any
 
@@ -67,10 +68,14 @@ def _hides(field: Any, classes: list[type]) -> bool:
 def _trials(field: Any) -> Iterator[bool | None]:
     """Yield for each sample whether the field hides it, or None if it takes no such value."""
     connection = connections[router.db_for_write(field.model)]
-    for sample, text in SAMPLES:
+    writers = (
+        lambda value: field.get_db_prep_save(value, connection),
+        field.get_prep_value,  # the database's part of it may not take what this returns
+    )
+    for (sample, text), write in product(SAMPLES, writers):
         instance = SimpleNamespace(**{field.attname: sample})
         try:
-            stored = field.get_db_prep_save(field.pre_save(instance, False), connection)
+            stored = write(field.pre_save(instance, False))
         except Exception:  # noqa: BLE001  # the field is for another kind of value
             yield None
         else:

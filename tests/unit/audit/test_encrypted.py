@@ -34,9 +34,6 @@ class OnSave(models.TextField):
 
 
 class Number(models.IntegerField):
-    def get_internal_type(self) -> str:
-        return "TextField"
-
     def get_prep_value(self, value: Any) -> Any:
         return scramble(int(value))
 
