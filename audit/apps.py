@@ -14,7 +14,7 @@ class AuditConfig(AppConfig):
         """Register the checks and the retention, and follow each configured model."""
         from aftercommit.tracking.auditable import adopt
 
-        from . import checks, receivers, registry, retention  # noqa: F401  # two register themselves
+        from . import checks, forgetting, receivers, registry, retention  # noqa: F401
 
         for model, options in registry.configured_models():
             adopt(model)

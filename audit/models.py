@@ -29,6 +29,7 @@ class AuditLog(models.Model):
         CREATE = "CREATE", "Created"
         UPDATE = "UPDATE", "Updated"
         DELETE = "DELETE", "Deleted"
+        FORGET = "FORGET", "Forgotten"
 
     # No index: an index would cost something at every row, and it would serve only the deletion of
     # a content type, which is rare. Queries of the log use model_label.

@@ -10,8 +10,12 @@ from django.dispatch import receiver
 from aftercommit.models import OutboxCall
 from aftercommit.signals import calls_discarded, calls_retried, rows_operated
 from aftercommit.tracking.auditable import AuditableMixin
+from core.forgetting.context import is_forgetting
+from core.forgetting.person import Person
+from core.forgetting.signals import person_forgotten
 
 from . import registry
+from .forgetting import without_texts
 from .labels import label_without_query
 from .models import AuditLog
 from .registry import Names
@@ -85,15 +89,21 @@ def operated_write_audit_logs(
         _enqueue(Action.UPDATE, row, operated_values(row, values, using), using)
 
 
+@receiver(person_forgotten)
+def forgotten_write_audit_log(
+    sender: type[Model], person: Person, using: str, **kwargs: Any
+) -> None:
+    """Log that an operator had a person forgotten, by the id alone."""
+    _enqueue(Action.FORGET, sender(pk=person.user_id), {}, using)
+
+
 def _enqueue(action: Action, instance: Any, changes: dict[str, Any], using: str) -> None:
     user = getattr(instance, "current_user", None)
-    kwargs = {
-        "model": registry.label_of(instance),
-        "object_id": registry.id_of(instance),
-        "object_repr": label_without_query(instance, using),
-        "action": action.value,
-        "changes": changes,
-    }
+    about = (registry.label_of(instance), registry.id_of(instance))
+    texts = {"object_repr": label_without_query(instance, using), "changes": changes}
+    if is_forgetting():
+        texts = without_texts(*about, changes)
+    kwargs = {"model": about[0], "object_id": about[1], "action": action.value, **texts}
     if user is not None and user.pk is not None:
         kwargs |= {"actor_id": str(user.pk), "actor": user.get_username()}
     write_audit_logs.using(using).delay_on_commit(**kwargs)

@@ -154,6 +154,7 @@ INSTALLED_APPS = [
     "allauth.usersessions",
     "aftercommit",
     "core",
+    "core.forgetting",
     "core.retention",
     "content",
     "notifications",

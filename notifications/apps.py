@@ -10,5 +10,5 @@ class NotificationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Connect the receivers, and register the checks and the retention."""
-        from . import checks, health, receivers, retention  # noqa: F401
+        """Connect the receivers, and register the checks and what ends data."""
+        from . import checks, forgetting, health, receivers, retention  # noqa: F401

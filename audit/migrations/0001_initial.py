@@ -34,6 +34,7 @@ class Migration(migrations.Migration):
                             ("CREATE", "Created"),
                             ("UPDATE", "Updated"),
                             ("DELETE", "Deleted"),
+                            ("FORGET", "Forgotten"),
                         ],
                         max_length=10,
                     ),

@@ -11,5 +11,5 @@ class LoginsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Follow failed log-ins, and have their rows expire."""
-        from core.logins import receivers, retention  # noqa: F401  # they register themselves
+        """Follow failed log-ins, and have their rows end."""
+        from core.logins import forgetting, receivers, retention  # noqa: F401  # they register themselves

@@ -1,0 +1,65 @@
+"""The first and the last step: the account is closed, and in the end the user is gone."""
+
+from typing import Any
+
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import User
+from django.db import router, transaction
+from django.utils.crypto import get_random_string
+
+from core.forgetting.context import forgetting
+from core.forgetting.person import Person
+from core.forgetting.signals import person_forgotten
+
+
+class LastSuperuser(Exception):
+    """The user is the only superuser. Without one nobody could make another."""
+
+
+def close_account(person: Person) -> None:
+    """Keep the person from logging in, so that nothing new comes. Raises LastSuperuser."""
+    with transaction.atomic(using=_using()):
+        users = User.objects.using(_using())
+        superusers = users.select_for_update().filter(is_superuser=True, is_active=True)
+        others = [each for each in superusers.order_by("pk") if each.pk != person.user_id]
+        user = users.filter(pk=person.user_id)
+        if not others and user.filter(is_superuser=True).exists():
+            raise LastSuperuser
+        # Without signals: the log would say the user's name.
+        user.update(is_active=False, password=make_password(None))
+
+
+def finish(person: Person) -> None:
+    """Delete the user, or leave a user without a name whose articles stay."""
+    with forgetting(), transaction.atomic(using=_using()):
+        user = User.objects.using(_using()).select_for_update().get(pk=person.user_id)
+        if _has_kept(user, person):
+            _unname(user)
+        else:
+            user.delete()
+        person_forgotten.send(User, person=person, using=_using())
+
+
+def _has_kept(user: Any, person: Person) -> bool:
+    return person.keeps_articles and bool(person.rows.get("kept: content.article"))
+
+
+def _unname(user: User) -> None:
+    user.username = _free_name(user.pk)
+    user.first_name = user.last_name = user.email = ""
+    user.is_staff = user.is_superuser = False
+    user.last_login = None
+    user.groups.clear()
+    user.user_permissions.clear()
+    user.save()
+
+
+def _free_name(user_id: int) -> str:
+    """Return a name that nobody can choose at sign-up, since it has a dot."""
+    name = f"deleted.{user_id}"
+    taken = User.objects.using(_using()).filter(username=name).exclude(pk=user_id)
+    return f"{name}.{get_random_string(8).lower()}" if taken.exists() else name
+
+
+def _using() -> str:
+    return router.db_for_write(User)
