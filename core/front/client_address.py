@@ -106,22 +106,27 @@ def network_of(address: str) -> str:
 class ClientAddressMiddleware(MiddlewareMixin):
     """Set ``REMOTE_ADDR`` to the client's address, for all that looks at it later.
 
-    The header is taken away, so that no other package reads it from the wrong side.
+    The header is taken away, so that no other package reads it from the wrong side. If proxies are
+    named, nobody else says by ``PROXY_HTTPS_HEADER`` that a request came by HTTPS.
     """
 
     def process_request(self, request: HttpRequest) -> None:
         """Change the request's META."""
-        if FORWARDED in request.META and not any(settings.TRUSTED_PROXIES):
-            warn_of_proxy()
-        request.META["REMOTE_ADDR"] = client_address(request)
-        request.META.pop(FORWARDED, None)
+        meta, proxies = request.META, settings.TRUSTED_PROXIES
+        if not any(proxies):
+            warn_of_proxy(FORWARDED in meta)
+        elif not proxies.trust(parse_address(meta.get("REMOTE_ADDR", ""))):
+            meta.pop((settings.SECURE_PROXY_SSL_HEADER or ("",))[0], None)
+        meta["REMOTE_ADDR"] = client_address(request)
+        meta.pop(FORWARDED, None)
 
 
 @cache
-def warn_of_proxy() -> None:
-    """Log once in each process that somebody sends the header, and that nobody is trusted."""
-    logger.warning(
-        "A request has an X-Forwarded-For header, which is not read: TRUSTED_PROXIES is empty. "
-        "If a proxy stands in front of the site, name its address there. All of its clients share "
-        "the limits of one address otherwise."
-    )
+def warn_of_proxy(is_sent: bool) -> None:
+    """Log once in each process, if the header is sent, that it is believed from nobody."""
+    if is_sent:
+        logger.warning(
+            "A request has an X-Forwarded-For header, which is not read: TRUSTED_PROXIES is empty. "
+            "If a proxy stands in front of the site, name its address there. All of its clients "
+            "share the limits of one address otherwise."
+        )

@@ -8,6 +8,8 @@ from django.http import HttpRequest
 from django.test import Client, RequestFactory
 from pytest_django import Settings
 
+from aftercommit.contrib.testing import Outbox
+from audit.models import AuditLog
 from core.front.client_address import (
     ClientAddressMiddleware,
     Proxies,
@@ -16,6 +18,7 @@ from core.front.client_address import (
     read_proxies,
     warn_of_proxy,
 )
+from tests.factories import user_with
 
 PROXIES = read_proxies(["10.0.0.0/8", "2001:db8:1::/48", "unix"])
 
@@ -132,6 +135,19 @@ def test_fail_malformed(name: str, said: str) -> None:
     assert said in str(refused.value)
 
 
+@pytest.mark.django_db
+def test_audit_log(settings: Settings, outbox: Outbox) -> None:
+    """The log of changes has the client's address, and not the proxy's."""
+    settings.TRUSTED_PROXIES = PROXIES
+    client = Client()
+    client.force_login(user_with("add_product"))
+    forwarded = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7"}
+    form = {"name": "One", "price": "1", "stock": "1"}
+    client.post("/products/new/", form, headers=forwarded, REMOTE_ADDR="10.0.0.1")
+    outbox.drain()
+    assert AuditLog.objects.filter(model_label="content.product").get().address == "198.51.100.7"
+
+
 def test_middleware(settings: Settings) -> None:
     """All that comes later finds the client's address, and nobody finds the header."""
     settings.TRUSTED_PROXIES = PROXIES
@@ -139,6 +155,17 @@ def test_middleware(settings: Settings) -> None:
     ClientAddressMiddleware(lambda request: None).process_request(request)  # type: ignore[arg-type,return-value]
     assert request.META["REMOTE_ADDR"] == "198.51.100.7"
     assert "X-Forwarded-For" not in request.headers
+
+
+@pytest.mark.parametrize(("peer", "secure"), [("10.0.0.1", True), ("192.0.2.1", False)])
+def test_https(peer: str, secure: bool, settings: Settings) -> None:
+    """Nobody but a proxy says that a request came by HTTPS, where proxies are named."""
+    settings.TRUSTED_PROXIES = PROXIES
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    request = request_from(peer)
+    request.META["HTTP_X_FORWARDED_PROTO"] = "https"
+    ClientAddressMiddleware(lambda request: None).process_request(request)  # type: ignore[arg-type,return-value]
+    assert request.is_secure() is secure
 
 
 def test_proxy_that_nobody_named(

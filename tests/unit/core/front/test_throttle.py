@@ -11,6 +11,7 @@ from core.front.rates import DEFAULTS
 from core.front.refusal import duration
 from core.front.throttle import EXEMPT, PUBLISHING_FORMS, THROTTLE_OF
 from notifications.models import Follow
+from tests.connections import at_once
 from tests.factories import PASSWORD, ArticleFactory, UserFactory
 from tests.throttles import limit
 from tests.unit.core.test_roles import site_matrix
@@ -198,6 +199,15 @@ class TestPages:
         assert Client().post(path, right).status_code == 429
         assert Client().post(path, right, REMOTE_ADDR="192.0.2.9").status_code == 302
         assert Client().post(path, right | {"username": "nils"}).status_code == 200
+
+    @pytest.mark.django_db(transaction=True)
+    def test_login_at_once(self, settings: Settings) -> None:
+        """Of fifty log-ins at the same moment no more are looked at than one after the other."""
+        limit(settings, login="7/5m/name+address,9/5m/address")
+        settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+        form, statuses = {"username": "mara", "login": "mara", "password": "x"}, []
+        at_once(*[lambda: statuses.append(Client().post("/login/", form).status_code)] * 50)
+        assert sorted(statuses) == [200] * 7 + [429] * 43
 
     def test_nobody_locks_others_out_from_one_address(self, settings: Settings) -> None:
         """Tries that are refused don't count for the name, for which all addresses count."""
