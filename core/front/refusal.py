@@ -50,6 +50,7 @@ def too_many(request: HttpRequest, refusal: Refusal) -> HttpResponse:
         "period": duration(refusal.rate.seconds),
         "wait": duration(refusal.seconds),
         "kept": kept_fields(request),
+        "files": bool(request.FILES),
     }
     response = render(request, "429.html", context, status=429)
     response["Retry-After"], response["Cache-Control"] = str(refusal.seconds), "no-store"
@@ -59,10 +60,10 @@ def too_many(request: HttpRequest, refusal: Refusal) -> HttpResponse:
 def kept_fields(request: HttpRequest) -> list[tuple[str, str, bool]]:
     """Return the names and values that the form sent, and whether the value is a text to show.
 
-    Return none if a password is among them, which no page shows. Files can't be sent again either.
+    Return none if a password is among them, which no page shows.
     """
     fields = [*each_field(request)]
-    if request.FILES or any("password" in name for name, _ in fields):
+    if any("password" in name for name, _ in fields):
         return []
     return [(name, value, len(value) >= LONG or "\n" in value) for name, value in fields]
 

@@ -150,6 +150,18 @@ def test_no_redis_at_all(settings: Settings) -> None:
     assert [take([Window(KEY, 1, 60)]) is None for _ in range(2)] == [True, False]
 
 
+def test_one_thread_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No thread reads a count of the process while another is about to change it."""
+    own, read = OwnCounts(), OwnCounts._read
+
+    def read_alone(self: OwnCounts, window: Window, now: float) -> tuple[int, float]:
+        assert self._lock.locked()
+        return read(self, window, now)
+
+    monkeypatch.setattr(OwnCounts, "_read", read_alone)
+    assert own.take([Window("a", 1, 60)]) is None
+
+
 def test_memory() -> None:
     """Nobody can fill the memory of a process: the oldest counts go."""
     own = OwnCounts()

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
@@ -250,6 +251,27 @@ class TestRefusal:
         page = client.post("/articles/new/", form).content.decode()
         assert '<input type="hidden" name="title" value="One">' in page
         assert f"{form['content']}</textarea>" in page
+
+    def test_file(self, settings: Settings) -> None:
+        """The text beside a file is kept, and the page says that the file isn't."""
+        limit(settings, write="1/1m/user")
+        client = browser()
+        for _ in range(2):
+            picture = SimpleUploadedFile("a.png", b"x")
+            answer = client.post("/profile/", {"bio": "Long.\n" * 9, "avatar": picture})
+        page = answer.content.decode()
+        assert "Long.\nLong." in page
+        assert "but for the file" in page
+
+    def test_token(self, settings: Settings) -> None:
+        """The form has a token of its own, once, and no trace of the one that was sent."""
+        limit(settings, write="1/1m/user")
+        client = browser()
+        form = {"title": "One", "csrfmiddlewaretoken": "sent"}
+        page = [client.post("/articles/new/", form).content.decode() for _ in range(2)][1]
+        form_of_page = page.partition("<main")[2]
+        assert form_of_page.count("csrfmiddlewaretoken") == 1
+        assert "sent" not in form_of_page
 
     def test_password(self, settings: Settings) -> None:
         """No page shows a password."""
