@@ -29,6 +29,4 @@ USER 10001
 VOLUME /var/lib/aftercommit
 EXPOSE 8000
 # Each program refuses to start without a SECRET_KEY that is long and random.
-CMD ["gunicorn", "core.wsgi:application", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", \
-     "--workers", "2", "--threads", "4", "--worker-tmp-dir", "/dev/shm", "--access-logfile", "-", \
-     "--no-control-socket"]
+CMD ["python", "-m", "core.serving", "--host", "0.0.0.0"]

@@ -1,12 +1,6 @@
-"""The ASGI application that a web server runs: ``uvicorn core.asgi:application``."""
+"""The application that the site's web server runs (``python -m core.serving``)."""
 
-import os
+from core.serving.application import Buffered
+from core.wsgi import application as wsgi
 
-from django.core.asgi import get_asgi_application
-
-from core.front.requests import SiteASGIRequest
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
-
-application = get_asgi_application()
-application.request_class = SiteASGIRequest
+application = Buffered(wsgi)

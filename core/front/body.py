@@ -9,7 +9,8 @@ from django.utils.deprecation import MiddlewareMixin
 class BodyMiddleware(MiddlewareMixin):
     """Answer 413 to a request that says that its body has more than ``MAX_BODY_BYTES``.
 
-    Django reads no more of a body than the request says. A body of no stated length is not read.
+    Django reads no more of a body than that. A body without a length has been counted, up to the
+    limit, by ``core.serving``. A WSGI server hands on none of it.
     """
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:

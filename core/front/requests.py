@@ -2,30 +2,18 @@
 
 from typing import Any
 
-from django.core.handlers.asgi import ASGIRequest
 from django.core.handlers.wsgi import WSGIRequest
 from django.utils.http import parse_header_parameters
 
 
-class Utf8:
+class SiteRequest(WSGIRequest):
     """A request that keeps the charset of its Content-Type for ``TextMiddleware`` to look at.
 
     Django decodes the query by that charset before any middleware runs. A charset such as ``hex``
     raises an error there, which nothing handles.
     """
 
-    content_type: str | None
-    content_params: dict[str, str] | None
-
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
         self.content_type, self.content_params = parse_header_parameters(
             meta.get("CONTENT_TYPE", "")
         )
-
-
-class SiteWSGIRequest(Utf8, WSGIRequest):
-    """A request that a WSGI server took."""
-
-
-class SiteASGIRequest(Utf8, ASGIRequest):
-    """A request that an ASGI server took."""

@@ -2,6 +2,7 @@
 
 import sys
 
+from core.serving.limits import STOPS_WITHIN
 from core.stack.config import ROOT, RunConfig
 from core.stack.ports import LOOPBACK
 from core.stack.probes import http_answers, node_answers, smtp_answers
@@ -98,18 +99,13 @@ def flower(config: RunConfig) -> Program:
 
 def web(config: RunConfig, needs: tuple[str, ...]) -> Program:
     """Return the web server."""
-    host = f"[{config.web_host}]" if ":" in config.web_host else config.web_host
-    size = ["--worker-class", "gthread", "--workers", "2", "--threads", "4"]
+    where = ["--host", config.web_host, "--port", str(config.web_port)]
     return Program(
         name="web",
-        command=[
-            *(*PYTHON, "gunicorn", "core.wsgi:application"),
-            *("--bind", f"{host}:{config.web_port}", *size),
-            *("--access-logfile", "-", "--no-control-socket"),
-        ],
+        command=[*PYTHON, "core.serving", *where],
         needs=needs,
         answers=lambda: http_answers(f"{config.site_url}/healthz"),
-        stops_within=40,  # longer than gunicorn waits for its running requests
+        stops_within=STOPS_WITHIN + 10,
         stop_note="running requests finish first",
     )
 

@@ -39,7 +39,7 @@ PRELOADED = (
     "django.forms",
     "django.template.backends.django",
     "django.views.generic",
-    "gunicorn.workers.gthread",
+    "granian.server.mp",
     "kombu.transport.redis",
     "psycopg",
 )

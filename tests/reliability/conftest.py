@@ -12,6 +12,8 @@ from pytest_celery import CeleryTestSetup
 
 from aftercommit.models import OutboxCall
 from content.models import Article
+from core.stack.ports import free_port
+from core.stack.probes import http_answers
 from core.stack.waiting import wait_until
 from tests.celery_engine.broker import Broker
 from tests.celery_engine.engine import PROJECT
@@ -75,7 +77,7 @@ class Web(Program):
 
     def wait_ready(self) -> None:
         """Return once it listens."""
-        wait_until(lambda: self._address() or not self.running, 30, self.logs)
+        wait_until(lambda: self._answers() or not self.running, 30, self.logs)
         assert self.running, self.logs()
 
     def get(self, path: str, timeout: float = 30) -> int:
@@ -83,6 +85,9 @@ class Web(Program):
         address = self._address() + path
         with urllib.request.urlopen(address, timeout=timeout) as response:  # noqa: S310  # ours
             return int(response.status)
+
+    def _answers(self) -> bool:
+        return bool(self._address()) and http_answers(f"{self._address()}/healthz")
 
     def _address(self) -> str:
         found = re.search(r"Listening at: (http://\S+)", self.logs_since_start())
@@ -100,8 +105,8 @@ def start_web(
     sites: list[Web] = []
 
     def start(*, point: str = "", env: dict[str, str] | None = None) -> Web:
-        serve = [sys.executable, "-m", "gunicorn", "tests.reliability.web:application"]
-        how = ["--bind", "127.0.0.1:0", "--worker-class", "gthread", "--no-control-socket"]
+        serve = [sys.executable, "-m", "core.serving", "--port", str(free_port())]
+        how = ["--application", "tests.reliability.web:application", "--processes", "1"]
         env = environment(broker, tmp_path, point, gate) | (env or {})
         log = tmp_path / f"web{len(sites)}.log"
         web = Web([*serve, *how], env=env, cwd=PROJECT, log=log)

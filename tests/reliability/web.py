@@ -4,7 +4,7 @@ import os
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from core.wsgi import application
+from core.asgi import application
 from tests.reliability import points
 
 __all__ = ["application", "points"]

@@ -33,7 +33,7 @@ def test_asgi_refuses_a_query_in_another_charset(charset: str) -> None:
     async def ask() -> dict[str, Any]:
         scope = AsyncRequestFactory()._base_scope(
             path="/",
-            query_string="page=1",
+            query_string=b"page=1",
             headers=[(b"content-type", f"text/plain; charset={charset}".encode())],
         )
         server = ApplicationCommunicator(asgi.application, scope)

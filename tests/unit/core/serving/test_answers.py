@@ -1,0 +1,85 @@
+"""What a client has of the site's answer."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from core.serving.answer import IN_MEMORY, PIECE
+from tests.unit.core.serving.asking import answering, ask
+
+
+@pytest.mark.parametrize("size", [0, 1, PIECE, PIECE + 1, 2 * PIECE, IN_MEMORY + PIECE // 2])
+def test_it_comes_in_pieces(size: int) -> None:
+    """All of it comes, in pieces of a bounded size, with its length."""
+    body = bytes(range(256)) * (size // 256 + 1)
+    asked = ask(answering(body[:size]))
+    assert asked.body == body[:size]
+    assert asked.headers["content-length"] == str(size)
+    assert max(len(message["body"]) for message in asked.sent[1:]) <= PIECE
+    assert [message["more_body"] for message in asked.sent[1:]].index(False) == len(asked.sent) - 2
+
+
+def test_its_status_and_headers() -> None:
+    """They are the application's. A length that it gives stays: for HEAD it has no body."""
+    headers = [("Content-Length", "7"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")]
+    asked = ask(answering(status="404 Not Found", headers=headers), method="HEAD")
+    assert asked.status == 404
+    assert asked.sent[0]["headers"] == [
+        (b"content-length", b"7"),
+        (b"set-cookie", b"a=1"),
+        (b"set-cookie", b"b=2"),
+    ]
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+def test_no_length_where_there_is_no_body(status: str) -> None:
+    """Such an answer has none."""
+    assert "content-length" not in ask(answering(status=status)).headers
+
+
+class Parts:
+    """Parts of an answer, which know whether they were closed."""
+
+    def __init__(self, *, fail: bool) -> None:
+        self.fail, self.closed = fail, False
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"the beginning"
+        if self.fail:
+            raise ValueError("no end")
+
+    def close(self) -> None:
+        """Be closed."""
+        self.closed = True
+
+
+@pytest.mark.parametrize("fail", [False, True])
+def test_it_is_closed(fail: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """Django ends the request then. An error is logged, and half an answer is not sent."""
+    parts = Parts(fail=fail)
+
+    def application(_: Any, start: Any) -> Parts:
+        start("200 OK", [])
+        return parts
+
+    asked = ask(application, raw_path=b"/%0A")
+    assert parts.closed
+    assert (asked.status, asked.body[:3]) == ((500, b"The") if fail else (200, b"the"))
+    assert ("No answer to '/\\n'" in caplog.text) == fail
+
+
+def test_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """A line names the request by its id. Nothing of it can write to the log or to a terminal."""
+    caplog.set_level("INFO")
+    ask(
+        answering(b"12345", headers=[("X-Request-ID", "0a1b")]),
+        raw_path=b"/%0A\xc3\x9b\x1b",
+        query_string=b"token=secret",
+        client=("192.0.2.7", 1),
+        headers=[(b"user-agent", b'\x9b31m\x1b]0;x\x07\r\n"')],
+    )
+    [line] = [each.getMessage() for each in caplog.records if "access_log" in each.name]
+    assert line.startswith("192.0.2.7 GET /%0A\\xc3\\x9b\x1b 200, 5 bytes, ")
+    assert line.endswith(', 0a1b, "\\u009b31m\\u001b]0;x\\u0007\\r\\n\\""')
+    assert "secret" not in caplog.text
