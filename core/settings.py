@@ -1,6 +1,7 @@
 """The project's settings. Those that differ between installations come from the environment.
 
-``DATABASE_URL``, ``REDIS_URL``, ``SECRET_KEY``, ``DEBUG``, ``ALLOWED_HOSTS``,
+``DATABASE_URL``, ``DATABASE_PASSWORD``, ``REDIS_URL``, ``REDIS_USERNAME``, ``REDIS_PASSWORD``,
+``SECRET_KEY``, ``DEBUG``, ``ALLOWED_HOSTS``,
 ``CSRF_TRUSTED_ORIGINS``, ``EMAIL_HOST``, ``EMAIL_PORT``, ``EMAIL_HOST_USER``,
 ``EMAIL_HOST_PASSWORD``, ``EMAIL_USE_TLS``, ``DEFAULT_FROM_EMAIL``, ``SITE_URL``, ``VAR_DIR``,
 ``STATIC_ROOT``, ``LOG_LEVEL``, ``TRUSTED_PROXIES``, ``THROTTLES``,
@@ -18,14 +19,16 @@ import os
 from pathlib import Path
 from typing import Any
 
-import dj_database_url
 import django
 from django.core.exceptions import ImproperlyConfigured
 
 import celery_app  # noqa: F401  # @shared_task binds to an app that exists once Django is set up
+from core.database_url import read_database_url
 from core.front.client_address import read_proxies
 from core.front.rates import read_throttles
+from core.given_secrets import given_secret
 from core.https import header_of_proxy, read_site_url
+from core.redis_login import RedisLogin
 from core.retention.days import read_days
 from core.secret_key import secret_key
 
@@ -77,13 +80,7 @@ def database() -> dict[str, Any]:
     ``postgres://…/name?tcp_user_timeout=20000``.
     """
     url = os.environ.get("DATABASE_URL") or f"sqlite:///{VAR_DIR / 'db.sqlite3'}"
-    try:
-        config: dict[str, Any] = dict(dj_database_url.parse(url))
-    except (ValueError, dj_database_url.ParseError) as error:
-        raise ImproperlyConfigured(
-            "DATABASE_URL can't be read. Expected postgres://USER:PASSWORD@HOST:PORT/NAME, "
-            f"mysql://USER:PASSWORD@HOST:PORT/NAME or sqlite:///PATH. ({error})"
-        ) from error
+    config = read_database_url(url, given_secret(os.environ, "DATABASE_PASSWORD"))
     hooked = {
         "django.db.backends.postgresql": "aftercommit.db.postgresql",
         "django.db.backends.mysql": "aftercommit.db.mysql",
@@ -114,15 +111,15 @@ def database() -> dict[str, Any]:
     return config
 
 
-def embedded_redis() -> str:
-    """Return the address of the Redis that ``make run`` has on its usual port."""
+def embedded_redis() -> RedisLogin:
+    """Return the login of the Redis that ``make run`` has on its usual port."""
     kept = VAR_DIR / "redis_password"
-    login = f":{kept.read_text().strip()}@" if kept.is_file() else ""
-    return f"redis://{login}127.0.0.1:6379/0"
+    password = kept.read_text().strip() if kept.is_file() else ""
+    return RedisLogin("redis://127.0.0.1:6379/0", password=password)
 
 
 DEBUG = env_flag("DEBUG")
-SECRET_KEY = secret_key(os.environ.get("SECRET_KEY", ""), VAR_DIR, DEBUG)
+SECRET_KEY = secret_key(given_secret(os.environ, "SECRET_KEY"), VAR_DIR, DEBUG)
 SITE_URL = os.environ.get("SITE_URL") or "http://127.0.0.1:8000"
 HTTPS, SITE_HOST = read_site_url(SITE_URL)
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", f"localhost,127.0.0.1,[::1],{SITE_HOST}")
@@ -204,13 +201,18 @@ if DATABASES["default"]["ENGINE"] == "aftercommit.db.mysql":
     SILENCED_SYSTEM_CHECKS += ["models.W036", "models.W037"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = os.environ.get("REDIS_URL") or embedded_redis()
+_redis = RedisLogin.read(os.environ, fallback=embedded_redis())
+REDIS_URL = _redis.url
 CACHES = {
     alias: {
         "BACKEND": "aftercommit.redis.cache.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "aftercommit",
-        "OPTIONS": {"socket_connect_timeout": connecting, "socket_timeout": answering},
+        "OPTIONS": {
+            **_redis.options,
+            "socket_connect_timeout": connecting,
+            "socket_timeout": answering,
+        },
     }
     for alias, connecting, answering in (("default", 2, 5), ("counters", 0.5, 0.5))
 }
@@ -252,7 +254,7 @@ SMTP: dict[str, Any] = {
     "host": os.environ.get("EMAIL_HOST", "127.0.0.1"),
     "port": int(env_number("EMAIL_PORT", 1025)),
     "username": os.environ.get("EMAIL_HOST_USER", ""),
-    "password": os.environ.get("EMAIL_HOST_PASSWORD", ""),
+    "password": given_secret(os.environ, "EMAIL_HOST_PASSWORD"),
     "use_tls": env_flag("EMAIL_USE_TLS"),
     "timeout": 10,
 }
@@ -281,6 +283,8 @@ LOGGING = {
 
 # --- Celery ---------------------------------------------------------------------------------
 CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_USER = _redis.username or None
+CELERY_BROKER_PASSWORD = _redis.password or None
 CELERY_RESULT_BACKEND = "django-db"
 CELERY_RESULT_EXTENDED = True
 CELERY_TASK_IGNORE_RESULT = True  # a task that is to have results says ignore_result=False

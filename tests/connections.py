@@ -1,5 +1,6 @@
-"""What other connections to the database do beside a test's own."""
+"""Connections beside a test's own: to the database, and to Redis."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,6 +38,11 @@ def at_once(*functions: Callable[[], Any]) -> None:
     if errors:
         raise errors[0]
     assert not any(thread.is_alive() for thread in threads), f"not done within {TIMEOUT} s"
+
+
+def redis_url() -> str:
+    """Return the address of the test's Redis with the login, which the settings keep apart."""
+    return os.environ["REDIS_URL"]
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from core.stack.stack import Stack, shown
 def banner(stack: Stack) -> Iterator[str]:
     """Yield the lines. The only passwords are those of the demo and of Flower."""
     config = stack.config
-    name, _, password = stack.flower_login.partition(":")
-    known = "" if config.flower_login else f" / {password}"
+    name, _, password = config.flower_login.partition(":")
+    known = "" if stack.is_flower_login_given else f" / {password}"
     yield ""
     yield f"Ready after {stack.age:.1f} s."
     yield f"  Site      {config.site_url}/"

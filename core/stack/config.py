@@ -3,19 +3,22 @@
 import ipaddress
 import os
 import socket
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from django.core.exceptions import ImproperlyConfigured
+
+from core.given_secrets import given_secret
+from core.redis_login import RedisLogin
 from core.stack.ports import LOOPBACK, free_port, is_free
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 INHERITED = {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "TMPDIR"}
-"""The variables of the environment that a throw-away run keeps. It must not depend on others."""
+"""The variables that a throw-away run keeps, and a server that needs no secret."""
 
 
 YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
@@ -39,13 +42,17 @@ class RunConfig:
     redis_port: int
     email_port: int
     web_host: str = LOOPBACK
-    database_url: str = ""
-    redis_url: str = ""
+    database_url: str = field(default="", repr=False)
+    database_password: str = field(default="", repr=False)
+    redis_url: str = field(default="", repr=False)
+    """With the login."""
     redis_password: str = field(default="", repr=False)
     """The embedded Redis server's password. Other users of this machine can reach its port too."""
+    flower_redis_password: str = field(default="", repr=False)
+    """The password of Flower's own user there."""
     email_host: str = ""
-    secret_key: str = ""
-    flower_login: str = ""
+    secret_key: str = field(default="", repr=False)
+    flower_login: str = field(default="", repr=False)
     """``name:password``. Empty for a login that is made up and kept in ``var_dir``."""
     concurrency: int = 2
     stop_timeout: float = 60
@@ -56,6 +63,10 @@ class RunConfig:
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
         """Return what ``make run`` uses. Raises ConfigError if a variable makes no sense."""
+        try:
+            given = given_logins(environ)
+        except ImproperlyConfigured as error:
+            raise ConfigError(str(error)) from None
         return cls(
             var_dir=Path(environ.get("VAR_DIR") or ROOT / "var").resolve(),
             web_port=number(environ, "WEB_PORT", 8000),
@@ -63,15 +74,12 @@ class RunConfig:
             redis_port=number(environ, "REDIS_PORT", 0) or preferred(6379),
             email_port=number(environ, "EMAIL_PORT", 0) or preferred(1025),
             web_host=environ.get("WEB_HOST") or LOOPBACK,
-            database_url=environ.get("DATABASE_URL", ""),
-            redis_url=environ.get("REDIS_URL", ""),
             email_host=environ.get("EMAIL_HOST", ""),
-            secret_key=environ.get("SECRET_KEY", ""),
-            flower_login=environ.get("FLOWER_BASIC_AUTH", ""),
             concurrency=number(environ, "WORKER_CONCURRENCY", 2),
             stop_timeout=number(environ, "STOP_TIMEOUT", 60, highest=86_400),
             demo_data=wants_demo_data(environ),
             environ=dict(environ),
+            **given,
         )
 
     @classmethod
@@ -102,8 +110,11 @@ class RunConfig:
     @property
     def broker_url(self) -> str:
         """Return the address of this run's Redis, embedded or not."""
-        login = f":{self.redis_password}@" if self.redis_password else ""
-        return self.redis_url or f"redis://{login}{LOOPBACK}:{self.redis_port}/0"
+        return self.redis_url or self.embedded_redis("", self.redis_password).full_url
+
+    def embedded_redis(self, user: str, password: str) -> RedisLogin:
+        """Return a login of the embedded Redis."""
+        return RedisLogin(f"redis://{LOOPBACK}:{self.redis_port}/0", user, password)
 
     @property
     def embedded_database(self) -> Path:
@@ -125,22 +136,25 @@ class RunConfig:
         """Return beat's name in Celery."""
         return f"celerybeat@{socket.gethostname()}"
 
-    def process_environment(self, secret_key: str, flower_login: str) -> dict[str, str]:
-        """Return the environment of every process of this run."""
-        ours = {
-            "DJANGO_SETTINGS_MODULE": "core.settings",
-            "PYTHONUNBUFFERED": "1",
-            "PATH": f"{Path(sys.executable).parent}:{self.environ.get('PATH', os.defpath)}",
-            "VAR_DIR": str(self.var_dir),
-            "SECRET_KEY": secret_key,
-            "REDIS_URL": self.broker_url,
-            "DATABASE_URL": self.database_url,
-            "SITE_URL": self.environ.get("SITE_URL") or self.site_url,
-            "FLOWER_BASIC_AUTH": flower_login,
-        }
-        if not self.email_host:
-            ours |= {"EMAIL_HOST": LOOPBACK, "EMAIL_PORT": str(self.email_port)}
-        return {**self.environ, **ours}
+
+def given_logins(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the secrets and what they are for, by the names of the fields.
+
+    Raises ImproperlyConfigured if one is given twice, or can't be read.
+    """
+    redis = RedisLogin.read(environ, RedisLogin(""))
+    if redis.password and not redis.url:
+        raise ImproperlyConfigured(
+            "REDIS_PASSWORD is set, and REDIS_URL is not. The embedded server makes up a password "
+            "of its own. Set REDIS_URL too, or leave REDIS_PASSWORD out."
+        )
+    return {
+        "redis_url": redis.full_url,
+        "database_url": environ.get("DATABASE_URL", ""),
+        "database_password": given_secret(environ, "DATABASE_PASSWORD"),
+        "secret_key": given_secret(environ, "SECRET_KEY"),
+        "flower_login": given_secret(environ, "FLOWER_BASIC_AUTH"),
+    }
 
 
 def wants_demo_data(environ: Mapping[str, str]) -> bool:

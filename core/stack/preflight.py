@@ -7,11 +7,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import dj_database_url
 import psycopg
+from django.core.exceptions import ImproperlyConfigured
 from redis import Redis
 from redis.exceptions import AuthenticationError, RedisError
 
+from core.database_url import EXPECTED, read_database_url
 from core.former_data import FORMER_TABLE, refusal
 from core.secret_key import weakness
 from core.stack.config import ConfigError, RunConfig
@@ -90,7 +91,7 @@ def check_database(config: RunConfig) -> None:
     if not config.database_url:
         check_sqlite_file(config.embedded_database, "VAR_DIR")
         return
-    parsed = parse_database(config.database_url)
+    parsed = parse_database(config.database_url, config.database_password)
     if parsed.get("ENGINE") == POSTGRESQL:
         check_postgresql(parsed)
     elif parsed.get("ENGINE") == MYSQL:
@@ -101,19 +102,12 @@ def check_database(config: RunConfig) -> None:
         raise ConfigError("DATABASE_URL names no PostgreSQL, MySQL or SQLite database. " + EXPECTED)
 
 
-EXPECTED = (
-    "Expected postgres://USER:PASSWORD@HOST:PORT/NAME, mysql://USER:PASSWORD@HOST:PORT/NAME "
-    "or sqlite:///PATH."
-)
-
-
-def parse_database(url: str) -> dict[str, Any]:
+def parse_database(url: str, password: str = "") -> dict[str, Any]:
     """Return the address as Django's settings will see it."""
     try:
-        return dict(dj_database_url.parse(url))
-    except (ValueError, KeyError, dj_database_url.ParseError):
-        # The cause is left out, because it quotes the address with the password.
-        raise ConfigError(f"DATABASE_URL can't be read. {EXPECTED}") from None
+        return read_database_url(url, password)
+    except ImproperlyConfigured as error:
+        raise ConfigError(str(error)) from None
 
 
 def check_postgresql(parsed: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.stack.private_folder import UMASK
@@ -33,6 +33,8 @@ class Program:
     once: bool = False
     """True for a step, which has answered when it has ended with exit code 0."""
     stops_within: float = 30
+    environment: Mapping[str, str] | None = field(default=None, repr=False)
+    """Its own environment. Without one it gets that of the site's processes."""
     stop_note: str = ""
     """A note for the person who stops the stack, while this program is stopping."""
 

@@ -4,15 +4,18 @@ import sys
 
 from core.serving.limits import STOPS_WITHIN
 from core.stack.config import ROOT, RunConfig
+from core.stack.environments import bare_environment, flower_environment
 from core.stack.ports import LOOPBACK
 from core.stack.probes import http_answers, node_answers, smtp_answers
 from core.stack.process import Program
 from core.stack.redis_server import redis_answers, redis_command
+from core.stack.redis_users import user_lines
 
 STOP_ORDER = ("web", "beat", "worker", "flower", "demo", "migrate", "mail", "redis")
 """The order of stopping: first what asks for work, last what the work needs."""
 PYTHON = (sys.executable, "-m")
 CELERY = (*PYTHON, "celery", "--quiet", "-A", "celery_app")
+FLOWER = (*PYTHON, "celery", "-A", "core.flower.app", "flower", "--conf=core/flower/config.py")
 MANAGE = (sys.executable, str(ROOT / "manage.py"))
 
 
@@ -29,9 +32,11 @@ def programs(config: RunConfig) -> list[Program]:
 
 def redis(config: RunConfig) -> Program:
     """Return the embedded Redis-compatible server."""
+    users = user_lines(config.redis_password, config.flower_redis_password)
     return Program(
         name="redis",
-        command=redis_command(config.redis_port, config.var_dir, config.redis_password),
+        command=redis_command(config.redis_port, config.var_dir, users),
+        environment=bare_environment(config),
         answers=lambda: redis_answers(config.broker_url),
     )
 
@@ -42,6 +47,7 @@ def mail(config: RunConfig) -> Program:
     return Program(
         name="mail",
         command=[*PYTHON, "core.stack.mail_catcher", *where],
+        environment=bare_environment(config),
         answers=lambda: smtp_answers(config.email_port),
     )
 
@@ -87,11 +93,8 @@ def flower(config: RunConfig) -> Program:
     """Return Flower, which starts after the worker: it wouldn't list the worker otherwise."""
     return Program(
         name="flower",
-        command=[
-            *(*CELERY, "flower"),
-            f"--address={LOOPBACK}",
-            f"--port={config.flower_port}",
-        ],
+        command=[*FLOWER, f"--address={LOOPBACK}", f"--port={config.flower_port}"],
+        environment=flower_environment(config),
         needs=("worker",),
         answers=lambda: http_answers(f"{config.flower_url}/healthcheck"),
     )

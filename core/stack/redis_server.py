@@ -4,6 +4,7 @@ import importlib.util
 import platform
 import shutil
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import ClassVar
@@ -46,22 +47,22 @@ def redis_answers(url: str, timeout: float = 2) -> bool:
         return False
 
 
-def redis_command(port: int, directory: Path, password: str = "") -> list[str | Path]:
+def redis_command(port: int, directory: Path, users: Sequence[str]) -> list[str | Path]:
     """Return the command line of a server without data on disk. Wake-ups needn't outlive it.
 
-    A password goes into a file of the folder, because everybody can read command lines.
+    The users go into a file of the folder, because everybody can read command lines.
     """
-    config = [password_config(directory, password)] if password else []
     options = ["--save", "", "--appendonly", "no", "--dir", str(directory), "--loglevel", "warning"]
-    return [find_binary(), *config, "--bind", LOOPBACK, "--port", str(port), *options]
+    where = ["--bind", LOOPBACK, "--port", str(port)]
+    return [find_binary(), users_config(directory, users), *where, *options]
 
 
-def password_config(directory: Path, password: str) -> Path:
-    """Return a configuration file that asks for the password, readable by its owner only."""
+def users_config(directory: Path, users: Sequence[str]) -> Path:
+    """Return a configuration file with the users, readable by its owner only."""
     path = directory / "redis.conf"
     path.unlink(missing_ok=True)
     path.touch(mode=0o600)
-    path.write_text(f"requirepass {password}\n")
+    path.write_text("".join(f"{line}\n" for line in users))
     return path
 
 
@@ -81,7 +82,7 @@ class RedisServer(Server):
         return f"redis://:{self.password}@{LOOPBACK}:{self.port}/0"
 
     def command(self) -> list[str | Path]:
-        return redis_command(self.port, self.directory, self.password)
+        return redis_command(self.port, self.directory, [f"requirepass {self.password}"])
 
     def answers(self) -> bool:
         """Return whether this process takes commands, and not another one on the port."""

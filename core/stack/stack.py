@@ -10,6 +10,7 @@ from typing import IO, Self
 from core.stack import preflight
 from core.stack.config import ConfigError, RunConfig
 from core.stack.console import Console
+from core.stack.environments import site_environment
 from core.stack.interrupt import Interrupt
 from core.stack.programs import STOP_ORDER, programs
 from core.stack.secret_file import kept_secret
@@ -35,7 +36,7 @@ class Stack:
         self.console = console or Console()
         self.interrupt = interrupt
         self.supervisor: Supervisor | None = None
-        self.flower_login = config.flower_login
+        self.is_flower_login_given = bool(config.flower_login)
         self._lock: IO[str] | None = None
         self._started = 0.0
 
@@ -104,11 +105,14 @@ class Stack:
     def _supervisor(self) -> Supervisor:
         var_dir = self.config.var_dir
         secret_key = self.config.secret_key or kept_secret(var_dir / "secret_key")
-        redis_password = kept_secret(var_dir / "redis_password", 18)
-        self.config = replace(self.config, redis_password=redis_password)
         made_up = f"admin:{kept_secret(var_dir / 'flower_password', 9)}"
-        self.flower_login = self.config.flower_login or made_up
-        environment = self.config.process_environment(secret_key, self.flower_login)
+        self.config = replace(
+            self.config,
+            redis_password=kept_secret(var_dir / "redis_password", 18),
+            flower_redis_password=kept_secret(var_dir / "flower_redis_password", 18),
+            flower_login=self.config.flower_login or made_up,
+        )
+        environment = site_environment(self.config, secret_key)
         return Supervisor(
             programs(self.config), environment, self.console, self.interrupt, STOP_ORDER
         )

@@ -101,7 +101,8 @@ class Supervisor:
                 self._spawn(program)
 
     def _spawn(self, program: Program) -> None:
-        self.processes[program.name] = Process(program, self.environment, self.console.line)
+        environment = self.environment if program.environment is None else program.environment
+        self.processes[program.name] = Process(program, environment, self.console.line)
 
     def _see_who_answers(self) -> None:
         for name, process in self.processes.items():

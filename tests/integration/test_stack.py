@@ -1,8 +1,10 @@
 """The whole system as ``make run`` starts it: ready, restarted, stopped, nothing left."""
 
+import base64
 import os
 import re
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -113,6 +115,29 @@ def assert_redis_asks_for_a_password(run: Run) -> None:
         assert owner.ping()
 
 
+def assert_secrets_stay_with_the_site(run: Run) -> None:
+    """Flower works without the site's secrets, and so do the servers."""
+    found: dict[str, set[str]] = {}
+    for pid in run.children():
+        command = Path(f"/proc/{pid}/cmdline").read_text()
+        environ = Path(f"/proc/{pid}/environ").read_text()
+        names = ("secret_key", "redis_password", "flower_password")
+        kept = {name for name in names if (run.var / name).read_text() in environ}
+        found |= {name: kept for name in ("flower", "mail_catcher", "valkey") if name in command}
+    assert found == {"flower": {"flower_password"}, "mail_catcher": set(), "valkey": set()}
+    login = f"admin:{(run.var / 'flower_password').read_text()}"
+    workers = read_page(f"http://127.0.0.1:{run.flower}/api/workers?refresh=true", login)
+    assert f"worker@{socket.gethostname()}" in workers
+
+
+def read_page(url: str, login: str) -> str:
+    """Return the page that the login opens."""
+    word = base64.b64encode(login.encode()).decode()
+    request = urllib.request.Request(url, headers={"Authorization": f"Basic {word}"})  # noqa: S310
+    with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310  # our own site
+        return str(response.read().decode())
+
+
 @pytest.mark.parametrize(
     "run",
     [
@@ -134,6 +159,7 @@ def test_it_serves_and_stops_without_a_trace(run: Run) -> None:
     children = run.children()
     assert len(children) == 6
     assert_redis_asks_for_a_password(run)
+    assert_secrets_stay_with_the_site(run)
     assert run.stop() == 0
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
     order = re.findall(r"^Stopping (\w+)", run.text, re.MULTILINE)

@@ -15,6 +15,7 @@ from aftercommit.outbox.wake import flush_wake_ups
 from aftercommit.worker.drain import drain_all
 from aftercommit.worker.sweep import sweep
 from content.tasks import count_views
+from tests.connections import redis_url
 from tests.factories import ArticleFactory
 from tests.unit.aftercommit.redis.test_cache import Exploit
 
@@ -31,12 +32,12 @@ def poison(tmp_path: Path) -> bytes:
 @pytest.mark.parametrize("backend", [OURS, DJANGO])
 def test_cache(backend: str, client: Client, poison: bytes, tmp_path: Path, settings: Any) -> None:
     """A page view that wakes, a drain and a sweep unpickle nothing, and do what they should."""
-    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": settings.REDIS_URL}}
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": redis_url()}}
     article = ArticleFactory(published=True)
     drain_all()
     flush_wake_ups(10)
     cache.clear()
-    with Redis.from_url(settings.REDIS_URL) as redis:
+    with Redis.from_url(redis_url()) as redis:
         for what in ("turn", "flag", "unanswered"):
             for task in current_app.tasks:
                 redis.set(cache.make_key(f"outbox:{what}:default:{task}"), poison)
@@ -47,7 +48,7 @@ def test_cache(backend: str, client: Client, poison: bytes, tmp_path: Path, sett
     article.refresh_from_db()
     assert article.view_count == 1
     assert not (tmp_path / "run").exists()
-    with Redis.from_url(settings.REDIS_URL) as redis:
+    with Redis.from_url(redis_url()) as redis:
         turn = redis.get(cache.make_key(f"outbox:turn:default:{count_views.name}"))
     assert int(turn) > 0  # type: ignore[arg-type]  # redis-py's clients may be asynchronous
 
@@ -55,7 +56,7 @@ def test_cache(backend: str, client: Client, poison: bytes, tmp_path: Path, sett
 def test_nothing_of_the_site_unpickles(poison: bytes, tmp_path: Path) -> None:
     """Whoever reads the site's own cache runs nothing either."""
     cache.clear()
-    with Redis.from_url(settings.REDIS_URL) as redis:
+    with Redis.from_url(redis_url()) as redis:
         redis.set(cache.make_key("anything"), poison)
     assert cache.get("anything") is None
     assert not (tmp_path / "run").exists()

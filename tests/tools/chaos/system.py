@@ -13,6 +13,7 @@ from typing import Any, Self
 import psycopg
 
 from core.stack.config import RunConfig
+from core.stack.environments import site_environment
 from core.stack.probes import http_answers
 from core.stack.programs import web as web_program
 from core.stack.redis_server import RedisServer
@@ -130,7 +131,7 @@ class System:
         config = RunConfig.throw_away(self.folder, self.url)
         self.config = replace(config, redis_url=self.broker.url, email_port=self.mail.port)
         self.environment = {
-            **self.config.process_environment(SECRET_KEY, ""),
+            **site_environment(self.config, SECRET_KEY),
             "DJANGO_SETTINGS_MODULE": SETTINGS,
             "PYTHONPATH": str(PROJECT),
             "THROTTLES": "off",  # its two users write more than any person

@@ -19,6 +19,7 @@ from aftercommit.outbox.turns import (
     read_turns,
 )
 from aftercommit.outbox.wake_message import SENT, TURN, is_overtaken
+from tests.connections import redis_url
 from tests.unit.aftercommit import effects
 from tests.unit.aftercommit.redis.test_cache import Exploit
 
@@ -81,7 +82,7 @@ class TestTurns:
     )
     def test_not_an_integer(self, value: bytes, settings: Any) -> None:
         """What is no integer of ours is not known, and replaced by the next."""
-        with Redis.from_url(settings.REDIS_URL) as redis:
+        with Redis.from_url(redis_url()) as redis:
             for name in module._keys(TARGET):
                 redis.set(cache.make_key(name), value)
         assert turn() == Turn(0, None, 0)
@@ -97,10 +98,10 @@ class TestTurns:
     )
     def test_unpickles_nothing(self, backend: str, settings: Any, tmp_path: Path) -> None:
         """A pickle that somebody put in Redis isn't run, whichever cache the project has."""
-        location = {"LOCATION": settings.REDIS_URL}
+        location = {"LOCATION": redis_url()}
         settings.CACHES = {"default": {"BACKEND": backend, **location}}
         path = tmp_path / "run"
-        with Redis.from_url(settings.REDIS_URL) as redis:
+        with Redis.from_url(redis_url()) as redis:
             for name in module._keys(TARGET):
                 redis.set(cache.make_key(name), pickle.dumps(Exploit(path)))
         assert turn() == Turn(0, None, 0)
@@ -119,7 +120,7 @@ class TestTurns:
 
     def test_own_alias(self, settings: Any) -> None:
         """``OUTBOX_CACHE`` names the cache."""
-        own = {"BACKEND": "aftercommit.redis.cache.RedisCache", "LOCATION": settings.REDIS_URL}
+        own = {"BACKEND": "aftercommit.redis.cache.RedisCache", "LOCATION": redis_url()}
         away = {**own, "LOCATION": "redis://127.0.0.1:1"}
         settings.CACHES = {"default": away, "outbox": {**own, "KEY_PREFIX": "own"}}
         begin_turn(*TARGET)
@@ -127,7 +128,7 @@ class TestTurns:
         settings.OUTBOX_CACHE = "outbox"
         begin_turn(*TARGET)
         assert turn().begun
-        with Redis.from_url(settings.REDIS_URL) as redis:
+        with Redis.from_url(redis_url()) as redis:
             assert redis.exists(f"own:1:outbox:turn:default:{TASK}")
 
     def test_no_such_alias(self, settings: Any) -> None:

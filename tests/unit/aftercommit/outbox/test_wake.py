@@ -21,6 +21,7 @@ from aftercommit.redis import options
 from aftercommit.worker.sweep import sweep
 from core.stack.waiting import wait_until
 from tests.celery_engine.broker import Broker
+from tests.connections import redis_url
 from tests.unit.aftercommit import effects
 from tests.unit.aftercommit.hanging import finish
 
@@ -122,7 +123,7 @@ class TestNobodyListens:
         settings.OUTBOX_WAKE_TTL = 500
         monkeypatch.setattr(turns, "MAX_HOLD_SECONDS", 100 * turns.MAX_HOLD_SECONDS)
         monkeypatch.setattr(effects.make_group, "queue", "nobody", raising=False)
-        with Redis.from_url(settings.REDIS_URL) as redis:
+        with Redis.from_url(redis_url()) as redis:
             # Also what an earlier test's wake-ups left: the first one would be taken for answered.
             redis.delete("nobody", *redis.scan_iter(f"*:outbox:*:{effects.make_group.name}"))
             effects.make_group.delay_on_commit("a")

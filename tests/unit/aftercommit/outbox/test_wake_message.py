@@ -24,6 +24,7 @@ from aftercommit.outbox.wake_message import (
     is_overtaken,
     publish,
 )
+from tests.connections import redis_url
 from tests.unit.aftercommit import effects
 
 TASK = effects.make_group.name
@@ -78,7 +79,7 @@ class TestPublish:
     def test_connection_that_broke(self, settings: Any) -> None:
         """It is sent on a new connection where the pooled one is to a server that has restarted."""
         self.published(TASK)
-        with Redis.from_url(settings.REDIS_URL) as redis:
+        with Redis.from_url(redis_url()) as redis:
             for each in redis.client_list():
                 if int(each["id"]) != redis.client_id():
                     redis.client_kill_filter(each["id"])

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.core.cache import caches
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from aftercommit.redis.cache import SOCKET_SECONDS, RedisCache, integer_cache
+from tests.connections import redis_url
 
 KEY = "number"
 
@@ -38,7 +38,7 @@ def cache() -> Iterator[RedisCache]:
 
 def store(cache: RedisCache, value: Any) -> None:
     """Have the server hold the value under the key, as anybody who reaches it can."""
-    with Redis.from_url(settings.REDIS_URL) as redis:
+    with Redis.from_url(redis_url()) as redis:
         redis.set(cache.make_key(KEY), value)
 
 
@@ -95,7 +95,7 @@ class TestRedisCache:
 
     def test_fails_to_read_a_list(self, cache: RedisCache) -> None:
         """A key of another type is like none where many are asked for."""
-        with Redis.from_url(settings.REDIS_URL) as redis:
+        with Redis.from_url(redis_url()) as redis:
             redis.rpush(cache.make_key(KEY), "1")
         assert cache.get_many([KEY]) == {}
 
@@ -112,7 +112,7 @@ class TestIntegerCache:
         settings.CACHES = {
             "default": {
                 "BACKEND": backend,
-                "LOCATION": settings.REDIS_URL,
+                "LOCATION": redis_url(),
                 "KEY_PREFIX": "project",
                 "VERSION": 3,
                 "OPTIONS": {"socket_timeout": 5, "serializer": "pickle.Unpickler"},

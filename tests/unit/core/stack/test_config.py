@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from core.stack.config import ROOT, ConfigError, RunConfig
+from core.stack.environments import bare_environment, flower_environment, site_environment
 from core.stack.ports import is_free
 
 
@@ -101,12 +103,11 @@ def test_a_throw_away_run_has_free_ports(tmp_path: Path) -> None:
 def test_processes_learn_of_the_embedded_servers(tmp_path: Path) -> None:
     """Redis and the mail catcher, where this run has them."""
     config = RunConfig.throw_away(tmp_path)
-    environment = config.process_environment("key", "admin:word")
+    environment = site_environment(config, "key")
     assert environment["REDIS_URL"] == f"redis://127.0.0.1:{config.redis_port}/0"
     assert environment["EMAIL_PORT"] == str(config.email_port)
     assert environment["SITE_URL"] == config.site_url
     assert environment["SECRET_KEY"] == "key"
-    assert environment["FLOWER_BASIC_AUTH"] == "admin:word"
 
 
 def test_the_embedded_redis_has_a_password(tmp_path: Path) -> None:
@@ -114,13 +115,59 @@ def test_the_embedded_redis_has_a_password(tmp_path: Path) -> None:
     config = replace(RunConfig.throw_away(tmp_path), redis_password="hidden")
     assert config.broker_url == f"redis://:hidden@127.0.0.1:{config.redis_port}/0"
     assert "hidden" not in repr(config)
+    assert "hidden" not in site_environment(config, "key")["REDIS_URL"]
     assert replace(config, redis_url="redis://host/1").broker_url == "redis://host/1"
+
+
+def test_no_process_gets_a_secret_that_it_does_not_need(tmp_path: Path) -> None:
+    """Flower has the broker's login and its own; the servers, and what is in a file, none."""
+    kept = tmp_path / "kept"
+    kept.touch(mode=0o600)
+    kept.write_text("site-key")
+    given = {"SECRET_KEY_FILE": str(kept), "DATABASE_URL": "mysql://host/name"}
+    given |= {"DATABASE_PASSWORD": "of-database", "EMAIL_HOST_PASSWORD": "of-mail", "TOKEN": "any"}
+    read = RunConfig.from_environment({"VAR_DIR": str(tmp_path), **given})
+    assert (read.secret_key, read.database_password) == ("site-key", "of-database")
+    config = replace(read, flower_redis_password="of-flower", flower_login="me:it")
+    site, flower = site_environment(config, "site-key"), flower_environment(config)
+    assert site["SECRET_KEY"] == "site-key"
+    assert "SECRET_KEY_FILE" not in site
+    assert (flower["REDIS_USERNAME"], flower["REDIS_PASSWORD"]) == ("flower", "of-flower")
+    secrets = {"site-key", "of-database", "of-mail", "any"}
+    assert not secrets & {*flower.values(), *bare_environment(config).values()}
+    assert "FLOWER_BASIC_AUTH" not in site
+
+
+@pytest.mark.parametrize("password", ["Tide#7/b@d", "100% sure"])
+def test_a_password_needs_no_url(password: str) -> None:
+    """It reaches the processes as it was given, and probes have it in an address of their own."""
+    config = RunConfig.from_environment({"REDIS_URL": "redis://h/1", "REDIS_PASSWORD": password})
+    environment = site_environment(config, "key")
+    assert (environment["REDIS_URL"], environment["REDIS_PASSWORD"]) == ("redis://h/1", password)
+    assert config.broker_url == f"redis://:{quote(password, safe='')}@h/1"
+    assert flower_environment(config)["REDIS_PASSWORD"] == password
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"REDIS_PASSWORD": "hidden"}, "^REDIS_PASSWORD is set, and REDIS_URL is not"),
+        ({"REDIS_PASSWORD": "hidden", "REDIS_URL": "redis://:hidden@h"}, "^REDIS_URL has a passw"),
+        ({"SECRET_KEY": "hidden", "SECRET_KEY_FILE": "/hidden"}, "^SECRET_KEY and SECRET_KEY_FILE"),
+        ({"FLOWER_BASIC_AUTH_FILE": "/none/here"}, "^FLOWER_BASIC_AUTH_FILE=/none/here can't be"),
+    ],
+)
+def test_fail_when_a_secret_cannot_be_told(given: dict[str, str], sentence: str) -> None:
+    """One is given twice, or is not there."""
+    with pytest.raises(ConfigError, match=sentence) as raised:
+        RunConfig.from_environment(given)
+    assert "hidden" not in str(raised.value)
 
 
 def test_a_given_mail_server_is_left_as_it_is() -> None:
     """Its port and login are whatever the environment says."""
     given = {"EMAIL_HOST": "mail.example.com", "EMAIL_PORT": "587"}
-    environment = RunConfig.from_environment(given).process_environment("key", "admin:word")
+    environment = site_environment(RunConfig.from_environment(given), "key")
     assert (environment["EMAIL_HOST"], environment["EMAIL_PORT"]) == ("mail.example.com", "587")
 
 

@@ -110,7 +110,7 @@ class TestDatabase:
         """The sentence shows what one looks like, and not the one that was given."""
         said = self.check(config, url)
         assert said.startswith("DATABASE_URL")
-        assert "postgres://USER:PASSWORD@HOST:PORT/NAME" in said
+        assert "postgres://USER@HOST:PORT/NAME" in said
 
     def test_fail_when_it_names_another_engine(self, config: RunConfig) -> None:
         """Only PostgreSQL, MySQL and SQLite have the commit hook."""
