@@ -3,24 +3,9 @@
 from typing import Any
 
 from django import forms
-from django.contrib.auth.forms import UserCreationForm
-from django.contrib.auth.models import User
 from django.utils import timezone
 
 from .models import COMMENT_MAX_LENGTH, CONTENT_MAX_LENGTH, Article, Comment, Product, Profile
-
-
-class SignupForm(UserCreationForm):
-    """A new user, with an address that mail can be sent to."""
-
-    email = forms.EmailField(
-        help_text="Where we tell you about new articles and comments.",
-        error_messages={"required": "Enter an email address, such as name@example.com."},
-    )
-
-    class Meta(UserCreationForm.Meta):
-        model = User
-        fields = ("username", "email")
 
 
 class ArticleForm(forms.ModelForm):

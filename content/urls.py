@@ -1,7 +1,6 @@
 """The addresses of the site's own pages."""
 
 from django.contrib import admin
-from django.contrib.auth.views import LogoutView
 from django.urls import path, re_path
 
 from .views import articles, listings, on_site, people, products
@@ -24,13 +23,10 @@ urlpatterns = [
     path("products/<int:pk>/delete/", products.ProductDelete.as_view(), name="product-delete"),
     path("profile/", people.ProfileEdit.as_view(), name="profile-edit"),
     re_path(r"^media/avatars/(?P<name>[\w-][\w.-]*)$", people.avatar, name="avatar"),
-    path("signup/", people.Signup.as_view(), name="signup"),
-    path("login/", people.Login.as_view(), name="login"),
     # In the place of the admin's own address of this path, which asks for no permission.
     path(
         "admin/r/<int:content_type_id>/<path:object_id>/",
         admin.site.admin_view(on_site.view_on_site),
         name="view-on-site",
     ),
-    path("logout/", LogoutView.as_view(), name="logout"),
 ]

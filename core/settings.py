@@ -226,9 +226,31 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-LOGIN_URL = "login"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "article-list"
 LOGOUT_REDIRECT_URL = "article-list"
+
+# --- Accounts, which are django-allauth's ----------------------------------------------------
+ACCOUNT_ADAPTER = "core.accounts.adapter.AccountAdapter"
+ACCOUNT_FORMS = {
+    "signup": "core.accounts.forms.SignupForm",
+    "login": "core.accounts.forms.LoginForm",
+    "add_email": "core.accounts.forms.AddEmailForm",
+    "reset_password": "core.accounts.forms.ResetPasswordForm",
+}
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_CHANGE_EMAIL = True  # an account has one address, and another while that is verified
+ACCOUNT_PREVENT_ENUMERATION = "strict"  # an unverified address is nobody's yet
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # nobody has verified the address
+ACCOUNT_EMAIL_NOTIFICATIONS = False  # the adapter has its own, as effects
+ACCOUNT_REAUTHENTICATION_REQUIRED = True  # before an address is changed
+ACCOUNT_REAUTHENTICATION_METHODS = ["password"]
+ACCOUNT_SESSION_REMEMBER = True  # for SESSION_COOKIE_AGE
+ACCOUNT_RATE_LIMITS = False  # THROTTLES, which hold for all pages and without Redis too
+PASSWORD_RESET_TIMEOUT = 3 * 60 * 60
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"

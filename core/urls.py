@@ -9,6 +9,8 @@ urlpatterns = [
     path("healthz", live, name="live"),
     path("readyz", ready, name="ready"),
     path("", include("notifications.urls")),
-    path("", include("content.urls")),  # before the admin, for one of its addresses
+    # These come before the admin, for some of its addresses.
+    path("", include("core.accounts.urls")),
+    path("", include("content.urls")),
     path("admin/", admin.site.urls),
 ]

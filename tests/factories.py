@@ -5,6 +5,7 @@ from typing import Any
 
 import factory
 from allauth.account.models import EmailAddress
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Permission, User
 from factory.django import DjangoModelFactory
@@ -14,9 +15,13 @@ from content.models import Article, Author, Category, Comment, Product
 PASSWORD = "correct-horse-battery"
 
 
-@cache
 def password_hash() -> str:
-    """The hash of ``PASSWORD``, made once: it is slow on purpose."""
+    """The hash of ``PASSWORD``, made once by each hasher: it is slow on purpose."""
+    return hashed_by(settings.PASSWORD_HASHERS[0])
+
+
+@cache
+def hashed_by(hasher: str) -> str:
     return make_password(PASSWORD)
 
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
 
 from tests.factories import UserFactory
@@ -17,12 +16,3 @@ def make_user(name: str = "", *, verified: bool = True, **fields: Any) -> User:
         fields["username"] = name
     user: User = UserFactory(verified=verified, **fields)
     return user
-
-
-def verify(user: User) -> EmailAddress:
-    """Make the user's address a verified one."""
-    rows = EmailAddress.objects.filter(user=user)
-    rows.exclude(email=user.email.lower()).delete()
-    return rows.update_or_create(
-        user=user, email=user.email.lower(), defaults={"verified": True, "primary": True}
-    )[0]

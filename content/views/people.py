@@ -1,60 +1,19 @@
-"""Signing up, and what users tell about themselves."""
+"""What users tell about themselves."""
 
 from typing import Any
 
-from django.contrib import messages
-from django.contrib.auth import login
 from django.contrib.auth.mixins import LoginRequiredMixin
-from django.contrib.auth.views import LoginView
 from django.contrib.messages.views import SuccessMessageMixin
-from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
-from django.forms import ModelForm
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
-from django.shortcuts import redirect
+from django.http import FileResponse, Http404, HttpRequest
 from django.urls import reverse_lazy
-from django.views.generic import CreateView, UpdateView
+from django.views.generic import UpdateView
 
-from ..forms import ProfileForm, SignupForm
+from ..forms import ProfileForm
 from ..models import Profile
 from .form_page import FormPage
 
 AVATARS: Any = Profile._meta.get_field("avatar")
-
-
-class Signup(FormPage, CreateView):
-    """A form for a new user, who is logged in at once."""
-
-    form_class = SignupForm
-    template_name = "registration/signup.html"
-
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Show the form. Redirect a user who is logged in."""
-        if request.user.is_authenticated:
-            return redirect("article-list")
-        return super().dispatch(request, *args, **kwargs)
-
-    def form_valid(self, form: ModelForm) -> HttpResponse:
-        """Create the user and log them in."""
-        # Hashing the password takes a quarter of a second. It is done before the transaction
-        # begins, because SQLite has one writer at a time.
-        user = form.save(commit=False)
-        try:
-            with transaction.atomic():
-                user.save()
-        except IntegrityError:  # somebody took the name since the form looked for it
-            form.add_error("username", "A user with that username already exists.")
-            return self.form_invalid(form)
-        login(self.request, user)
-        messages.success(self.request, f"Welcome, {user.get_username()}.")
-        return redirect("article-list")
-
-
-class Login(FormPage, LoginView):
-    """A form for a user's name and password."""
-
-    redirect_authenticated_user = True
 
 
 class ProfileEdit(FormPage, LoginRequiredMixin, SuccessMessageMixin, UpdateView):

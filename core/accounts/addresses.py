@@ -3,9 +3,14 @@
 from collections.abc import Iterable
 
 from allauth.account.models import EmailAddress
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Lower
+
+ADDRESS_LENGTH = 254
 
 
 def verified_address(user: User) -> str | None:
@@ -27,3 +32,40 @@ def _verified() -> QuerySet[EmailAddress]:
     # address that the admin or a program writes to User.email counts as unverified.
     addresses = EmailAddress.objects.alias(current=Lower("user__email"))
     return addresses.filter(verified=True, user__is_active=True, email=F("current"))
+
+
+def waits_for_verification(user: AbstractBaseUser) -> bool:
+    """Return whether the user signed up with an address that nobody has verified yet."""
+    return EmailAddress.objects.filter(user_id=user.pk, primary=True, verified=False).exists()
+
+
+def mark_verified(user: User) -> None:
+    """Take the user's address as verified: an operator knows that it is the user's.
+
+    Raises ValidationError if the user has no address, or if it is another account's.
+    """
+    email = user.email.lower()
+    if not email:
+        raise ValidationError(f"{user.username} has no address.")
+    if EmailAddress.objects.filter(email=email, verified=True).exclude(user=user).exists():
+        raise ValidationError(f"The address of {user.username} is another account's, verified.")
+    with transaction.atomic():
+        EmailAddress.objects.filter(user=user).exclude(email=email).delete()
+        verified = {"primary": True, "verified": True}
+        EmailAddress.objects.update_or_create(user=user, email=email, defaults=verified)
+
+
+def validate_plain(email: str) -> None:
+    """Refuse an address that two people could read as two. Raises ValidationError."""
+    if not email.isascii():
+        raise ValidationError(
+            "Enter an address of plain letters. Write the letters of other alphabets in its domain "
+            "as xn--….",
+            code="invalid",
+        )
+    if len(email) > ADDRESS_LENGTH:
+        raise ValidationError(
+            "An address has at most %(limit)d characters.",
+            code="max_length",
+            params={"limit": ADDRESS_LENGTH},
+        )

@@ -1,4 +1,4 @@
-"""The accounts as an app."""
+"""The accounts as an app: its receivers, and the user model whose changes they follow."""
 
 from django.apps import AppConfig
 
@@ -8,3 +8,13 @@ class AccountsConfig(AppConfig):
 
     name = "core.accounts"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Connect the receivers, and follow the changes of Django's own ``User``."""
+        from django.contrib.auth.models import User
+
+        from aftercommit.tracking.auditable import adopt
+
+        from . import receivers  # noqa: F401
+
+        adopt(User)

@@ -10,9 +10,9 @@ from django.shortcuts import render
 from .rates import Rate
 
 WHAT = {
-    "login": "attempts to log in",
+    "login": "attempts with a password",
     "signup": "sign-ups",
-    "reset": "requests for a new password",
+    "reset": "requests for a link by mail",
     "comment": "comments",
     "follow": "changes of what is followed",
     "publish": "articles published",

@@ -18,9 +18,14 @@ from .rates import Rate
 from .refusal import Refusal, too_many
 
 THROTTLE_OF = {
-    "login": "login",
+    "account_login": "login",
     "admin:login": "login",
-    "signup": "signup",
+    "account_reauthenticate": "login",
+    "account_change_password": "login",
+    "account_reset_password_from_key": "login",
+    "account_signup": "signup",
+    "account_reset_password": "reset",
+    "account_email": "reset",
     "comment-create": "comment",
     "follow-author": "follow",
     "follow-category": "follow",
@@ -29,10 +34,16 @@ THROTTLE_OF = {
 }
 """The throttle of a page, by the name of its address."""
 
+FIELD_OF = {"login": "login", "signup": "email", "reset": "email"}
+"""The field that names whom a form is about, by the form's throttle.
+
+No other field counts. A client could write another name into that at each attempt.
+"""
+
 PUBLISHING_FORMS = ("article-create", "article-edit")
 """Forms that publish an article if ``status`` says so, and else only write it."""
 
-EXEMPT = frozenset({"logout", "admin:logout", "unsubscribe"})
+EXEMPT = frozenset({"account_logout", "admin:logout", "unsubscribe"})
 """Pages whose POSTs are not counted. Nobody is kept from logging out. Unsubscribing needs a signed
 token, and a provider of mail does it for thousands of people from one address."""
 
@@ -47,7 +58,7 @@ class ThrottleMiddleware(MiddlewareMixin):
         name = "" if request.method in SAFE else throttle_of(request)
         if not settings.THROTTLES.get(name):
             return None
-        refusal = count(name, identities(request))
+        refusal = count(name, identities(request, FIELD_OF.get(name, "")))
         return refusal and too_many(request, refusal)
 
 
@@ -61,14 +72,16 @@ def throttle_of(request: HttpRequest) -> str:
     return THROTTLE_OF.get(name, "write")
 
 
-def identities(request: HttpRequest) -> dict[str, str]:
+def identities(request: HttpRequest, field: str = "") -> dict[str, str]:
     """Return whom a request is counted for, by what ``PER`` has. Those not known are left out.
+
+    ``field`` is the form's field with a name or a mail address. Case makes no difference in it.
 
     Clients whose address isn't known share the limits of one.
     """
     address = network_of(request.META.get("REMOTE_ADDR", "")) or "unknown"
     known = {"user": user_key(request), "address": address}
-    if name := named(request):
+    if name := request.POST.get(field, "").strip().casefold():
         known |= {"name": name, "name+address": f"{name} {address}"}
     return {per: who for per, who in known.items() if who}
 
@@ -76,12 +89,6 @@ def identities(request: HttpRequest) -> dict[str, str]:
 def user_key(request: HttpRequest) -> str:
     """Return the primary key of the user, or "" if nobody is logged in."""
     return str(request.user.pk) if request.user.is_authenticated else ""
-
-
-def named(request: HttpRequest) -> str:
-    """Return the name or mail address that the form is about, or "". Case makes no difference."""
-    fields = (request.POST.get(field, "") for field in ("email", "login", "username"))
-    return next((text.strip().casefold() for text in fields if text.strip()), "")
 
 
 def count(throttle: str, known: Mapping[str, str]) -> Refusal | None:

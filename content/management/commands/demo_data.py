@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand
@@ -11,6 +10,7 @@ from django.db import transaction
 
 from content import demo
 from content.models import Article, Category, Comment, Product
+from core.accounts.addresses import mark_verified
 from core.stack.demo_logins import password_file
 
 
@@ -52,7 +52,7 @@ def make_user(login: demo.Login) -> None:
         return
     create = User.objects.create_superuser if login.is_superuser else User.objects.create_user
     user = create(login.username, login.email, password_of(login))
-    EmailAddress.objects.create(user=user, email=login.email, primary=True, verified=True)
+    mark_verified(user)
     user.author.bio = login.bio
     user.author.save()
 

@@ -18,7 +18,7 @@ AUDIT = """
 """
 DELIVERIES = "SELECT key, status, message_id, attempts, error FROM notifications_delivery"
 GATHERED = """
-    SELECT comment_id, key FROM notifications_gatheredcomment
+    SELECT notifications_gatheredcomment.comment_id, key FROM notifications_gatheredcomment
     JOIN notifications_delivery ON notifications_delivery.id = delivery_id
 """
 OUTBOX = "SELECT task, status, id, attempts, crashes, error FROM aftercommit_outboxcall ORDER BY id"

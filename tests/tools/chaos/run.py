@@ -63,7 +63,8 @@ class Run:
         self._say = say
         self._interrupt = interrupt
         self._database = database
-        self._site = Site(system.config.site_url, STAFF.password(system.config.var_dir))
+        password = STAFF.password(system.config.var_dir)
+        self._site = Site(system.config.site_url, password, system.mail.links)
         self._ledgers = [self._ledger(f"user{n}") for n in range(1, CLIENTS + 1)]
         self._clients = [
             Client(f"user{n}", system.seed * 1000 + n, self._site, ledger)

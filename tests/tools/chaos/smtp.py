@@ -1,12 +1,16 @@
 """A mail server that remembers each message it accepted, and that can be out of order."""
 
 from collections import Counter
-from email.parser import BytesHeaderParser
+from email.message import EmailMessage, Message
+from email.parser import BytesParser
+from email.policy import default
 from typing import Any, cast
 from weakref import WeakSet
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from tests.tools.demo.letters import VERIFY, link_in
 
 HOST = "127.0.0.1"
 TAKES = "takes"
@@ -23,6 +27,8 @@ class MailServer:
 
     def __init__(self) -> None:
         self.accepted: Counter[str] = Counter()
+        self.links: dict[str, str] = {}
+        """The link for each address of a new user."""
         self.mood = TAKES
         self.port = 0
         self._controller: Controller | None = None
@@ -63,11 +69,16 @@ class MailServer:
         if self.mood == DROPS:
             _hang_up(server)
             return "421 hung up"
-        content = cast(bytes, envelope.content)
-        self.accepted[str(BytesHeaderParser().parsebytes(content)["Message-ID"]).strip()] += 1
+        self._take(BytesParser(policy=default).parsebytes(cast(bytes, envelope.content)))
         if self.mood == FORGETS:
             _hang_up(server)
         return "250 OK"
+
+    def _take(self, message: Message) -> None:
+        if message["Subject"] == VERIFY:
+            self.links[message["To"]] = link_in(cast(EmailMessage, message).get_content())
+        else:
+            self.accepted[str(message["Message-ID"]).strip()] += 1
 
 
 class _Controller(Controller):

@@ -3,12 +3,13 @@
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
 import httpx
 
 from content.demo import CATEGORIES, LOGINS
+from core.stack.waiting import wait_until
 from tests.tools.chaos.ledger import Ledger, Outcome
 from tests.tools.demo.forms import PageError
 from tests.tools.demo.site import OK, Browser, Reply, SiteError
@@ -21,6 +22,8 @@ PUBLIC = 4
 """How many articles a user publishes for the others to read; they stay as they are."""
 PRIVATE = 6
 PAUSE = (0.05, 0.25)
+PATIENCE = 60.0
+"""Seconds in which a mail arrives before anything is broken."""
 
 
 class Answer(NamedTuple):
@@ -75,8 +78,10 @@ class Article:
 class Site:
     """What the users know of each other, and what they did."""
 
-    def __init__(self, url: str, password: str) -> None:
+    def __init__(self, url: str, password: str, links: Mapping[str, str]) -> None:
         self.url = url
+        self.links = links
+        """What the mails to new users lead to, by their addresses."""
         self.password = password
         """The password of the one who works for the site."""
         self.answers: list[Answer] = []
@@ -125,9 +130,14 @@ class Client(threading.Thread):
             username=self.name, email=address, password1=PASSWORD, password2=PASSWORD
         )
         self._author.submit(filled)
-        form = self._staff.form("/login/")
-        self._staff.submit(form.filled(username=STAFF.username, password=self._site.password))
+        wait_until(lambda: address in self._site.links, PATIENCE, f"the mail to {address}")
+        self._author.submit(self._author.form(self._site.links[address]))
+        self._log_in(self._author, self.name, PASSWORD)
+        self._log_in(self._staff, STAFF.username, self._site.password)
         self._publish_public()
+
+    def _log_in(self, browser: Browser, name: str, password: str) -> None:
+        browser.submit(browser.form("/login/").filled(login=name, password=password))
 
     def follow_all(self) -> None:
         """Follow all other users, for good."""

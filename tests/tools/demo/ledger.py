@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from tests.tools.demo.letters import VERIFY
 from tests.tools.demo.named_effects import Effect, audit, counter, mail
 
 CREATE, UPDATE, DELETE = "CREATE", "UPDATE", "DELETE"
@@ -99,6 +100,7 @@ class Ledger:
         self._log(request, CREATE, "auth.user", name, actor="")
         self._log(request, CREATE, "content.profile", f"{name}'s profile", actor="")
         self._log(request, CREATE, "content.author", name, actor="")
+        self._due(request, mail(address(name), VERIFY))
 
     def profile_changed(self, request: Request, name: str, fields: Iterable[str]) -> None:
         """A user's own profile."""

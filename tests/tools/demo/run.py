@@ -10,6 +10,7 @@ from core.stack.waiting import wait_until
 from tests.tools.demo.databases import PostgresReader, Reader, SqliteReader
 from tests.tools.demo.drive import PATIENCE, Drive
 from tests.tools.demo.forms import PageError
+from tests.tools.demo.letters import NoLetterError
 from tests.tools.demo.observe import OUTBOX, Observer
 from tests.tools.demo.progress import QuietConsole, Screen
 from tests.tools.demo.site import SiteError
@@ -72,10 +73,11 @@ class Run:
         try:
             config = self._stack.config
             password = STAFF.password(config.var_dir)
-            with Story(drive, config.site_url, self._followers, password) as story:
+            mails = config.mail_directory
+            with Story(drive, config.site_url, mails, self._followers, password) as story:
                 story.tell()
             drive.settle()
-        except (SiteError, PageError) as error:
+        except (SiteError, PageError, NoLetterError) as error:
             self.error = f"{drive.ledger.actions[-1].title}: {error}"
             self._suspect = "web"
         finally:

@@ -1,10 +1,12 @@
 """What the users do, from signing up to deleting: the demo's script, told to the ledger."""
 
 from contextlib import ExitStack
+from pathlib import Path
 
 from content.demo import CATEGORIES, LOGINS
 from tests.tools.demo.drive import Drive
 from tests.tools.demo.ledger import CREATE, DELETE, UPDATE, Article, Request, address
+from tests.tools.demo.letters import link_for
 from tests.tools.demo.site import FORBIDDEN, OK, Browser
 
 AUTHOR, PASSWORD = "ada", "a-password-for-the-demo-only"
@@ -21,9 +23,11 @@ class Story:
     ``password`` is that of the one who works for the site.
     """
 
-    def __init__(self, drive: Drive, site_url: str, followers: int, password: str) -> None:
+    def __init__(
+        self, drive: Drive, site_url: str, mails: Path, followers: int, password: str
+    ) -> None:
         self._drive, self._ledger = drive, drive.ledger
-        self._site_url, self._password = site_url, password
+        self._site_url, self._mails, self._password = site_url, mails, password
         self._open = ExitStack()
         self._author, self._staff = self._browser(), self._browser()
         self._readers = {f"reader{n:02}": self._browser() for n in range(1, followers + 1)}
@@ -44,6 +48,10 @@ class Story:
         with self._drive.action(f"{len(self._readers)} readers sign up"):
             for name, browser in self._readers.items():
                 self._sign_up(browser, name)
+        with self._drive.action("All follow the link of a mail"):
+            for name, browser in [(AUTHOR, self._author), *self._readers.items()]:
+                browser.submit(browser.form(link_for(self._mails, address(name))))
+                self._log_in(browser, name, PASSWORD)
         with self._drive.action("They follow author or category"):
             for number, (name, browser) in enumerate(self._readers.items()):
                 self._follow(name, browser, author=number % 3 != 1, category=number % 3 != 0)
@@ -103,8 +111,7 @@ class Story:
     def _sell(self) -> None:
         staff, name = self._staff, STAFF.username
         with self._drive.action("Staff logs in"):
-            form = staff.form("/login/")
-            staff.submit(form.filled(username=name, password=self._password))
+            self._log_in(staff, name, self._password)
         with self._drive.action("A product is created"):
             form = staff.form("/products/new/")
             reply = staff.submit(form.filled(name=PRODUCT, price="24.90", stock="50"))
@@ -129,6 +136,9 @@ class Story:
         form = browser.form("/signup/").filled(username=name, email=address(name))
         reply = browser.submit(form.filled(password1=PASSWORD, password2=PASSWORD))
         self._ledger.signed_up(reply.request, name)
+
+    def _log_in(self, browser: Browser, name: str, password: str) -> None:
+        browser.submit(browser.form("/login/").filled(login=name, password=password))
 
     def _follow(self, name: str, browser: Browser, author: bool, category: bool) -> None:
         if author:

@@ -12,7 +12,7 @@ from django.db.models import Model, TextField
 from django.utils import timezone
 from PIL import Image
 
-from content.forms import ArticleForm, CommentForm, ProductForm, ProfileForm, SignupForm
+from content.forms import ArticleForm, CommentForm, ProductForm, ProfileForm
 from content.models import Article, Author, Comment, Profile
 from content.pictures import MAX_BYTES
 from tests.factories import ArticleFactory, CategoryFactory, UserFactory
@@ -25,49 +25,6 @@ def picture(name: str = "me.png", padding: int = 0) -> SimpleUploadedFile:
     data = io.BytesIO()
     Image.new("RGB", (1, 1), "red").save(data, "PNG")
     return SimpleUploadedFile(name, data.getvalue() + b"\0" * padding, "image/png")
-
-
-class TestSignupForm:
-    """A new user."""
-
-    DATA = {
-        "username": "ann",
-        "email": "ann@example.com",
-        "password1": "long-and-unusual",
-        "password2": "long-and-unusual",
-    }
-
-    def test_success(self) -> None:
-        """The user can be saved, with the address."""
-        form = SignupForm(self.DATA)
-        assert form.is_valid(), form.errors
-        assert form.save().email == "ann@example.com"
-
-    @pytest.mark.parametrize(
-        ("field", "value", "message"),
-        [
-            ("email", "", "Enter an email address, such as name@example.com."),
-            ("email", "ann", "Enter a valid email address."),
-            ("username", "", "This field is required."),
-            ("username", "an n", "Enter a valid username."),
-            ("password2", "something-else", "The two password fields"),
-        ],
-    )
-    def test_fail_field(self, field: str, value: str, message: str) -> None:
-        """Each error stands at its field and says what is expected."""
-        form = SignupForm(self.DATA | {field: value})
-        assert message in str(form.errors[field])
-
-    @pytest.mark.parametrize("password", ["short", "password", "1234567890", "ann@example"])
-    def test_fail_weak_password(self, password: str) -> None:
-        """The password validators hold."""
-        form = SignupForm(self.DATA | {"password1": password, "password2": password})
-        assert "password2" in form.errors
-
-    def test_fail_username_taken(self) -> None:
-        """Also if only the case differs."""
-        UserFactory(username="Ann")
-        assert "already exists" in str(SignupForm(self.DATA).errors["username"])
 
 
 class TestArticleForm:

@@ -5,7 +5,6 @@ import io
 from pathlib import Path
 
 import pytest
-from django.contrib.auth import get_user
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
@@ -13,85 +12,12 @@ from PIL import Image
 from pytest_django import Settings
 from pytest_django.asserts import assertContains, assertRedirects
 
-from content.forms import SignupForm
 from content.models import Profile
-from tests.factories import PASSWORD, UserFactory
+from tests.factories import UserFactory
 
-from .test_forms import TestSignupForm, picture
+from .test_forms import picture
 
 pytestmark = pytest.mark.django_db
-
-DATA = TestSignupForm.DATA
-
-
-class TestSignup:
-    """A new user."""
-
-    URL = reverse("signup")
-
-    def test_success(self, client: Client) -> None:
-        """Is logged in at once, with a profile and an author."""
-        response = client.post(self.URL, DATA, follow=True)
-        assertContains(response, "Welcome, ann.")
-        user = User.objects.get(username="ann")
-        assert get_user(client) == user
-        assert user.email == "ann@example.com"
-        assert user.profile
-        assert user.author
-
-    def test_fail_invalid(self, client: Client) -> None:
-        """The form says what is wrong; nobody is created."""
-        page = client.post(self.URL, DATA | {"email": ""})
-        assertContains(page, "Enter an email address, such as name@example.com.")
-        assert not User.objects.exists()
-
-    def test_fail_name_just_taken(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Somebody else takes the name between the look and the INSERT."""
-
-        save = SignupForm.save
-
-        def lose_the_race(form: SignupForm, commit: bool = True) -> User:
-            UserFactory(username=DATA["username"])
-            return save(form, commit)
-
-        monkeypatch.setattr(SignupForm, "save", lose_the_race)
-        assertContains(client.post(self.URL, DATA), "already exists")
-
-    def test_logged_in(self, client: Client) -> None:
-        """Has no use for it."""
-        client.force_login(UserFactory())
-        assertRedirects(client.get(self.URL), "/")
-
-
-class TestLogin:
-    """Logging in and out."""
-
-    URL = reverse("login")
-
-    def test_success(self, client: Client) -> None:
-        """Goes where the user wanted to go."""
-        user = UserFactory()
-        data = {"username": user.username, "password": PASSWORD, "next": "/profile/"}
-        assertRedirects(client.post(self.URL, data), "/profile/")
-
-    def test_fail_wrong_password(self, client: Client) -> None:
-        """Says so, without saying which of both was wrong."""
-        user = UserFactory()
-        page = client.post(self.URL, {"username": user.username, "password": "wrong"})
-        assertContains(page, "Please enter a correct username and password.")
-
-    def test_fail_other_site(self, client: Client) -> None:
-        """A next page elsewhere is ignored."""
-        data = {"username": UserFactory().username, "password": PASSWORD}
-        response = client.post(self.URL, data | {"next": "https://example.org/"})
-        assertRedirects(response, "/")
-
-    def test_log_out(self, client: Client) -> None:
-        """By POST."""
-        client.force_login(UserFactory())
-        assert client.get(reverse("logout")).status_code == 405
-        assertRedirects(client.post(reverse("logout")), "/")
-        assert get_user(client).is_anonymous
 
 
 class TestProfileEdit:

@@ -71,6 +71,8 @@ class World(NamedTuple):
             "admin:app_list": {"app_label": "content"},
             "avatar": {"name": "none.png"},
             "unsubscribe": {"token": Subscription(author.user.pk, Kind.COMMENT_POSTED).token},
+            "account_confirm_email": {"key": "none"},
+            "account_reset_password_from_key": {"uidb36": "1", "key": "none"},
             "category-detail": {"slug": category.slug if category else ""},
             "follow-category": {"slug": category.slug if category else ""},
             "author-detail": {"username": author.user.username},

@@ -111,7 +111,8 @@ def test_sign_up_is_by_nobody() -> None:
     book, action = ledger()
     book.signed_up(REQUEST, "ada")
     assert {key[4] for key in dues(action, Kind.AUDIT)} == {"nobody"}
-    assert len(action.dues) == 3
+    assert dues(action, Kind.MAIL) == [("ada@example.com", "Verify your address")]
+    assert len(action.dues) == 4
 
 
 def test_action_is_timed_by_its_forms_and_without_one_by_its_pages() -> None:

@@ -6,6 +6,8 @@ import pytest
 from django.contrib.auth.models import User
 from pytest_django.live_server_helper import LiveServer
 
+from tests.factories import PASSWORD
+from tests.people import make_user
 from tests.tools.demo.ledger import Request
 from tests.tools.demo.site import OK, Browser, SiteError
 
@@ -31,12 +33,13 @@ def browser(live_server: LiveServer, made: list[Request]) -> Iterator[Browser]:
 def test_form_is_sent_as_the_page_has_it(browser: Browser, made: list[Request]) -> None:
     reply = browser.submit(browser.form("/signup/").filled(**LOGIN, **PASSWORDS))
     assert User.objects.get().email == "ada@example.com"
-    assert reply.location == "/"
+    assert reply.location == "/account/address/verify/"
     assert [request.method for request in made] == ["GET", "POST"]
 
 
 def test_user_stays_logged_in(browser: Browser) -> None:
-    browser.submit(browser.form("/signup/").filled(**LOGIN, **PASSWORDS))
+    user = make_user(LOGIN["username"])
+    browser.submit(browser.form("/login/").filled(login=user.username, password=PASSWORD))
     form = browser.form("/profile/")
     assert form.multipart
     browser.submit(form.filled(bio="Line one\nline two"))

@@ -105,7 +105,7 @@ class TestViews:
     ) -> None:
         """After the login they are on the page with the button, not at an address without GET."""
         response = client.post(reverse(name, args=[slug]))
-        assert response.headers["Location"] == f"{reverse('login')}?next={page}"
+        assert response.headers["Location"] == f"{reverse('account_login')}?next={page}"
         assert not Follow.objects.exists()
 
     def test_unknown_target(

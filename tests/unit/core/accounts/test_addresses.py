@@ -7,8 +7,8 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
 
-from core.accounts.addresses import verified_address, verified_addresses
-from tests.people import make_user, verify
+from core.accounts.addresses import mark_verified, verified_address, verified_addresses
+from tests.people import make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -34,7 +34,7 @@ def test_address_as_it_is_now() -> None:
     user = make_user("ann")
     User.objects.update(email="other@example.com")
     assert verified_address(user) is None
-    verify(User.objects.get())
+    mark_verified(User.objects.get())
     assert verified_address(user) == "other@example.com"
 
 

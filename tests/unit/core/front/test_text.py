@@ -76,7 +76,7 @@ def test_no_form_fails(staff: Client, field: str) -> None:
 
 def test_a_form_with_nul_is_refused(client: Client) -> None:
     """With a page that says why."""
-    response = client.post("/login/", {"username": "a\0b", "password": "x"})
+    response = client.post("/login/", {"login": "a\0b", "password": "x"})
     assert response.status_code == 400
     assert "can't be understood" in response.content.decode()
 
@@ -109,4 +109,4 @@ def test_a_cookie_with_nul_is_no_session(client: Client) -> None:
 
 def test_other_control_characters_of_a_text_are_taken(client: Client) -> None:
     """A text that was pasted has tabs and form feeds."""
-    assert client.post("/login/", {"username": "a\x0c\tb", "password": "x"}).status_code == 200
+    assert client.post("/login/", {"login": "a\x0c\tb", "password": "x"}).status_code == 200

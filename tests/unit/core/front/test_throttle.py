@@ -21,8 +21,17 @@ from tests.unit.core.visits import World, addresses, browser_of, make_world
 pytestmark = pytest.mark.django_db
 
 LIMITS = {
-    "login": "login",
-    "signup": "signup",
+    "account_login": "login",
+    "account_reauthenticate": "login",
+    "account_change_password": "login",
+    "account_reset_password_from_key": "login",
+    "account_signup": "signup",
+    "account_reset_password": "reset",
+    "account_email": "reset",
+    "account_confirm_email": "write",
+    "account_set_password": "write",
+    "usersessions_list": "write",
+    "admin-password-change": "write",
     "comment-create": "comment",
     "follow-author": "follow",
     "follow-category": "follow",
@@ -38,7 +47,7 @@ LIMITS = {
     "profile-edit": "write",
     "avatar": "write",
     "view-on-site": "write",
-    "logout": "",
+    "account_logout": "",
 }
 """The throttle of each address that answers to a POST, outside the admin. "" has none.
 
@@ -189,17 +198,25 @@ class TestPages:
         ] * 3
         assert client.post("/articles/new/", form | {"status": "draft"}).status_code == 302
 
-    @pytest.mark.parametrize("path", ["/login/", "/admin/login/"])
-    def test_login(self, settings: Settings, path: str) -> None:
+    def test_login(self, settings: Settings) -> None:
         """After some tries not even the right password helps, however the name is written."""
         limit(settings, login="2/1m/name+address")
+        path = "/login/"
         UserFactory(username="mara", is_staff=True)
         for name in ("mara", " MARA "):
-            assert Client().post(path, {"username": name, "password": "x"}).status_code == 200
-        right = {"username": "mara", "password": PASSWORD}
+            assert Client().post(path, {"login": name, "password": "x"}).status_code == 200
+        right = {"login": "mara", "password": PASSWORD}
         assert Client().post(path, right).status_code == 429
         assert Client().post(path, right, REMOTE_ADDR="192.0.2.9").status_code == 302
-        assert Client().post(path, right | {"username": "nils"}).status_code == 200
+        assert Client().post(path, right | {"login": "nils"}).status_code == 200
+
+    def test_another_field_gives_no_other_name(self, settings: Settings) -> None:
+        """A field that the form doesn't have changes nothing about whom it is about."""
+        limit(settings, login="2/1m/name")
+        for junk in ("a", "b"):
+            Client().post("/login/", {"login": "mara", "password": "x", "email": junk})
+        form = {"login": "mara", "password": "x", "email": "c", "username": "d"}
+        assert Client().post("/login/", form).status_code == 429
 
     @pytest.mark.django_db(transaction=True)
     def test_login_at_once(self, settings: Settings) -> None:
@@ -215,8 +232,8 @@ class TestPages:
         limit(settings, login="2/1m/name+address,4/1h/name")
         UserFactory(username="mara")
         for _ in range(9):
-            Client().post("/login/", {"username": "mara", "password": "x"})
-        right = {"username": "mara", "password": PASSWORD}
+            Client().post("/login/", {"login": "mara", "password": "x"})
+        right = {"login": "mara", "password": PASSWORD}
         assert Client().post("/login/", right, REMOTE_ADDR="192.0.2.9").status_code == 302
 
 
@@ -276,9 +293,9 @@ class TestRefusal:
     def test_password(self, settings: Settings) -> None:
         """No page shows a password."""
         limit(settings, login="1/1m/address")
-        form = {"username": "mara", "password": "hunter2" * 20}
+        form = {"login": "mara", "password": "hunter2" * 20}
         pages = [Client().post("/login/", form).content.decode() for _ in range(2)]
-        assert "Too many attempts to log in" in pages[1]
+        assert "Too many attempts with a password" in pages[1]
         assert "hunter2" not in pages[1]
         assert "<textarea" not in pages[1]
 
@@ -313,7 +330,7 @@ def test_keys_tell_nobody(settings: Settings) -> None:
     from core.front import counters
 
     limit(settings, login="5/1m/name,5/1m/name+address,5/1m/address")
-    Client().post("/login/", {"username": "mara"}, REMOTE_ADDR="192.0.2.77")
+    Client().post("/login/", {"login": "mara"}, REMOTE_ADDR="192.0.2.77")
     redis = counters._script().registered_client
     keys = b" ".join(redis.scan_iter("aftercommit:throttle:*")).decode()
     assert keys.count("throttle:login") == 3

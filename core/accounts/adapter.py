@@ -1,0 +1,107 @@
+"""What this site does otherwise than django-allauth."""
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
+from allauth.core import context
+from django.contrib import messages
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from core.front.throttle import count
+
+from . import tasks
+from .addresses import validate_plain, verified_address
+from .models import Name
+from .names import validate_name
+
+NOT_KNOWN = "::"
+"""Stands for a client whose address is not known, as behind a Unix socket."""
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """The rules for names and addresses, and mails as effects of the transaction.
+
+    A mail's task has ids alone. It makes the link when it sends the mail, so that nobody who reads
+    the outbox, Flower or a log can follow a link of another's account.
+    """
+
+    # --- Rules ------------------------------------------------------------------------------
+    def clean_username(self, username: str, shallow: bool = False) -> str:
+        """Return the name. Raises ValidationError if it is no name, or not free."""
+        validate_name(username)
+        if not shallow:
+            Name.objects.validate_free(username)
+        return username
+
+    def clean_email(self, email: str) -> str:
+        """Return the address. Raises ValidationError."""
+        validate_plain(email)
+        return email
+
+    def is_safe_url(self, url: str | None) -> bool:
+        """Return whether a page may lead on to the URL: one of the same host alone."""
+        request = context.request
+        return url_has_allowed_host_and_scheme(
+            url, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+        )
+
+    def get_login_stages(self) -> list[str]:
+        """Return what comes after the password."""
+        return ["core.accounts.stages.VerificationStage"]
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """Return the client's address, as ``ClientAddressMiddleware`` found it."""
+        return request.META.get("REMOTE_ADDR") or NOT_KNOWN
+
+    def should_send_confirmation_mail(
+        self, request: HttpRequest, email_address: EmailAddress, signup: bool
+    ) -> bool:
+        """Return whether the link may be sent again to who can't log in without it.
+
+        Nobody can have an address flooded with links. A form that asks for a mail is counted by
+        ``ThrottleMiddleware``.
+        """
+        return signup or count("reset", {"name": email_address.email}) is None
+
+    # --- Effects ----------------------------------------------------------------------------
+    def send_confirmation_mail(
+        self, request: HttpRequest, emailconfirmation: Any, signup: bool
+    ) -> None:
+        """Have the link for the address sent to it."""
+        tasks.send_verification.delay_on_commit(address_id=emailconfirmation.email_address.pk)
+
+    def send_account_already_exists_mail(self, email: str) -> None:
+        """Tell the owner of a verified address that somebody signed up with it."""
+        for address in EmailAddress.objects.filter(email=email, verified=True):
+            tasks.send_already_exists.delay_on_commit(address_id=address.pk)
+
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        """Make the address the account's verified one, and tell the one before."""
+        with transaction.atomic():
+            before = verified_address(email_address.user)
+            confirmed: bool = super().confirm_email(request, email_address)
+            if confirmed and before and before != email_address.email:
+                tasks.send_address_changed.delay_on_commit(
+                    user_id=email_address.user_id, address=before
+                )
+        return confirmed
+
+    def set_password(self, user: AbstractBaseUser, password: str) -> None:
+        """Change the password, and tell the user's address."""
+        user.set_password(password)  # slow, so before the transaction
+        with transaction.atomic():
+            user.save()
+            tasks.send_password_changed.delay_on_commit(user_id=user.pk)
+
+    # --- Pages ------------------------------------------------------------------------------
+    def post_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponse:
+        """Say to whom no mail can be sent that it is so."""
+        if verified_address(user) is None:
+            text = "We send you no mail, because your address is not verified. See “Account”."
+            messages.warning(request, text)
+        answer: HttpResponse = super().post_login(request, user, **kwargs)
+        return answer

@@ -1,0 +1,22 @@
+"""Receivers: each keeps an invariant in the transaction of the change."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models.signals import post_save
+from django.dispatch import receiver
+
+from .models import Name
+from .names import skeleton
+
+
+@receiver(post_save, sender=User)
+def user_saved_keep_name(
+    instance: User, created: bool, raw: bool, using: str, **kwargs: Any
+) -> None:
+    """Take the name. Raises IntegrityError if another user has one that looks like it."""
+    if raw or not (created or "username" in instance.changes()):  # type: ignore[attr-defined]
+        return
+    Name.objects.using(using).update_or_create(
+        user=instance, defaults={"skeleton": skeleton(instance.username)}
+    )
