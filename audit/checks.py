@@ -45,11 +45,13 @@ def _check(label: str, options: Any) -> Iterator[CheckMessage]:
 
 def _check_fields(label: str, model: type[Model], options: Options) -> Iterator[CheckMessage]:
     fields = {field.name: field for field in model._meta.concrete_fields}
+    related = {field.name: field for field in model._meta.many_to_many}
     for option in sorted(options):
-        for name in sorted(map(str, set(options[option]).difference(fields))):
+        known = fields | related if option == "exclude" else fields
+        for name in sorted(map(str, set(options[option]).difference(known))):
             yield Error(
                 f"AUDIT_MODELS[{label!r}] {option}s {name!r}, which is not a field of that model.",
-                hint=f"Its fields are {', '.join(fields)}.",
+                hint=f"Its fields are {', '.join(known)}.",
                 id="audit.E002",
             )
     for (one, its), (other, others) in combinations(sorted(options.items()), 2):

@@ -1,10 +1,10 @@
 """Receivers: each calls the task that logs a change of an audited model, or of an operator."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.db.models import Model
-from django.db.models.signals import post_delete, post_save, pre_delete
+from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete
 from django.dispatch import receiver
 
 from aftercommit.models import OutboxCall
@@ -19,6 +19,7 @@ from .forgetting import without_texts
 from .labels import label_without_query
 from .models import AuditLog
 from .registry import Names
+from .relations import by_owner, related_keys
 from .tasks import write_audit_logs
 from .values import (
     call_values,
@@ -30,6 +31,9 @@ from .values import (
 
 Action = AuditLog.Action
 
+SIDES = {"post_add": "new", "pre_remove": "old", "pre_clear": "old"}
+"""Where an entry has the related objects, by what Django's signal says was done with them."""
+
 
 def connect(model: type[Model], exclude: Names = (), mask: Names = (), show: Names = ()) -> None:
     """Audit ``model`` from now on, in all its fields but those in ``exclude``.
@@ -40,6 +44,8 @@ def connect(model: type[Model], exclude: Names = (), mask: Names = (), show: Nam
         post_save.connect(saved_write_audit_log, sender=sender)
         pre_delete.connect(deleting_lock_row, sender=sender)
         post_delete.connect(deleted_write_audit_log, sender=sender)
+    for through in registry.throughs(model):
+        m2m_changed.connect(related_write_audit_log, sender=through)
 
 
 def saved_write_audit_log(
@@ -63,6 +69,27 @@ def deleted_write_audit_log(instance: AuditableMixin, using: str, **kwargs: Any)
     """Log a deletion, with the row's values, unless another transaction deleted it first."""
     if instance.lock_row(using):
         _enqueue(Action.DELETE, instance, deleted_values(instance, using), using)
+
+
+def related_write_audit_log(
+    sender: type[Model],
+    instance: Model,
+    action: str,
+    reverse: bool,
+    pk_set: Collection[Any] | None,
+    using: str,
+    **kwargs: Any,
+) -> None:
+    """Log for each object what a many-to-many field of it got, or what was taken from it."""
+    field, side = registry.field_through(sender), SIDES.get(action)
+    if field is None or side is None:
+        return
+    keys = pk_set or ()
+    if side == "old":
+        keys = related_keys(field, instance, reverse, pk_set, using)
+    for owner, others in by_owner(field, instance, reverse, keys):
+        changes = {field.name: {"old": None, "new": None, side: others}}
+        _enqueue(Action.UPDATE, owner, changes, using, is_loaded=not reverse)
 
 
 @receiver(calls_retried)
@@ -97,10 +124,13 @@ def forgotten_write_audit_log(
     _enqueue(Action.FORGET, sender(pk=person.user_id), {}, using)
 
 
-def _enqueue(action: Action, instance: Any, changes: dict[str, Any], using: str) -> None:
+def _enqueue(
+    action: Action, instance: Any, changes: dict[str, Any], using: str, is_loaded: bool = True
+) -> None:
     user = getattr(instance, "current_user", None)
     about = (registry.label_of(instance), registry.id_of(instance))
-    texts = {"object_repr": label_without_query(instance, using), "changes": changes}
+    name = label_without_query(instance, using) if is_loaded else ""
+    texts = {"object_repr": name, "changes": changes}
     if is_forgetting():
         texts = without_texts(*about, changes)
     kwargs = {"model": about[0], "object_id": about[1], "action": action.value, **texts}

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.db.models import Field, Model
+from django.db.models import Field, ManyToManyField, Model
 from django.utils.crypto import salted_hmac
 
 from aftercommit.tracking.stored_row import MUTABLE_TYPES
@@ -22,6 +22,7 @@ masks whatever their names are, and those that it shows although their names tel
 
 _fields: dict[type[Model], Fields] = {}
 _masked: dict[type[Model], frozenset[str]] = {}
+_relations: dict[type[Model], Any] = {}
 
 
 def configured() -> Mapping[str, Any]:
@@ -65,10 +66,28 @@ def register(
     """
     fields = model._meta.concrete_fields
     _fields[model] = tuple(field for field in fields if field.name not in exclude)
+    _relations.update(_relations_of(model, exclude))
     fields_with_secrets.cache_clear()
     _masked[model] = frozenset(field.name for field in fields if is_secret(field, mask, show))
     proxies = [each for each in apps.get_models() if each._meta.proxy]
     return [model, *(each for each in proxies if each._meta.concrete_model is model)]
+
+
+def _relations_of(model: type[Model], exclude: Names) -> dict[Any, Any]:
+    fields = [field for field in model._meta.many_to_many if isinstance(field, ManyToManyField)]
+    return {
+        field.remote_field.through: None if field.name in exclude else field for field in fields
+    }
+
+
+def throughs(model: type[Model]) -> list[type[Model]]:
+    """Return the models of the rows of its audited many-to-many fields."""
+    return [through for through, field in _relations.items() if field and field.model is model]
+
+
+def field_through(through: type[Model]) -> Any:
+    """Return the audited many-to-many field that has these rows, or None."""
+    return _relations.get(through)
 
 
 def audited_models() -> list[type[Model]]:

@@ -13,6 +13,7 @@ from aftercommit.db.bulk import insert_rows
 
 from .labels import name_unnamed
 from .models import AuditLog
+from .relations import name_related
 
 COLUMNS = [field.attname for field in AuditLog._meta.concrete_fields if not field.primary_key]
 """The columns of an entry."""
@@ -27,6 +28,7 @@ def write_audit_logs(calls: Sequence[Call]) -> None:
     attach_content_types(logs, using)
     detach_deleted_users(logs, using)
     name_unnamed(logs, using)
+    name_related(logs, using)
     insert_rows(AuditLog, COLUMNS, list(map(attrgetter(*COLUMNS), logs)), using)
 
 

@@ -381,4 +381,5 @@ AUDIT_MODELS: dict[str, dict[str, list[str]]] = {
     "content.Category": {"exclude": ["article_count"]},
     "content.Profile": {},
     "auth.User": {"exclude": ["last_login"]},  # a password is masked
+    "auth.Group": {},
 }
