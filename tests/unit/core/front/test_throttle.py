@@ -8,10 +8,12 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from content.models import Article, Comment
+from core.front import counters
 from core.front.rates import DEFAULTS
 from core.front.refusal import duration
 from core.front.throttle import EXEMPT, PUBLISHING_FORMS, THROTTLE_OF
 from notifications.models import Follow
+from tests.celery_engine.broker import Broker
 from tests.connections import at_once
 from tests.factories import PASSWORD, ArticleFactory, UserFactory
 from tests.throttles import limit
@@ -237,6 +239,21 @@ class TestPages:
         assert Client().post("/login/", right, REMOTE_ADDR="192.0.2.9").status_code == 302
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["pause", "kill"])
+def test_redis_fails(settings: Settings, broker: Broker, fault: str) -> None:
+    """A Redis that hangs or is gone fails no comment, and lifts no limit."""
+    limit(settings, comment="2/1m/user")
+    article, client = ArticleFactory(published=True), browser()
+    assert comment(client, article) == 302
+    getattr(broker, fault)()
+    assert [comment(client, article) for _ in range(3)] == [302, 302, 429]
+    broker.resume()
+    broker.start()
+    counters.outage.end()
+    assert comment(browser(), article) == 302
+
+
 class TestRefusal:
     """The page of a refusal."""
 
@@ -327,8 +344,6 @@ def test_costs_no_query(
 
 def test_keys_tell_nobody(settings: Settings) -> None:
     """Who reads Redis finds neither a name nor an address."""
-    from core.front import counters
-
     limit(settings, login="5/1m/name,5/1m/name+address,5/1m/address")
     Client().post("/login/", {"login": "mara"}, REMOTE_ADDR="192.0.2.77")
     redis = counters._script().registered_client
