@@ -13,8 +13,16 @@ from .removal import remove_article
 from .slugs import unguessable_slug
 
 
+class OfUserAdmin(admin.ModelAdmin):
+    """Rows that each user has one of. They end with their user."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Refuse to delete one. What an author wrote would go with it, in one transaction."""
+        return False
+
+
 @admin.register(Author)
-class AuthorAdmin(admin.ModelAdmin):
+class AuthorAdmin(OfUserAdmin):
     list_display = ["user", "article_count"]
     ordering = ["user__username", "pk"]  # the pages of the choice of an author need one
     list_select_related = ["user"]
@@ -92,7 +100,7 @@ class CommentAdmin(admin.ModelAdmin):
 
 
 @admin.register(Profile)
-class ProfileAdmin(admin.ModelAdmin):
+class ProfileAdmin(OfUserAdmin):
     list_display = ["user", "location", "birth_date"]
     list_select_related = ["user"]
     search_fields = ["user__username", "user__email", "location"]

@@ -1,10 +1,12 @@
 """The first and the last step: the account is closed, and in the end the user is gone."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.db import router, transaction
+from django.db.models import QuerySet
 from django.utils.crypto import get_random_string
 
 from core.forgetting.context import forgetting
@@ -16,17 +18,21 @@ class LastSuperuser(Exception):
     """The user is the only superuser. Without one nobody could make another."""
 
 
-def close_account(person: Person) -> None:
-    """Keep the person from logging in, so that nothing new comes. Raises LastSuperuser."""
+def close_account(user_id: int) -> None:
+    """Keep the user from logging in, so that nothing new comes. Raises LastSuperuser."""
     with transaction.atomic(using=_using()):
-        users = User.objects.using(_using())
-        superusers = users.select_for_update().filter(is_superuser=True, is_active=True)
-        others = [each for each in superusers.order_by("pk") if each.pk != person.user_id]
-        user = users.filter(pk=person.user_id)
-        if not others and user.filter(is_superuser=True).exists():
+        list(_superusers().order_by("pk").select_for_update())  # one after the other
+        if is_last_superuser({user_id}):
             raise LastSuperuser
         # Without signals: the log would say the user's name.
+        user = User.objects.using(_using()).filter(pk=user_id)
         user.update(is_active=False, password=make_password(None))
+
+
+def is_last_superuser(user_ids: Collection[int]) -> bool:
+    """Return whether without these users there is no superuser who can log in."""
+    others = _superusers().filter(is_active=True).exclude(pk__in=user_ids)
+    return _superusers().filter(pk__in=user_ids).exists() and not others.exists()
 
 
 def finish(person: Person) -> None:
@@ -59,6 +65,10 @@ def _free_name(user_id: int) -> str:
     name = f"deleted.{user_id}"
     taken = User.objects.using(_using()).filter(username=name).exclude(pk=user_id)
     return f"{name}.{get_random_string(8).lower()}" if taken.exists() else name
+
+
+def _superusers() -> QuerySet[User]:
+    return User.objects.using(_using()).filter(is_superuser=True)
 
 
 def _using() -> str:

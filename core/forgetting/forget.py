@@ -31,7 +31,7 @@ def forget(person: Person) -> Counter[str]:
     Raises LastSuperuser, and then nothing was changed. Raises StillWritten if others write of the
     person again and again.
     """
-    close_account(person)
+    close_account(person.user_id)
     learn_rows(person)
     done: Counter[str] = Counter()
     # The log first: what it says of rows is known as the person's while the rows are there.
