@@ -52,7 +52,7 @@ define set_up
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo chaos attack bench bench-quick test check docs docs-serve fmt wheel mutants test-all test-rabbitmq lock outdated clean
+.PHONY: help run demo chaos attack bench bench-quick test check docs docs-serve fmt wheel mutants test-all test-rabbitmq lock outdated clean secrets
 
 help:
 	@echo 'make run     set everything up and run the system here; Ctrl-C stops it, var/ keeps the data'
@@ -133,8 +133,7 @@ check:
 	$(BIN)/lint-imports
 	$(ALONE) $(BIN)/python manage.py check --fail-level WARNING
 	$(ALONE) $(BIN)/python manage.py makemigrations --check --dry-run
-	SECRET_KEY=a POSTGRES_PASSWORD=b FLOWER_BASIC_AUTH=c:d \
-	    "$$($(BIN)/python -c 'import compose; print(*compose.__path__)')/docker-compose" -f docker-compose.yml config --quiet
+	"$$($(BIN)/python -c 'import compose; print(*compose.__path__)')/docker-compose" -f docker-compose.yml config --quiet
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/actionlint .github/workflows/*.yml
 	$(BIN)/pre-commit validate-config
@@ -149,11 +148,10 @@ docs-serve:
 	$(call set_up,docs)
 	@exec $(BIN)/sphinx-autobuild --host 127.0.0.1 --port $(DOCS_PORT) --watch aftercommit $(DOCS)
 
-# Passwords for docker-compose.yml, made up once, in a file that only its owner can read.
-.env:
-	@python=$$(sh requirements/find-python '$(PYTHON)') && umask 077 && \
-	    "$$python" -m core.stack.compose_secrets > $@.new && mv $@.new $@
-	@echo 'The passwords for docker-compose.yml are in .env.'
+# Passwords for docker-compose.yml, made up once, in a folder that only its owner can enter.
+secrets:
+	@python=$$(sh requirements/find-python '$(PYTHON)') && "$$python" -m core.stack.compose_secrets .secrets
+	@echo 'The passwords for docker-compose.yml are in .secrets/.'
 
 fmt:
 	$(call set_up,dev)
