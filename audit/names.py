@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from functools import cache, lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -21,21 +21,37 @@ LETTERS = re.compile(r"[^\W\d_]+")
 
 def is_sensitive(name: str) -> bool:
     """Return whether a value of this name is secret: ``stripe_secret_key``, ``accessToken``."""
+    if len(name) > 100:  # a text can have any, which the cache shall not keep
+        return _is_sensitive.__wrapped__(name, added_names())
+    return _is_sensitive(name, added_names())
+
+
+# A text can have thousands of names, most of them several times.
+@lru_cache(maxsize=4096)
+def _is_sensitive(name: str, added: tuple[str, ...]) -> bool:
+    parts, whole = _told_by(added)
     words = words_of(name)
-    joined = "".join(words)
-    return any(each in (joined if len(each) > WORD_LENGTH else words) for each in sensitive_names())
+    return parts.search("".join(words)) is not None or not whole.isdisjoint(words)
+
+
+@cache
+def _told_by(added: tuple[str, ...]) -> tuple[re.Pattern[str], frozenset[str]]:
+    """Return a pattern of the names that can be a part, and the names that have to be a word."""
+    names = {*NAMES, *map(_joined, added)}
+    whole = frozenset(name for name in names if len(name) <= WORD_LENGTH)
+    return re.compile("|".join(map(re.escape, names - whole))), whole
 
 
 def words_of(name: str) -> list[str]:
     """Return the words of a name in lower case: ``userPIN`` and ``user-pin`` have ``pin``."""
-    plain = unicodedata.normalize("NFKC", name)
+    plain = name if name.isascii() else unicodedata.normalize("NFKC", name)
     return LETTERS.findall(WORD_BEGINS.sub(" ", plain).casefold())
 
 
-def sensitive_names() -> Iterable[str]:
-    """Return the names of secrets, with those that ``AUDIT_SENSITIVE_NAMES`` adds."""
+def added_names() -> tuple[str, ...]:
+    """Return the names that ``AUDIT_SENSITIVE_NAMES`` adds, or none if it has another shape."""
     added: Any = getattr(settings, "AUDIT_SENSITIVE_NAMES", None)
-    return [*NAMES, *map(_joined, added)] if is_well_formed(added) and added else NAMES
+    return tuple(added) if added and is_well_formed(added) else ()
 
 
 def is_well_formed(added: Any) -> bool:

@@ -70,6 +70,12 @@ def delete_picture(name: str) -> None:
     stored_pictures.delete_unused(name)
 
 
+@shared_task
+def delete_orphaned_pictures() -> int:
+    """Delete old files of pictures that no profile shows. Return how many. Beat asks for it."""
+    return stored_pictures.delete_orphans()
+
+
 def net_moves(calls: Iterable[Call], name: str) -> Counter[int | None]:
     """Return how far each author's or category's counter moves by all the calls together."""
     moves: Counter[int | None] = Counter()

@@ -333,6 +333,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 600,
         "options": {"expires": 600},  # while no worker runs, no messages pile up
     },
+    "orphaned_pictures": {
+        "task": "content.tasks.delete_orphaned_pictures",
+        "schedule": 24 * 60 * 60,
+        "options": {"expires": 24 * 60 * 60},
+    },
 }
 
 # --- The outbox -----------------------------------------------------------------------------

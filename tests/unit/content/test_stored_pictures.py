@@ -195,6 +195,12 @@ class TestDeleteOrphans:
         assert capsys.readouterr().out == "Deleted 1 pictures that no profile shows.\n"
         assert files(media) == {shown, new}
 
+    def test_beat_asks_for_it(self, settings: Any) -> None:
+        """Once a day."""
+        names = [each["task"] for each in settings.CELERY_BEAT_SCHEDULE.values()]
+        assert tasks.delete_orphaned_pictures.name in names
+        assert tasks.delete_orphaned_pictures() == 0
+
     def test_nothing_uploaded(self, capsys: pytest.CaptureFixture[str]) -> None:
         """There is no folder yet."""
         call_command("delete_orphaned_pictures")
