@@ -15,6 +15,6 @@ class ContentConfig(AppConfig):
 
         from aftercommit.tracking.auditable import adopt
 
-        from . import forgetting, receivers  # noqa: F401
+        from . import forgetting, receivers, retention  # noqa: F401
 
         adopt(User)

@@ -367,13 +367,16 @@ NOTIFICATIONS_MAILS_PER_DAY = env_count("NOTIFICATIONS_MAILS_PER_DAY", 150)
 
 # --- Retention: the days after which rows end; None keeps them for ever ---------------------
 RETENTION_DAYS: dict[str, int | None] = {
+    "admin_log": 365,  # Django's own, of what was done in the admin
     "audit": 365,
     "deliveries": 180,  # settled ones
     "dead_letters": 365,  # and uncertain calls; the health pages have told of them all the time
     "logins": 90,  # those that failed
     "results": 1,
     "group_results": 1,
+    "session_records": 1,  # of sessions that are over
     "sessions": 1,  # after they are over
+    "sign_ups": 14,  # whose address nobody verified
 }
 RETENTION_DAYS |= read_days(os.environ.get("RETENTION_DAYS", ""))
 

@@ -4,7 +4,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.db import models
 from django.utils import timezone
@@ -15,8 +18,13 @@ from audit.models import AuditLog
 from core.logins.models import FailedLogin
 from core.retention.kinds import kinds
 from notifications.models import Delivery
+from tests.factories import UserFactory
+from tests.people import make_user
 
 MAKERS: dict[str, Callable[[str], models.Model]] = {
+    "admin_log": lambda key: LogEntry.objects.create(
+        user=UserFactory(), action_flag=1, object_repr=key
+    ),
     "audit": lambda key: AuditLog.objects.create(
         model_label="x", object_id=key, object_repr=key, action="CREATE", changes={"values": {}}
     ),
@@ -29,6 +37,10 @@ MAKERS: dict[str, Callable[[str], models.Model]] = {
     "logins": lambda key: FailedLogin.objects.create(at=timezone.now(), unknown=key),
     "results": lambda key: TaskResult.objects.create(task_id=key),
     "group_results": lambda key: GroupResult.objects.create(group_id=key),
+    "session_records": lambda key: UserSession.objects.create(
+        session_key=key, user=UserFactory(), ip="10.0.0.1", user_agent=key
+    ),
+    "sign_ups": lambda key: make_user(key, verified=False),
     "sessions": lambda key: Session.objects.create(
         session_key=key, session_data="", expire_date=timezone.now()
     ),
@@ -50,5 +62,7 @@ def make_old(name: str, days: float, key: str = "row", **values: Any) -> models.
 
 
 def left(name: str) -> set[Any]:
-    """Return the keys of the rows of the kind's model."""
-    return {*kinds()[name].model._base_manager.values_list("pk", flat=True)}
+    """Return the keys of the rows of the kind's model, without users whose account is closed."""
+    rows = kinds()[name].model._base_manager.all()
+    rows = rows.filter(is_active=True) if rows.model is User else rows
+    return {*rows.values_list("pk", flat=True)}

@@ -5,8 +5,12 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.conf import settings as configured
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.db import connection, connections, transaction
+from django.utils import timezone
 
 from aftercommit.worker.drain import drain_all
 from audit.models import AuditLog
@@ -14,12 +18,16 @@ from core.retention import expire
 from core.retention.expire import end_batch, expire_all
 from core.retention.kinds import Kind, kinds
 from core.retention.tasks import SECONDS, delete_expired
+from tests.factories import ArticleFactory, CommentFactory
 from tests.unit.aftercommit.observe import statements
 from tests.unit.core.retention.old import MAKERS, days, left, make_old
 
 pytestmark = pytest.mark.django_db
 
 KINDS = sorted(kinds())
+
+WITHOUT_INDEX = {"admin_log", "session_records", "sign_ups"}
+"""Kinds in others' tables, which have no index of the time: as small as the number of people."""
 
 
 def test_each_kind_is_made_here() -> None:
@@ -57,6 +65,8 @@ class TestEachKind:
     @pytest.mark.every_database
     def test_has_an_index(self, name: str) -> None:
         """The oldest are found by an index that begins with the field, or with the status."""
+        if name in WITHOUT_INDEX:
+            return
         with connection.cursor() as cursor:
             table = kinds()[name].model._meta.db_table
             found = connection.introspection.get_constraints(cursor, table).values()
@@ -67,6 +77,33 @@ class TestEachKind:
 
 class TestWhatStays:
     """Rows that are old and still needed."""
+
+    def test_records_of_sessions(self) -> None:
+        """A session that goes on keeps its record."""
+        Session.objects.create(session_key="row", session_data="", expire_date=timezone.now())
+        row = make_old("session_records", 10_000)
+        assert delete_expired() == {}
+        assert left("session_records") == {row.pk}
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda user: EmailAddress.objects.update(verified=True),
+            lambda user: User.objects.update(last_login=timezone.now()),
+            lambda user: User.objects.update(is_staff=True),
+            lambda user: User.objects.update(is_superuser=True),
+            lambda user: EmailAddress.objects.all().delete(),
+            lambda user: CommentFactory(user=user),
+            lambda user: ArticleFactory(author=user.author),
+        ],
+        ids=["verified", "logged in", "staff", "superuser", "no address", "comment", "article"],
+    )
+    def test_users(self, change: Any) -> None:
+        """Who verified an address, or did anything, stays. So does who has none to verify."""
+        row = make_old("sign_ups", 10_000)
+        change(row)
+        assert delete_expired() == {}
+        assert row.pk in left("sign_ups")
 
     @pytest.mark.parametrize("status", ["pending", "sending"])
     def test_deliveries(self, status: str) -> None:
@@ -81,6 +118,19 @@ class TestWhatStays:
         row = make_old("dead_letters", 10_000, status=status)
         assert delete_expired() == {}
         assert left("dead_letters") == {row.pk}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_sign_ups() -> None:
+    """A sign-up is forgotten like anybody: nothing of it is left, and the log says by what."""
+    row = make_old("sign_ups", days("sign_ups") + 1, "wilhelmina")
+    drain_all()
+    assert delete_expired() == {"sign_ups": 1}
+    drain_all()
+    assert left("sign_ups") == set()
+    assert not AuditLog.objects.filter(object_repr__contains="wilhelmina").exists()
+    entry = AuditLog.objects.get(action=AuditLog.Action.FORGET)
+    assert (entry.user_label, entry.object_id) == ("retention", str(row.pk))
 
 
 @pytest.mark.django_db(transaction=True)
