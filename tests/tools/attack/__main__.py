@@ -11,12 +11,15 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import django
 
 from core.stack.config import ConfigError, RunConfig
+from core.stack.environments import site_environment
 from core.stack.interrupt import Interrupt
+from core.stack.secret_file import kept_secret
 from core.stack.servers import ServerError
 from core.stack.stack import Stack
 from core.stack.supervisor import Interrupted, StackError
@@ -61,7 +64,7 @@ def attack(areas: Sequence[str], screen: Screen, interrupt: Interrupt) -> int:
     screen.line("Starting a copy of the site on throw-away data …")
     console = QuietConsole(screen)
     with tempfile.TemporaryDirectory(prefix="aftercommit-attack-") as folder:
-        config = RunConfig.throw_away(Path(folder) / "var", demo_data=False)
+        config = configure(Path(folder) / "var")
         with Stack(config, console, interrupt) as stack:
             use_data_of(stack)
             from tests.tools.attack.run import attack_all  # models need the settings of the copy
@@ -70,9 +73,19 @@ def attack(areas: Sequence[str], screen: Screen, interrupt: Interrupt) -> int:
     return print_report(results, screen)
 
 
+def configure(folder: Path) -> RunConfig:
+    """Return a run that counts no forms but those with a limit of their own.
+
+    The attacks send hundreds of other forms in a minute, and want to see what each does.
+    """
+    config = RunConfig.throw_away(folder, demo_data=False)
+    return replace(config, environ={**config.environ, "THROTTLES": "write=off"})
+
+
 def use_data_of(stack: Stack) -> None:
     """Let this process read and write the copy's data, to prepare an attack and to judge it."""
-    os.environ.update(stack.config.process_environment("", stack.flower_login))
+    secret_key = kept_secret(stack.config.var_dir / "secret_key")
+    os.environ.update(site_environment(stack.config, secret_key))
     django.setup()
     logging.getLogger().setLevel(logging.WARNING)  # a line for each request and row
 

@@ -11,4 +11,9 @@ AREAS = (
     "paths",
     "bodies",
     "smuggling",
+    "pictures",
+    "mails",
+    "throttles",
+    "machine",
+    "broker",  # It is the last, because it has the worker log errors.
 )

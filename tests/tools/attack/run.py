@@ -12,11 +12,10 @@ from tests.tools.demo.progress import QuietConsole, Screen
 def attack_all(
     areas: Sequence[str], stack: Stack, console: QuietConsole, screen: Screen
 ) -> list[Result]:
-    """Carry out the attacks of the areas, and look for errors that they caused."""
+    """Carry out the attacks of the areas."""
     with Target(stack, console) as target:
         attacks = [each for area in areas for each in attacks_of(area)]
-        results = [carry_out(each, target, screen) for each in attacks]
-        return [*results, look_for_errors(console)]
+        return [carry_out(each, target, screen) for each in attacks]
 
 
 def carry_out(attack: Attack, target: Target, screen: Screen) -> Result:
@@ -29,19 +28,3 @@ def carry_out(attack: Attack, target: Target, screen: Screen) -> Result:
     result = clock.result
     screen.done(attack.area, f"{attack.title}: {result.verdict}", good=result.held)
     return result
-
-
-def look_for_errors(console: QuietConsole) -> Result:
-    """Return whether no program of the copy has logged an error, but that it refused something."""
-    clock = Clock("logs", "Make a program of the site log an error")
-    with clock as tries:
-        for name, lines in console.written.items():
-            for number, line in enumerate(lines):
-                tries.hold(not is_error(line), f"{name}: {' / '.join(lines[number : number + 40])}")
-    return clock.result
-
-
-def is_error(line: str) -> bool:
-    """Return whether a program logs what nobody expected. Django logs each refusal as security."""
-    error = line.startswith(("ERROR", "CRITICAL")) or "Internal Server Error" in line
-    return error and "django.security" not in line

@@ -13,9 +13,10 @@ from aftercommit.models import OutboxCall
 from core.stack.stack import Stack
 from core.stack.supervisor import Interrupted
 from core.stack.waiting import wait_until
+from tests.people import make_user
 from tests.tools.attack.visitor import Visitor
 from tests.tools.demo.progress import QuietConsole
-from tests.unit.core.visits import ROLES, World, browser_of, make_world
+from tests.unit.core.visits import ROLES, World, addresses, browser_of, make_world
 
 PATIENCE = 60
 
@@ -32,7 +33,10 @@ class Target:
     def __init__(self, stack: Stack, console: QuietConsole) -> None:
         self.stack, self.console = stack, console
         self.config = stack.config
-        self.world: World = make_world()
+        world = make_world()
+        self.world: World = world
+        # Made once: the worker deletes rows of workers and batches that don't live.
+        self.paths = {name: world.path(name) for name in addresses()}
         self._visitors: list[Visitor] = []
         self._roles = {role: self.visitor(browser_of(role)) for role in ROLES}
 
@@ -49,6 +53,11 @@ class Target:
         visitor = Visitor(self.config.site_url, cookies, address)
         self._visitors.append(visitor)
         return visitor
+
+    def new_user(self, name: str) -> Visitor:
+        """Return the browser of a new user, who is logged in."""
+        make_user(name)
+        return self.visitor(browser_of(name))
 
     def mails(self, to: str = "") -> list[EmailMessage]:
         """Return the mails that were sent to this address, or all."""

@@ -126,8 +126,9 @@ def make_world() -> World:
     TaskResult.objects.create(task_id="visited")
     GroupResult.objects.create(group_id="visited")
     dead = {"payload": "[[], {}]", "context": "[]", "status": "dead"}
-    OutboxCall.objects.create(id=1, task="visited", **dead)  # no id that a call could have next
-    OutboxBatch.objects.create(task="visited", calls=[], worker="visited")
+    # Their ids are none that the outbox could choose next.
+    OutboxCall.objects.create(id=1, task="visited", **dead)
+    OutboxBatch.objects.create(id=1, task="visited", calls=[], worker="visited")
     OutboxWorker.objects.create(name="visited", host="visited", pid=1, tasks={})
     AuditLog.objects.create(
         model_label="x", object_id="1", object_repr="x", action="CREATE", changes={"values": {}}

@@ -6,7 +6,7 @@ from content.models import Article
 from tests.tools.attack.registry import attack
 from tests.tools.attack.target import Target
 from tests.tools.attack.tries import Tries
-from tests.unit.core.visits import QUERIES, addresses
+from tests.unit.core.visits import QUERIES
 
 MARK, TEXT = "Merger Xyzzy", "the secret of the draft"
 STRANGERS = ("anonymous", "reader", "other", "staff")
@@ -25,7 +25,7 @@ def hide(target: Target) -> Article:
 def by_every_page(target: Target, tries: Tries) -> None:
     """Look for a draft's title and text on every page, as who may not see it."""
     hide(target)
-    pages = [target.world.path(name) + QUERIES.get(name, "") for name in sorted({*addresses()})]
+    pages = [path + QUERIES.get(name, "") for name, path in target.paths.items()]
     pages += [
         target.world.path(f"article-{page} of a draft") for page in ("detail", "edit", "delete")
     ]

@@ -45,8 +45,8 @@ def after_log_in(target: Target, tries: Tries) -> None:
     site = target.config.site_url
     make_user("redirected")
     form = {"login": "redirected", "username": "redirected", "password": PASSWORD}
-    for there in ELSEWHERE:
-        visitor = target.visitor(address="127.0.0.3")
+    for number, there in enumerate(ELSEWHERE):
+        visitor = target.visitor(address=f"127.0.3.{number + 1}")
         answers = {"login": visitor.post("/login/", {**form, "next": there})}
         answers["login again"] = visitor.get(f"/login/?next={quote(there)}")
         answers["signup"] = visitor.get(f"/signup/?next={quote(there)}")
