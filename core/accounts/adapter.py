@@ -18,6 +18,9 @@ from .addresses import validate_plain, verified_address
 from .models import Name
 from .names import validate_name
 
+WRONG = "There is no account with this name or address and this password."
+"""Tells nobody which of them is wrong."""
+
 NOT_KNOWN = "::"
 """Stands for a client whose address is not known, as behind a Unix socket."""
 
@@ -28,6 +31,10 @@ class AccountAdapter(DefaultAccountAdapter):
     A mail's task has ids alone. It makes the link when it sends the mail, so that nobody who reads
     the outbox, Flower or a log can follow a link of another's account.
     """
+
+    error_messages = DefaultAccountAdapter.error_messages | {
+        f"{method}_password_mismatch": WRONG for method in ("username", "email")
+    }
 
     # --- Rules ------------------------------------------------------------------------------
     def clean_username(self, username: str, shallow: bool = False) -> str:

@@ -15,6 +15,6 @@ class AccountsConfig(AppConfig):
 
         from aftercommit.tracking.auditable import adopt
 
-        from . import receivers  # noqa: F401
+        from . import forgetting, receivers  # noqa: F401  # they register themselves
 
         adopt(User)

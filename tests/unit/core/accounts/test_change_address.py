@@ -9,6 +9,8 @@ from django.test import Client
 from pytest_django.asserts import assertContains
 
 from core.accounts.addresses import verified_address
+from core.accounts.forgetting import redactor
+from core.forgetting.person import Person
 from tests.factories import PASSWORD
 from tests.people import make_user
 from tests.throttles import limit
@@ -125,3 +127,10 @@ def test_nobody_elses(client: Client, ann: User, mails: Mails) -> None:
         client.post(PAGE, {"email": "bob@example.com", action: "1"})
     assert mails() == []
     assert verified_address(bob) == "bob@example.com"
+
+
+def test_forgotten(ann: User) -> None:
+    """A call that is yet to run has no address of who is forgotten. Others keep theirs."""
+    redact = redactor(Person.of(ann))
+    assert redact({"user_id": ann.pk, "address": "ann@example.com"})["address"] == ""
+    assert redact({"user_id": 0, "address": "bob@example.com"})["address"] == "bob@example.com"

@@ -38,7 +38,7 @@ def test_fail_wrong_password(client: Client, monkeypatch: Any, login: str) -> No
     monkeypatch.setattr(User, "check_password", lambda user, given: hashed.append(given))
     monkeypatch.setattr(User, "set_password", lambda user, given: hashed.append(given))
     page = log_in(client, login, "wrong")
-    assertContains(page, "and/or password you specified are not correct.")
+    assertContains(page, "There is no account with this name or address and this password.")
     assert hashed == ["wrong"]
 
 
@@ -63,7 +63,7 @@ def test_fail_inactive(client: Client) -> None:
     """A locked account is told so, and only with its password."""
     make_user("ann", is_active=False)
     assertRedirects(log_in(client, "ann"), "/account/inactive/")
-    assertContains(log_in(client, "ann", "wrong"), "not correct")
+    assertContains(log_in(client, "ann", "wrong"), "There is no account with")
 
 
 @pytest.mark.parametrize(
