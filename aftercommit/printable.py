@@ -8,6 +8,8 @@ def escape_controls(text: str) -> str:
 
     That is a terminal's escape sequences, what turns the direction of writing, half characters.
     """
+    if text.isprintable():
+        return text
     return "".join(
         each if each.isprintable() or each in KEPT else ascii(each)[1:-1] for each in text
     )

@@ -4,27 +4,43 @@ import argparse
 import multiprocessing
 import sys
 from importlib import import_module
+from pathlib import Path
 
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.server.mp import MPServer
 
 from core.serving import limits
-
-PROCESSES = 2
+from core.stack.ports import LOOPBACK, is_free
 
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
-    parser = argparse.ArgumentParser(prog="python -m core.serving", description=main.__doc__)
-    parser.add_argument("--host", default="127.0.0.1", help="the address to listen at")
-    parser.add_argument("--port", type=int, default=8000, help="the port to listen at")
-    parser.add_argument("--processes", type=int, default=PROCESSES, help="how many serve")
-    parser.add_argument("--application", default="core.asgi:application", help="MODULE:NAME")
-    given = parser.parse_args()
+    given = parser().parse_args()
+    # Several processes listen at one port, so the system would let a second server in.
+    if not given.unix and not is_free(given.port, given.host):
+        sys.exit(f"{given.host}:{given.port} is in use, or is no address of this machine.")
     if sys.platform == "linux":
         share(given.application)
-    server(given.application, given.host, given.port, given.processes).serve()
+    server(given).serve()
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    made = argparse.ArgumentParser(prog="python -m core.serving", description="Serve the site.")
+    made.add_argument("--host", default=LOOPBACK, help="the address to listen at")
+    made.add_argument("--port", type=int, default=8000, help="the port to listen at")
+    made.add_argument("--unix", type=Path, help="a Unix socket to listen at instead, mode 0660")
+    made.add_argument("--processes", type=positive, default=2, help="how many processes serve")
+    made.add_argument("--application", default="core.asgi:application", help="MODULE:NAME")
+    return made
+
+
+def positive(text: str) -> int:
+    """Return the number. Raises ArgumentTypeError for what is no number from 1 on."""
+    if text.isdecimal() and int(text):
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on.")
 
 
 def share(application: str) -> None:
@@ -33,17 +49,19 @@ def share(application: str) -> None:
     import_module(application.partition(":")[0])
 
 
-def server(application: str, host: str, port: int, processes: int) -> MPServer:
+def server(given: argparse.Namespace) -> MPServer:
     """Return the web server. It takes HTTP/1.1 alone, and believes no header about the client."""
     head = HTTP1Settings(
         header_read_timeout=limits.HEAD_SECONDS * 1000, max_buffer_size=limits.HEAD_BYTES
     )
     return MPServer(
-        application,
-        address=host,
-        port=port,
+        given.application,
+        address=given.host,
+        port=given.port,
+        uds=given.unix,
+        uds_permissions=0o660,
         interface=Interfaces.ASGI,
-        workers=processes,
+        workers=given.processes,
         loop=Loops.uvloop,
         http=HTTPModes.http1,
         websockets=False,

@@ -19,7 +19,7 @@ def log_request(scope: Scope, headers: dict[str, str], answer: Answer, began: fl
     path = (scope.get("raw_path") or scope["path"].encode()).decode("ascii", "backslashreplace")
     logger.info(
         "%s %s %s %d, %d bytes, %.0f ms, %s, %s",
-        client_of(scope) or "-",
+        answer.client or client_of(scope) or "-",
         scope["method"],
         path,
         answer.status,

@@ -27,6 +27,7 @@ class Answer:
 
     def __init__(self) -> None:
         self.status = 0
+        self.client = ""
         self.headers: Headers = []
         self.body = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  # closed once it is sent
         self.size = 0
@@ -57,7 +58,9 @@ def plain_answer(status: int, text: str, headers: Headers | None = None) -> Answ
 def make_answer(wsgi: WSGI, environ: Environ) -> Answer:
     """Return what the application answers, or status 500 if it raises an error instead."""
     try:
-        return collect(wsgi, environ)
+        answer = collect(wsgi, environ)
+        answer.client = environ["REMOTE_ADDR"]  # as the site has read it, behind its proxies
+        return answer
     except Exception:
         logger.exception("No answer to %s", ascii(environ["PATH_INFO"]))
         return plain_answer(500, "The site has made an error.")

@@ -14,6 +14,7 @@ from core.serving.environ import (
     Scope,
     announced_length,
     environ_of,
+    has_body,
     headers_of,
     is_ambiguous,
 )
@@ -62,8 +63,9 @@ class Buffered:
             return plain_answer(400, "The length of the request is ambiguous.", CLOSE)
         try:
             with SpooledTemporaryFile(IN_MEMORY) as body:
-                length = announced_length(headers)
-                size = await take_body(receive, body, length, settings.MAX_BODY_BYTES)
+                size = announced_length(headers)
+                if has_body(scope, headers):
+                    size = await take_body(receive, body, size, settings.MAX_BODY_BYTES)
                 return await self.make(scope, environ_of(scope, headers, body, size))
         except BrokenRequest:
             return plain_answer(400, "The request is not complete.", CLOSE)

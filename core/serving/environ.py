@@ -39,6 +39,12 @@ def is_ambiguous(headers: dict[str, str]) -> bool:
     return not is_number(length or "0") or (coding or "chunked").lower() != "chunked"
 
 
+def has_body(scope: Scope, headers: dict[str, str]) -> bool:
+    """Return whether a body may come. HTTP/1 has none without a header that says where it ends."""
+    said = "HTTP_CONTENT_LENGTH" in headers or "HTTP_TRANSFER_ENCODING" in headers
+    return said or not scope["http_version"].startswith("1")
+
+
 def is_number(text: str) -> bool:
     """Return whether the text has nothing but the digits 0 to 9."""
     return text.isascii() and text.isdigit()

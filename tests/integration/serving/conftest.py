@@ -4,25 +4,34 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
 from core.stack.ports import LOOPBACK, free_port
-from core.stack.probes import http_answers
 from core.stack.waiting import wait_until
 from tests.celery_engine.engine import PROJECT
 from tests.celery_engine.process import Program
 
 PASSED_ON = ("PATH", "DJANGO_SETTINGS_MODULE", "VAR_DIR", "DATABASE_URL", "REDIS_URL")
 TIMEOUT = 30
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
 class Served(Program):
     """A site and its server."""
 
-    def __init__(self, folder: Path, *options: str, env: dict[str, str] | None = None) -> None:
-        self.port = free_port()
+    def __init__(
+        self,
+        folder: Path,
+        *options: str,
+        env: dict[str, str] | None = None,
+        unix: Path | None = None,
+    ) -> None:
+        self.port, self.unix = free_port(), unix
+        options += ("--unix", str(unix)) if unix else ()
+        folder.mkdir(exist_ok=True)
         passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         super().__init__(
             [sys.executable, "-m", "core.serving", "--port", str(self.port), *options],
@@ -44,11 +53,19 @@ class Served(Program):
 
     def answers(self) -> bool:
         """Return whether ``/healthz`` answers."""
-        return http_answers(f"http://{LOOPBACK}:{self.port}/healthz")
+        with suppress(OSError):
+            return b" 200 " in self.ask(HEALTH)[:20]
+        return False
 
     def connect(self) -> socket.socket:
         """Return a connection."""
-        return socket.create_connection((LOOPBACK, self.port), TIMEOUT)
+        if not self.unix:
+            return socket.create_connection((LOOPBACK, self.port), TIMEOUT)
+        with ExitStack() as refused:
+            client = refused.enter_context(socket.socket(socket.AF_UNIX))
+            client.connect(str(self.unix))
+            refused.pop_all()
+        return client
 
     def ask(self, request: bytes) -> bytes:
         """Return all that comes until the server closes the connection."""

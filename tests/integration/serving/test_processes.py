@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -99,6 +100,23 @@ def test_a_site_that_cannot_start(start_site: StartSite, tmp_path: Path) -> None
     assert site.wait(30) == 1
     assert "ImproperlyConfigured" in site.logs()
     assert "Spawning worker" not in site.logs()
+
+
+def test_a_port_that_is_taken(target: Target, tmp_path: Path) -> None:
+    """A second server would share the first one's requests without a word."""
+    site = target("--processes", "1")
+    second = Served(tmp_path / "second", *TARGET, "--port", str(site.port))
+    second.start()
+    assert second.wait(20) == 1
+    assert f"127.0.0.1:{site.port} is in use" in second.logs()
+
+
+def test_a_unix_socket(tmp_path: Path) -> None:
+    """A proxy on the same machine may use one. Other users of the machine can't."""
+    where = tmp_path / "socket"
+    with Served(tmp_path, unix=where) as site:
+        assert stat.S_IMODE(where.stat().st_mode) == 0o660
+        assert b" 200 " in site.ask(get("/login/", LAST))[:20]
 
 
 def test_a_silent_client_is_sent_away(target: Target) -> None:

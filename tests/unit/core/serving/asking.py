@@ -54,7 +54,7 @@ async def ask_now(
     async def send(message: Message) -> None:
         asked.sent.append(message)
 
-    usual = {"type": "http", "method": "GET", "query_string": b"", "http_version": "1.1"}
+    usual = {"type": "http", "method": "GET", "query_string": b"", "http_version": "2"}
     await application({**usual, "path": path, "headers": headers, **scope}, receive, send)
     return asked
 

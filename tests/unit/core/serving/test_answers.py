@@ -69,6 +69,19 @@ def test_it_is_closed(fail: bool, caplog: pytest.LogCaptureFixture) -> None:
     assert ("No answer to '/\\n'" in caplog.text) == fail
 
 
+def test_the_address_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """It is the client's as the site knows it, which may believe a proxy."""
+    caplog.set_level("INFO")
+
+    def application(environ: dict[str, Any], start: Any) -> list[bytes]:
+        environ["REMOTE_ADDR"] = "198.51.100.7"
+        start("200 OK", [])
+        return []
+
+    ask(application, client=("192.0.2.7", 1))
+    assert "198.51.100.7 GET /" in caplog.text
+
+
 def test_the_log(caplog: pytest.LogCaptureFixture) -> None:
     """A line names the request by its id. Nothing of it can write to the log or to a terminal."""
     caplog.set_level("INFO")

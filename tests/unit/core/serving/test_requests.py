@@ -104,6 +104,12 @@ class TestBody:
         assert ask(application, messages=[chunk(b"ab"), chunk(b"c", more=False)]).status == 200
         assert received == [b"abc"]
 
+    def test_none(self) -> None:
+        """HTTP/1 has none without a header that says where it ends. Nothing is awaited."""
+        assert ask(answering(), http_version="1.1").taken == 0
+        chunked = [(b"transfer-encoding", b"chunked")]
+        assert ask(answering(), http_version="1.1", headers=chunked).taken == 1
+
     def test_too_much(self, settings: Any) -> None:
         """No more is taken than it needs to know. The site sees that it is too long."""
         settings.MAX_BODY_BYTES = 100
