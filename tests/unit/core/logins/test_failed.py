@@ -18,7 +18,7 @@ from core.logins.models import FailedLogin
 from tests.factories import PASSWORD, UserFactory
 from tests.throttles import limit
 
-pytestmark = [pytest.mark.every_database, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
@@ -96,6 +96,7 @@ class TestRow:
         drain_all()
         assert not FailedLogin.objects.exists()
 
+    @pytest.mark.every_database
     def test_user_deleted(self, mara: User) -> None:
         """A row stays without its user, also if the user goes before it is written."""
         try_login("mara")
