@@ -7,7 +7,7 @@ from typing import NamedTuple
 from django.core.exceptions import ImproperlyConfigured
 
 DEFAULTS = {
-    "login": "10/5m/name+address, 10/5m/user, 100/1h/name, 300/5m/address",
+    "login": "10/5m/name+address, 30/1h/name+address, 10/5m/user, 100/1h/name, 300/5m/address",
     "signup": "3/1h/name, 100/1h/address",
     "reset": "3/1h/name, 6/1h/user, 100/1h/address",
     "comment": "10/1m/user, 100/1h/user, 300/1m/address",

@@ -20,6 +20,17 @@ def test_defaults() -> None:
     assert throttles["login"][0] == Rate(10, 300, "name+address")
 
 
+def test_no_lock_out_from_one_address() -> None:
+    """Somebody at one address can't use up the tries that a name has from all addresses."""
+    rates = read_throttles("")["login"]
+    (everywhere,) = [rate for rate in rates if rate.per == "name"]
+    single = [rate for rate in rates if rate.per == "name+address"]
+    assert any(
+        rate.seconds == everywhere.seconds and rate.amount * 2 < everywhere.amount
+        for rate in single
+    )
+
+
 def test_documented() -> None:
     """The table of the reference has each throttle with its rates."""
     page = (ROOT / "docs/reference/environment.md").read_text()

@@ -212,6 +212,14 @@ class TestPages:
         assert Client().post(path, right, REMOTE_ADDR="192.0.2.9").status_code == 302
         assert Client().post(path, right | {"login": "nils"}).status_code == 200
 
+    def test_login_by_another_spelling(self, settings: Settings) -> None:
+        """A database that finds the user by another spelling gives no more tries for it."""
+        limit(settings, login="2/1m/name")
+        UserFactory(username="mara")
+        spellings = ["mara", "M\u00c1RA", "ma\u200bra", "\uff4dara", "ma\u0301r\u0301a"]
+        forms = [{"login": name, "password": "x"} for name in spellings]
+        assert [Client().post("/login/", f).status_code for f in forms] == [200] * 2 + [429] * 3
+
     def test_another_field_gives_no_other_name(self, settings: Settings) -> None:
         """A field that the form doesn't have changes nothing about whom it is about."""
         limit(settings, login="2/1m/name")
