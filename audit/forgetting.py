@@ -103,7 +103,7 @@ register_place(
         ("audit.auditlog",),
         AuditLog,
         cleaner,
-        ("user", "user_label", "address", "object_repr", "changes"),
+        FIELDS,
         Stage.LOG,
     )
 )

@@ -64,5 +64,5 @@ def send_password_changed(user_id: int) -> None:
 def send_address_changed(user_id: int, address: str) -> None:
     """Tell the verified address from before that the account has another one now."""
     user = User.objects.filter(pk=user_id).first()
-    if user is not None and address:
+    if user is not None and user.is_active and address:
         mails.send("address_changed", address, name=user.username)

@@ -122,11 +122,15 @@ class ReadRows(Place):
             # As they are now: a worker may have changed or settled what was read.
             rows = table.filter(pk__in=keys).order_by("pk").select_for_update()
             changed = [row for row in rows if clean(row)]
-            if self.fields and changed:
-                table.bulk_update(changed, self.fields)
-            elif changed:
-                table.filter(pk__in=[row.pk for row in changed]).delete()
+            self._write(table, changed)
         return len(changed)
+
+    def _write(self, table: Rows, changed: list[Any]) -> None:
+        if not self.fields:
+            table.filter(pk__in=[row.pk for row in changed]).delete()
+            return
+        for row in changed:  # bulk_update() takes ten times as long: it has a CASE for each value
+            table.filter(pk=row.pk).update(**{name: getattr(row, name) for name in self.fields})
 
     def _pages(self) -> Iterator[list[Any]]:
         rows, last = self._table().order_by("pk"), None

@@ -40,6 +40,7 @@ from tests.unit.core.forgetting.everywhere import (
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ENDS_WITH = {
+    "accounts.name": "the user",
     "auth.user": "the last step",
     "auth.user_groups": "the user",
     "auth.user_user_permissions": "the user",
