@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.serving.limits import CONNECTIONS
+from core.serving.limits import CONNECTIONS, THREADS
 from core.stack.waiting import wait_until
 from tests.integration.serving.conftest import Served, StartSite
 from tests.plugins.servers import OWN_POSTGRES, current_database_url
@@ -148,6 +148,19 @@ def test_idle_connections(target: Target) -> None:
     assert serving(site)
     for client in idle:
         client.close()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.only_on("postgres", reason="its server's connections are sockets that can be counted")
+def test_connections_to_the_database(start_site: StartSite, request: pytest.FixtureRequest) -> None:
+    """One for each thread that makes pages, and at most one for ``/readyz``."""
+    port = request.config.stash[OWN_POSTGRES].port
+    site = start_site("--processes", "1", env={"DATABASE_URL": current_database_url()})
+    with visited(site.port, ["/"] * 20 + ["/readyz", "/healthz"]) as visits:
+        wait_until(lambda: all(len(each.seconds) >= 3 for each in visits), 30, lambda: f"{visits}")
+    [server] = map(psutil.Process, site.children())
+    open_ = [each for each in server.net_connections() if each.raddr and each.raddr.port == port]
+    assert THREADS <= len(open_) <= THREADS + 1
 
 
 @contextmanager
