@@ -68,9 +68,10 @@ def stop_gathering(delivery: Delivery) -> bool:
     gathering = CommentDigest.objects.filter(delivery=delivery)
     if delivery.kind != Kind.COMMENT_POSTED or not gathering.exists():
         return True
-    if reason := reason_recipient(delivery, timezone.now()):
+    reason = reason_recipient(delivery, timezone.now())
+    if reason and delivery.move(Status.PENDING, to=Status.PENDING, error=f"Waits. {reason}"):
         logger.warning("Delivery #%s waits, and gathers on. %s", delivery.pk, reason)
-        return not delivery.move(Status.PENDING, to=Status.PENDING, error=f"Waits. {reason}")
+        return False
     gathering.update(delivery=None)
     return True
 

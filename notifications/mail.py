@@ -11,6 +11,8 @@ from django.urls import reverse
 from .asking import Letter
 from .models import Delivery
 
+LINK = "List-Unsubscribe"
+
 
 class WholeLine(str):
     """A header's value that stays on one line.
@@ -38,10 +40,8 @@ class Message(EmailMultiAlternatives):
     def message(self, **kwargs: Any) -> Any:
         """Return the mail as Python's email package has it."""
         made: Any = super().message(**kwargs)
-        if kwargs or hasattr(made.policy, "header_factory"):
-            made.replace_header(
-                "List-Unsubscribe", WholeLine("List-Unsubscribe", made["List-Unsubscribe"])
-            )
+        if hasattr(made.policy, "header_factory"):  # of the new policies
+            made.replace_header(LINK, WholeLine(LINK, made[LINK]))
         return made
 
 
@@ -64,7 +64,7 @@ def build_message(delivery: Delivery, letter: Letter) -> Message:
         headers={
             "Message-ID": delivery.message_id,
             "Auto-Submitted": "auto-generated",
-            "List-Unsubscribe": f"<{unsubscribe_url}>",
+            LINK: f"<{unsubscribe_url}>",
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         },
     )

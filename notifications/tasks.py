@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
 from aftercommit.call import Call
+from aftercommit.context import current
 from content.models import Article
 
 from .announcing import begin_round
@@ -16,6 +17,8 @@ from .models import Delivery, Follow, Kind
 from .sending import send
 
 PAGE_SIZE = 500
+LIMIT_SECONDS = 600
+"""The seconds that a digest waits whose recipient has had too many mails, before the next try."""
 
 
 @shared_task
@@ -31,7 +34,7 @@ def notify_followers(article_id: int, event_id: str = "", again: bool = False) -
     if article is None or number is None:
         return
     event = f"{article.pk}:{number}"
-    for users in pages(Follow.objects.followers(article).only("is_active")):
+    for users in pages(_to_be_told(article)):
         made = create_deliveries(Kind.ARTICLE_PUBLISHED, event, users, article=article)
         have_sent(made)
 
@@ -57,7 +60,7 @@ def send_delivery(delivery_id: int) -> None:
     if stop_gathering(delivery):
         send(delivery)
     else:
-        have_sent([delivery], countdown=digest_seconds())
+        have_sent([delivery], countdown=LIMIT_SECONDS)
 
 
 def have_sent(deliveries: Iterable[Delivery], countdown: float = 0) -> None:
@@ -66,6 +69,13 @@ def have_sent(deliveries: Iterable[Delivery], countdown: float = 0) -> None:
         if delivery.status == Delivery.Status.PENDING:
             kwargs = {"delivery_id": delivery.pk}
             send_delivery.apply_async_on_commit(kwargs=kwargs, countdown=countdown or None)
+
+
+def _to_be_told(article: Article) -> QuerySet[User]:
+    """Return the followers who want such mails, without the user who published the article."""
+    wanting = Follow.objects.followers(article).exclude(mutes__kind=Kind.ARTICLE_PUBLISHED)
+    actor = current().actor_id
+    return (wanting.exclude(pk=actor) if actor else wanting).only("is_active")
 
 
 def pages(users: QuerySet[User]) -> Iterator[list[User]]:

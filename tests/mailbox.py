@@ -22,11 +22,13 @@ HANG_UP = ""
 class MailServer:
     """An SMTP server on a free port of 127.0.0.1, in a thread of its own.
 
-    ``with MailServer() as server:`` starts and stops it. ``messages`` has what it accepted.
+    ``with MailServer() as server:`` starts and stops it. ``messages`` has what it accepted, and
+    ``received`` has the same as bytes.
     """
 
     def __init__(self) -> None:
         self.messages: list[EmailMessage] = []
+        self.received: list[bytes] = []
         self.conversations = 0
         self._answers: dict[str, list[str]] = defaultdict(list)
         self._controller = _Controller(self, hostname="127.0.0.1", port=0)
@@ -88,6 +90,7 @@ class MailServer:
         reply = self._next("DATA", server)
         if reply is None:
             content = cast(bytes, envelope.content)
+            self.received.append(content)
             self.messages.append(message_from_bytes(content, policy=policy.default))
         return reply or "250 OK"
 

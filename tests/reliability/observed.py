@@ -9,7 +9,7 @@ from django.db import models
 from aftercommit.models import OutboxBatch, OutboxCall
 from audit.models import AuditLog
 from content.models import Article, Author, Category, Comment, Product, Profile
-from notifications.models import Delivery
+from notifications.models import Announcement, CommentDigest, Delivery, GatheredComment
 from tests.reliability.history import AUTHOR, PROFILE, USER, History, Key, Logged, Rows, Values
 
 COLUMNS: dict[type[models.Model], tuple[str, ...]] = {
@@ -99,6 +99,7 @@ def stored_counters() -> dict[Key, int]:
 
 def empty() -> None:
     """Delete all rows, quickly."""
-    for model in (AuditLog, Delivery, OutboxCall, OutboxBatch, *COLUMNS):
+    mails = (GatheredComment, CommentDigest, Announcement, Delivery)
+    for model in (AuditLog, *mails, OutboxCall, OutboxBatch, *COLUMNS):
         rows: Any = model._base_manager.all()
         rows._raw_delete(rows.db)

@@ -1,16 +1,32 @@
 """What every test of the notifications needs."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.db.models.functions import Now
 
 from aftercommit.models import OutboxCall
 from aftercommit.worker.drain import drain_all
 from aftercommit.worker.summary import DrainSummary
+from notifications.models import Announcement, Delivery, GatheredComment
 from notifications.tasks import send_delivery
 from tests.mailbox import mail_server  # noqa: F401  # a fixture
+
+
+@pytest.fixture
+def pass_time() -> Callable[[timedelta], None]:
+    """Have time pass for the notifications: what they remember is so much older then."""
+
+    def move(by: timedelta) -> None:
+        Announcement.objects.update(told_at=F("told_at") - by)
+        GatheredComment.objects.update(created_at=F("created_at") - by)
+        Delivery.objects.update(created_at=F("created_at") - by)
+        OutboxCall.objects.update(available_at=F("available_at") - by)
+
+    return move
 
 
 @pytest.fixture
