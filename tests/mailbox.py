@@ -53,6 +53,10 @@ class MailServer:
         """
         self._answers[command] += [reply] * times
 
+    def recover(self) -> None:
+        """Give no more of the replies that ``answer`` was told of."""
+        self._answers.clear()
+
     def sent_to(self, address: str) -> list[EmailMessage]:
         """The messages to this address, in their order."""
         return [message for message in self.messages if message["To"] == address]
