@@ -11,12 +11,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from aftercommit.worker.summary import DrainSummary
+from core.accounts.addresses import mark_verified
 from notifications.models import Delivery, Follow
 from notifications.operations import SEND_AGAIN
 from notifications.tasks import send_delivery
 from tests.factories import ArticleFactory, CategoryFactory, CommentFactory, UserFactory
 from tests.mailbox import MailServer
-from tests.people import verify
 from tests.unit.notifications.made import make_delivery
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -105,7 +105,7 @@ def test_changed_address(delivery: Delivery, mail_server: MailServer, drain: Dra
     fay = User.objects.get(username="fay")
     fay.email = "new@example.com"
     fay.save()
-    verify(fay)
+    mark_verified(fay)
     drain()
     assert [message["To"] for message in mail_server.messages] == ["new@example.com"]
     assert state(delivery)[0] == Status.SENT
