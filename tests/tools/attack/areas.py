@@ -3,6 +3,7 @@
 AREAS = (
     "csrf",
     "sessions",
+    "accounts",
     "redirects",
     "drafts",
     "forms",

@@ -28,7 +28,7 @@ def of_an_answer(target: Target, tries: Tries) -> None:
     """End a header of an answer by a line break in a path, a query, a form or a name."""
     for text in injections():
         visitor = target.visitor(address="127.0.0.5")
-        answers = [visitor.post("/login/", {"username": text, "login": text, "next": f"/{text}"})]
+        answers = [visitor.post("/login/", {"login": text, "next": f"/{text}"})]
         if text.isprintable():
             answers += [visitor.get(f"/{text}"), visitor.get(f"/login/?next=/{text}")]
             answers += [visitor.get(f"/profile/?{text}"), visitor.get(f"/articles/new?{text}")]

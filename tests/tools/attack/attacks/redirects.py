@@ -44,7 +44,7 @@ def after_log_in(target: Target, tries: Tries) -> None:
     """Log in, sign up or log out by a link that names another site as the next page."""
     site = target.config.site_url
     make_user("redirected")
-    form = {"login": "redirected", "username": "redirected", "password": PASSWORD}
+    form = {"login": "redirected", "password": PASSWORD}
     for number, there in enumerate(ELSEWHERE):
         visitor = target.visitor(address=f"127.0.3.{number + 1}")
         answers = {"login": visitor.post("/login/", {**form, "next": there})}

@@ -12,9 +12,7 @@ from tests.tools.attack.visitor import Visitor
 
 def log_in(visitor: Visitor, name: str, password: str = PASSWORD) -> int:
     """Log in by the form, and return the status."""
-    return visitor.post(
-        "/login/", {"login": name, "username": name, "password": password}
-    ).status_code
+    return visitor.post("/login/", {"login": name, "password": password}).status_code
 
 
 @attack
@@ -57,9 +55,7 @@ def by_script(target: Target, tries: Tries) -> None:
     """Read the session's cookie by a script, or have it sent by another site's form."""
     make_user("cookie")
     visitor = target.visitor()
-    answer = visitor.post(
-        "/login/", {"login": "cookie", "username": "cookie", "password": PASSWORD}
-    )
+    answer = visitor.post("/login/", {"login": "cookie", "password": PASSWORD})
     cookies = [each for each in answer.headers.get_list("set-cookie") if "sessionid" in each]
     tries.hold(len(cookies) == 1, f"The log-in set {cookies}.")
     for cookie in cookies:

@@ -16,9 +16,11 @@ TOO_MANY = 429
 
 
 def until_refused(ask: Callable[[int], Response], most: int = MOST) -> int:
-    """Return how often the site did it before it said 429, or ``most``."""
+    """Return how often the site did it before it said 429, or sent the visitor to the log-in."""
     for number in range(most):
-        if ask(number).status_code == TOO_MANY:
+        answer = ask(number)
+        elsewhere = answer.headers.get("location", "").startswith("/login/")
+        if answer.status_code == TOO_MANY or elsewhere:
             return number
     return most
 
@@ -35,12 +37,12 @@ def passwords(target: Target, tries: Tries) -> None:
     visitor, claimed = target.visitor(address="127.0.0.20"), addresses()
 
     def guess(number: int) -> Response:
-        form = {"login": "author", "username": "author", "password": f"wrong {number}"}
+        form = {"login": "author", "password": f"wrong {number}"}
         return visitor.post("/login/", form, None, **{"X-Forwarded-For": next(claimed)})
 
     allowed = until_refused(guess)
     tries.hold(allowed <= 20, f"{allowed} passwords could be tried.")
-    form = {"login": "author", "username": "author", "password": "correct-horse-battery"}
+    form = {"login": "author", "password": "correct-horse-battery"}
     status = visitor.post("/login/", form).status_code
     tries.hold(status == TOO_MANY, f"The right password is taken while others are not: {status}")
 
