@@ -21,3 +21,10 @@ def test_every_attack_has_a_title(area: str) -> None:
     found = attacks_of(area)
     assert found
     assert all(each.area == area and 20 < len(each.title) < 110 for each in found)
+
+
+def test_every_area_is_documented() -> None:
+    """The page of attackers names the attacks that were tried."""
+    page = (Path(__file__).parents[3] / "docs" / "security.md").read_text()
+    missing = [area for area in AREAS if f"`{area}`" not in page]
+    assert missing == []
