@@ -1,5 +1,7 @@
 """The ASGI application that gives each request a thread, once the request is there in whole."""
 
+import asyncio
+import faulthandler
 import time
 from functools import partial
 from tempfile import SpooledTemporaryFile
@@ -20,7 +22,12 @@ from core.serving.environ import (
 )
 from core.serving.lanes import Busy, Lane
 from core.serving.limits import READY_WITHIN, THREADS
-from core.serving.server import allow_open_files, close_silent_connections, end_with_parent
+from core.serving.server import (
+    allow_open_files,
+    close_silent_connections,
+    end_when_stuck,
+    end_with_parent,
+)
 
 CLOSE = [("Connection", "close")]
 IN_MEMORY = 64 * 1024
@@ -85,6 +92,8 @@ async def live(receive: Receive, send: Send) -> None:
     await receive()
     allow_open_files()
     end_with_parent()
+    end_when_stuck(asyncio.get_running_loop())
     await send({"type": "lifespan.startup.complete"})
     await receive()
+    faulthandler.cancel_dump_traceback_later()
     await send({"type": "lifespan.shutdown.complete"})

@@ -30,6 +30,9 @@ HEAD_BYTES = 64 * 1024
 SILENCE = 30
 """Seconds after which the kernel closes a connection whose client takes nothing of an answer."""
 
+STUCK = 60
+"""Seconds after which a process that gives its event loop no turn is ended, and replaced."""
+
 STOPS_WITHIN = 30
 """Seconds that requests have to finish once the server is stopped. What is left is killed."""
 

@@ -1,5 +1,7 @@
 """What a process that serves asks of the system, whichever web server it is."""
 
+import asyncio
+import faulthandler
 import multiprocessing
 import os
 import resource
@@ -11,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 
-from core.serving.limits import OPEN_FILES, SILENCE
+from core.serving.limits import OPEN_FILES, SILENCE, STUCK
 
 
 def allow_open_files() -> None:
@@ -31,6 +33,15 @@ def end_with_parent() -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
         threading.Thread(target=watch, daemon=True).start()
+
+
+def end_when_stuck(loop: asyncio.AbstractEventLoop) -> None:
+    """End this process, with a traceback of each thread, if its loop has no turn for ``STUCK`` s.
+
+    One thread can hold all others up: a regular expression on a hostile text, for example.
+    """
+    faulthandler.dump_traceback_later(STUCK, exit=True)
+    loop.call_later(STUCK / 6, end_when_stuck, loop)
 
 
 @cache

@@ -68,6 +68,16 @@ def test_a_killed_process_is_replaced(target: Target) -> None:
     wait_until(lambda: len(serving(site) - {killed}) == 2, 20, site.logs)
 
 
+def test_a_stuck_process_is_replaced(target: Target) -> None:
+    """The log says what it was at."""
+    site = target("--processes", "1")
+    [stuck] = serving(site)
+    with suppress(ConnectionError):
+        assert site.ask(get("/stuck", LAST)) == b""
+    wait_until(lambda: serving(site) - {stuck}, 20, site.logs)
+    assert "in pages" in site.logs()
+
+
 def test_a_running_request_is_finished(target: Target, gate: Path) -> None:
     """SIGTERM ends the server once it has answered. It takes no other request meanwhile."""
     site = target("--processes", "1")
