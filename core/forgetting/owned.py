@@ -5,6 +5,7 @@ A log says of a row its model, its key and its values. The row itself can be gon
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -41,12 +42,12 @@ class Owned:
     is_named: bool = False
     """True for rows of others whose names tell of the person's rows: a comment on an article."""
 
-    @property
+    @cached_property
     def label(self) -> str:
         """Return the label under which a person's rows of this model are known."""
         return NAMED * self.is_named + self.model._meta.label_lower
 
-    @property
+    @cached_property
     def owner(self) -> str:
         """Return the label of the model that the field refers to."""
         target: Any = self.model._meta.get_field(self.field).related_model
@@ -87,8 +88,12 @@ def _is_known(person: Person, known: str, key: str | None, values: Values) -> bo
 
 
 def _is_in_values(person: Person, known: str, values: Values) -> bool:
-    owners = {each.field: person.rows.get(each.owner, ()) for each in _owned if each.label == known}
-    return any(value in owners.get(name, ()) for name, value in values)
+    fields = [
+        (each.field, person.rows.get(each.owner, ())) for each in _owned if each.label == known
+    ]
+    return any(
+        name == field and value in owners for field, owners in fields for name, value in values
+    )
 
 
 def _keys(rows: Rows) -> set[str]:

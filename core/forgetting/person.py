@@ -54,7 +54,8 @@ class Person:
         return value
 
     def _without_addresses(self, text: str) -> str:
-        return _words(self.addresses).sub(DELETED, text) if self.addresses else text
+        has_any = self.addresses and "@" in text
+        return _words(self.addresses).sub(DELETED, text) if has_any else text
 
 
 def is_actor(person: Person, actor_id: Any, actor: Any) -> bool:
