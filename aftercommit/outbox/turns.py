@@ -80,14 +80,18 @@ def hold_back(using: str, task: str, turn: Turn) -> None:
     answered, each holds back for twice as long, so that a queue that nobody reads grows slowly.
     """
     _, flag, unanswered = _keys((using, task))
-    shortest = conf().WAKE_TTL
-    longest = max(shortest, MAX_HOLD_SECONDS)
-    seconds = min(shortest * 2 ** max(turn.unanswered - TOLERATED, 0), longest)
     if turn.woken is None:  # else a drain has begun since the last: it answered
         # Relative to the turn, so that the next turn begins without any.
         count = min(turn.unanswered + 1, MAX_UNANSWERED)
-        _set(unanswered, turn.begun + count, 2 * longest)
-    _set(flag, turn.begun, seconds)
+        _set(unanswered, turn.begun + count, 2 * hold_seconds(MAX_UNANSWERED))
+    _set(flag, turn.begun, hold_seconds(turn.unanswered))
+
+
+def hold_seconds(unanswered: int) -> float:
+    """Return for how long a wake-up holds back others, after so many that nobody answered."""
+    shortest = conf().WAKE_TTL
+    longest = max(shortest, MAX_HOLD_SECONDS)
+    return min(shortest * 2.0 ** max(unanswered - TOLERATED, 0), longest)
 
 
 def _turn(begun: int | None, woken: int | None, unanswered: int | None) -> Turn:

@@ -40,18 +40,20 @@ def send_soon(message: Message) -> None:
     _waker.send(message)
 
 
-def send_wake_up(using: str, task: str, known: Turn | None = None) -> bool:
+def send_wake_up(using: str, task: str, known: Turn | None = None, insist: bool = False) -> bool:
     """Send the task a wake-up, unless one is under way. Return whether it was sent.
 
-    ``known`` is the task's turn, if it was read before. Raises the errors of the broker's client.
+    ``known`` is the task's turn, if it was read before. ``insist`` sends it in any case. Raises the
+    errors of the broker's client.
     """
     turn = known or read_turns([(using, task)])[using, task]
-    if turn.is_woken:
+    if turn.is_woken and not insist:
         return False
     # With an old turn the wake-up would be taken for one that a drain has overtaken, though the
     # drain began before it was sent.
     publish(task, using, {TURN: 0 if turn.is_old else turn.begun, SENT: time.time()})
-    hold_back(using, task, turn)
+    if not turn.is_woken:
+        hold_back(using, task, turn)
     return True
 
 

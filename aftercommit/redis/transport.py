@@ -7,6 +7,7 @@ from typing import Any
 
 from kombu.transport import redis
 
+from aftercommit.redis.broken_messages import SurvivesMessages
 from aftercommit.redis.options import DefaultOptions
 
 
@@ -63,7 +64,7 @@ class QoS(redis.QoS):
             raise
 
 
-class Channel(KeptClient, redis.Channel):
+class Channel(SurvivesMessages, KeptClient, redis.Channel):  # type: ignore[misc]  # of any class
     """kombu's channel, in less time."""
 
     QoS = QoS
@@ -75,7 +76,7 @@ class Transport(DefaultOptions, redis.Transport):
     Channel = Channel
 
 
-class SentinelChannel(KeptClient, redis.SentinelChannel):
+class SentinelChannel(SurvivesMessages, KeptClient, redis.SentinelChannel):  # type: ignore[misc]
     """kombu's channel to the server that is the primary, in less time."""
 
     QoS = QoS

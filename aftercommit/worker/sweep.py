@@ -16,9 +16,12 @@ from aftercommit.worker.due import due_ages, due_calls
 from aftercommit.worker.expired_leases import expire_leases
 from aftercommit.worker.heartbeat import forget_workers
 from aftercommit.worker.lost_calls import end_lost_calls
+from aftercommit.worker.own_wake_ups import OwnWakeUps
 from aftercommit.worker.rows import change_unlocked
 
 logger = logging.getLogger(__name__)
+
+_own_wake_ups = OwnWakeUps()
 
 
 def sweep(using: str) -> None:
@@ -26,19 +29,26 @@ def sweep(using: str) -> None:
 
     Raises the errors of the broker's client. The other tasks would meet no broker either.
     """
-    for task in due_ages(using):
+    for task, age in due_ages(using).items():
         if find_task(task):
-            _wake(using, task)
+            _wake(using, task, age)
 
 
-def _wake(using: str, task: str) -> None:
+def _wake(using: str, task: str, age: float) -> None:
     """Wake the task. One that no message can be sent to keeps no other from being woken."""
     try:
-        send_wake_up(using, task)
+        if send_wake_up(using, task) or _insist(using, task, age):
+            _own_wake_ups.note((using, task), age)
     except Exception as error:
         if not is_own_fault(error):
             raise
         logger.warning("Not woken: %s in %r: %s", task, using, error)
+
+
+def _insist(using: str, task: str, age: float) -> bool:
+    """Wake a task that Redis has held back for too long. Return whether it was."""
+    is_overdue = _own_wake_ups.is_overdue((using, task), age)
+    return is_overdue and send_wake_up(using, task, insist=True)
 
 
 def recover(using: str) -> int:
