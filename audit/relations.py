@@ -54,6 +54,13 @@ def _names(model: type[Model] | None, name: str, keys: Keys, using: str) -> str:
     names = {}
     if model is not None:
         related: Any = model._meta.get_field(name).related_model
-        objects = related._base_manager.using(using).filter(pk__in=keys).select_related()
+        objects = related._base_manager.using(using).filter(pk__in=keys)
+        objects = objects.select_related(*_required(related) or [None])
         names = {str(each.pk): f"{label(each)} " for each in objects}
     return ", ".join(f"{names.get(key, '')}(#{key})" for key in keys)
+
+
+def _required(model: type[Model]) -> list[Any]:
+    """Return the names of the foreign keys that are never empty. A row's name may need them."""
+    fields = model._meta.concrete_fields
+    return [each.name for each in fields if each.many_to_one and not each.null]
