@@ -97,7 +97,7 @@ def test_json_too_deep_to_look_at() -> None:
 )
 def test_long_text(part: str) -> None:
     """A text that could be one takes a moment, and not its length times its length."""
-    assert mask_text(part * 100_000)
+    assert mask_text(part * 20_000)
 
 
 @pytest.mark.parametrize(

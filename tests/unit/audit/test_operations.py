@@ -86,6 +86,7 @@ def test_nothing_done(client: Client, staff: User) -> None:
     [
         ('[[17, "s3cret"], {"delivery_id": 18}]', "17, …, delivery_id=18"),
         ('[[], {"token": "s3cret", "again": true, "at": null}]', "token=…, again=true, at=null"),
+        ('[[], {"pin": 1234, "stock": 5}]', "pin=…, stock=5"),
         ('[[], {"user": {"password": "s3cret"}, "all": ["s3cret"]}]', "user=…, all=…"),
         ('[[17], {}, {"headers": "s3cret"}]', "17"),
         ("[[], {}]", ""),

@@ -75,6 +75,23 @@ def test_nothing_that_did_not_happen(user: User, group: Group, logged: Logged) -
     assert len(relations(logged(user))) == 1
 
 
+def test_one_of_several(user: User, group: Group, logged: Logged) -> None:
+    """The entry about what was taken has that alone."""
+    other = Group.objects.create(name="Readers")
+    user.groups.set([group, other])
+    user.groups.remove(other)
+    assert relations(logged(user))[-1] == (f"Readers (#{other.pk})", None)
+
+
+def test_name_from_the_other_side(
+    user: User, group: Group, logged: Logged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request doesn't name an object of which it knows the key alone."""
+    monkeypatch.setattr(User, "__str__", lambda self: f"User {self.username}")
+    group.user_set.add(user)
+    assert logged(user)[0].object_repr == "User mara"
+
+
 def test_rolled_back(user: User, group: Group, logged: Logged) -> None:
     """No entry tells of it."""
     with transaction.atomic():

@@ -15,6 +15,7 @@ from django.forms import modelform_factory
 from django.test import RequestFactory
 from PIL import Image
 
+from content import pictures
 from content.forms import ProfileForm
 from content.models import Profile
 from content.pictures import MAX_BYTES, MAX_SCANS, SIDE, remake
@@ -114,7 +115,9 @@ class TestModes:
     def test_damaged_exif_turns_nothing(self) -> None:
         """The picture is kept as it lies."""
         for damage in (
+            b"Exif\0\0QM\0*\0\0\0\x08\0\0",
             b"Exif\0\0",
+            b"Exif\0\0QM\0*\0\0\0\x08\0\0",
             b"Exif\0\0MM\0*\0\0\0\x08\xff\xff",
             b"Exif\0\0II*\0" + b"\xff" * 40,
         ):
@@ -178,6 +181,29 @@ class TestRefused:
         assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (PNG + b" " * MAX_BYTES, "too_large"),
+        (png_that_says(4000, 4000), "too_many_pixels"),
+        (encoded(Image.new("L", (5000, 4900)), "JPEG"), "too_many_pixels"),
+        (b"\xff\xd8" + b"\xff\xda" * (MAX_SCANS + 1), "too_many_scans"),
+        (SVG, "no_picture"),
+    ],
+)
+def test_reason(content: bytes, code: str) -> None:
+    """It says what is wrong, before anything is decoded."""
+    with pytest.raises(ValidationError) as refused:
+        remake(ContentFile(content))
+    assert refused.value.code == code
+
+
+def test_long_name_of_an_upload() -> None:
+    """Is no matter, since it isn't kept."""
+    form = ProfileForm({}, {"avatar": upload("PNG", name=f"{'a' * 200}.png")})
+    assert form.is_valid(), form.errors
+
+
 @pytest.mark.django_db
 def test_code_s_picture_is_made_anew(settings: Any, tmp_path: Any) -> None:
     """Whatever saves it, and whatever its name was."""
@@ -211,10 +237,13 @@ def test_no_other_decoder_looks_at_an_upload(monkeypatch: pytest.MonkeyPatch) ->
     assert set(asked) == {"PNG", "JPEG", "WEBP"}
 
 
-def test_a_large_jpeg_of_a_phone_is_taken() -> None:
+def test_a_large_jpeg_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is decoded at a smaller size, so that it may have more points than other formats."""
-    with Image.open(remake(upload("JPEG", (5000, 4000)))) as picture:
+    monkeypatch.setattr(pictures, "MAX_DECODED", 2_000_000)
+    with Image.open(remake(upload("JPEG", (2400, 2000)))) as picture:
         assert max(picture.size) == SIDE
+    with pytest.raises(ValidationError):
+        remake(upload("PNG", (2400, 2000)))
 
 
 @pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF"])
