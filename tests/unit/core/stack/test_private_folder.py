@@ -98,7 +98,7 @@ def test_manage_makes_a_database_for_its_owner_only(tmp_path: Path) -> None:
     assert [file for file in open_files(tmp_path) if file != tmp_path] == []
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL", "SECRET_KEY"])
+@pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_PASSWORD", "REDIS_URL", "SECRET_KEY"])
 def test_make_takes_no_password_from_its_command_line(name: str) -> None:
     """Every user of the machine can read it there. The sentence says where to put it instead."""
     said = subprocess.run(
