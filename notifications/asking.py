@@ -96,7 +96,8 @@ def _ask_comments(delivery: Delivery, recipient: User, address: str) -> Letter:
     if not shown:
         raise Unwanted("No comment is left to tell of.")
     count = len(shown) if len(shown) < SHOWN else comments.count()
-    one = count == len(shown) and len({each.article_id for each in shown}) == 1
+    last = shown[-1] if count == len(shown) else comments.reverse()[0]  # they are by article
+    one = last.article_id == shown[0].article_id
     about = {"comments": shown, "count": count, "more": count - len(shown)}
-    context = about | {"article": shown[0].article if one else None}
+    context = about | {"article": last.article if one else None}
     return Letter(address, Subscription(recipient.pk, Kind.COMMENT_POSTED), context)

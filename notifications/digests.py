@@ -46,7 +46,7 @@ def gather(comment_ids: Iterable[int]) -> list[Delivery]:
 
 
 def comments_of(delivery: Delivery) -> QuerySet[Comment]:
-    """Return the comments that the delivery tells of and that are still to be told, oldest first.
+    """Return the comments that the delivery tells of and that are still to be told, by article.
 
     A delivery of an earlier version has one comment, in its own column.
     """
@@ -57,7 +57,8 @@ def comments_of(delivery: Delivery) -> QuerySet[Comment]:
         article__author__user=delivery.recipient_id,
         user__is_active=True,
     )
-    return told.exclude(user=delivery.recipient_id).select_related("user", "article__author__user")
+    told = told.exclude(user=delivery.recipient_id).select_related("user", "article__author__user")
+    return told.order_by("article", "created_at", "pk")
 
 
 def stop_gathering(delivery: Delivery) -> bool:

@@ -9,7 +9,7 @@ from django.db import transaction
 from .models import Kind, Mute
 
 LABELS = {
-    Kind.ARTICLE_PUBLISHED: "New articles of whom I follow, and in what I follow",
+    Kind.ARTICLE_PUBLISHED: "New articles by authors and in categories that I follow",
     Kind.COMMENT_POSTED: "Comments on my articles",
 }
 

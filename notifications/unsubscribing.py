@@ -41,9 +41,7 @@ class Subscription:
         """Return the subscription of a token. Return None for a forged one, or without its user."""
         try:
             user, kind, author, category = _signer().unsign(token).split(".")
-            found = cls(
-                int(user), Kind(kind).value, *(_number(each) for each in (author, category))
-            )
+            found = cls(int(user), Kind(kind).value, int(author) or None, int(category) or None)
         except (BadSignature, ValueError):
             return None
         return found if User.objects.filter(pk=found.user).exists() else None
@@ -51,7 +49,7 @@ class Subscription:
     @property
     def token(self) -> str:
         """Return the signed text that stands for this subscription in a link."""
-        parts = (self.user, self.kind, self.author or "", self.category or "")
+        parts = (self.user, self.kind, self.author or 0, self.category or 0)
         return _signer().sign(".".join(str(part) for part in parts))
 
     @property
@@ -79,7 +77,3 @@ class Subscription:
 def _signer() -> Signer:
     # One that is made at import would miss a key that a test sets.
     return Signer(salt="notifications.unsubscribe", sep="~")
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text else None

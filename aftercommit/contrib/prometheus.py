@@ -29,6 +29,16 @@ def heartbeats(health: DatabaseHealth) -> dict[str, float]:
     return {worker.name: worker.age for worker in health.workers}
 
 
+def check_figures(health: DatabaseHealth) -> dict[str, float]:
+    """Return each number that a health check of an app found, as ``check.figure``."""
+    return {
+        f"{check}.{figure}": value
+        for check, findings in health.checks.items()
+        for figure, value in findings.figures.items()
+        if isinstance(value, int | float)
+    }
+
+
 WHOLE: Mapping[str, tuple[str, Callable[[DatabaseHealth], float]]] = {
     "up": ("1 if the database answered", lambda health: not health.error),
     "problems": ("Problems of the database's outbox", lambda health: len(list(health.problems()))),
@@ -39,6 +49,7 @@ PARTS: Mapping[str, tuple[str, str, Callable[[DatabaseHealth], Mapping[str, floa
     "oldest_due_seconds": ("Age of the oldest due call", "task", lambda health: health.ages),
     "oldest_failing_seconds": ("Age of the first failure", "task", lambda health: health.failing),
     "held_calls": ("Calls that wait for a person", "status", count_held),
+    "check_figures": ("Numbers of the apps' health checks", "figure", check_figures),
     "worker_heartbeat_seconds": ("Time since the last heartbeat", "worker", heartbeats),
 }
 """Each figure that a database has several of, with its description and its label."""

@@ -114,6 +114,7 @@ def test_retried_mail_and_one_click(
     assert not Follow.objects.filter(user=ben).exists()
 
 
+@pytest.mark.slow
 def test_comments_are_one_mail(
     client: Client, article: Article, start_worker: StartWorker, mail: MailServer
 ) -> None:

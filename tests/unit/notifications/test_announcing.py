@@ -123,7 +123,7 @@ class TestAgain:
         ("asked", "after", "mails"),
         [
             (True, DAY, 2),
-            (True, DAY - timedelta(minutes=1), 1),
+            (True, DAY / 2, 1),
             (False, DAY * 30, 1),
         ],
     )

@@ -70,7 +70,7 @@ class TestWindow:
         pass_time(TEN_MINUTES / 2)
         drain_all()
         (message,) = mail_server.messages
-        assert message["Subject"] == "30 comments on your articles"
+        assert message["Subject"] == "30 comments on “On Signals”"
         for text in texts(message):
             assert "Number 0." in text
             assert "Number 19." in text

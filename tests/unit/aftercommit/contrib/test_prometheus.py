@@ -11,6 +11,7 @@ from aftercommit.contrib import prometheus
 from aftercommit.contrib.prometheus import OutboxCollector
 from aftercommit.models import OutboxCall, OutboxWorker
 from aftercommit.operations.health import DatabaseHealth, Health
+from aftercommit.operations.health_checks import Findings
 from tests.unit.aftercommit.calls import MAKE_GROUP, Status, make_call
 from tests.unit.aftercommit.observe import statements
 
@@ -51,6 +52,16 @@ def test_figures(registry: CollectorRegistry) -> None:
     assert 7 <= (value(registry, "worker_heartbeat_seconds", worker="celery@a") or 0) < 67
     assert value(registry, "held_calls", status="dead") == 1
     assert value(registry, "problems") == 1
+
+
+def test_checks(registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The numbers of health checks are figures too, and their texts are none."""
+    checks = {"mails": Findings({"limited": 3, "age": 0.5, "server": "up"})}
+    found: Any = Health([DatabaseHealth("default", checks=checks)])
+    monkeypatch.setattr(prometheus, "check_health", lambda: found)
+    assert value(registry, "check_figures", figure="mails.limited") == 3
+    assert value(registry, "check_figures", figure="mails.age") == 0.5
+    assert value(registry, "check_figures", figure="mails.server") is None
 
 
 def test_no_answer(registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
