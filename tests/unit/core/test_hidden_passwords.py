@@ -35,7 +35,7 @@ def test_celery(passwords: list[str]) -> None:
 def test_no_url_has_a_password(passwords: list[str]) -> None:
     """So nothing that shows settings, and knows of no names, shows the password of Redis."""
     urls = [settings.REDIS_URL, app.conf.broker_url]
-    urls += [each["LOCATION"] for each in settings.CACHES.values()]
+    urls += [str(each["LOCATION"]) for each in settings.CACHES.values()]
     assert not [url for url in urls if "@" in url]
     with app.connection_for_write() as connection:
         connection.ensure_connection(max_retries=1)  # it has the password all the same
