@@ -8,13 +8,11 @@ from typing import Any
 
 from core.serving.body import Message
 from core.serving.environ import Environ
+from core.serving.limits import IN_MEMORY
 
 Send = Callable[[Message], Awaitable[None]]
 WSGI = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 Headers = list[tuple[str, str]]
-
-IN_MEMORY = 1024 * 1024
-"""How many bytes of an answer are kept in memory. A longer one is in a file without a name."""
 
 PIECE = 64 * 1024
 """How many bytes are sent at a time."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import faulthandler
+import logging
 import time
 from functools import partial
 from tempfile import SpooledTemporaryFile
@@ -20,8 +21,9 @@ from core.serving.environ import (
     headers_of,
     is_ambiguous,
 )
-from core.serving.lanes import Busy, Lane
-from core.serving.limits import READY_WITHIN, THREADS
+from core.serving.lanes import Lane
+from core.serving.limits import IN_MEMORY, READY_WITHIN, THREADS, Busy
+from core.serving.room import Reserve, Room
 from core.serving.server import (
     allow_open_files,
     close_silent_connections,
@@ -29,9 +31,8 @@ from core.serving.server import (
     end_with_parent,
 )
 
+logger = logging.getLogger(__name__)
 CLOSE = [("Connection", "close")]
-IN_MEMORY = 64 * 1024
-"""How many bytes of a request are kept in memory. A longer one is in a file without a name."""
 
 
 class Buffered:
@@ -41,7 +42,7 @@ class Buffered:
     """
 
     def __init__(self, wsgi: WSGI) -> None:
-        self.wsgi = wsgi
+        self.wsgi, self.room = wsgi, Room()
         self.pages = Lane(THREADS)
         self.probes = {"/healthz": Lane(1), "/readyz": Lane(1, READY_WITHIN, gives_up=True)}
 
@@ -58,33 +59,53 @@ class Buffered:
         """Answer one request, and log it."""
         close_silent_connections()
         began, headers = time.monotonic(), headers_of(scope)
-        answer = await self.answer(scope, headers, receive)
-        try:
-            await send_answer(send, answer)
-        finally:
-            log_request(scope, headers, answer, began)
+        with self.room.share() as reserve:
+            answer = fitting(await self.answer(scope, headers, receive), reserve)
+            try:
+                await send_answer(send, answer)
+            finally:
+                log_request(scope, headers, answer, began)
 
     async def answer(self, scope: Scope, headers: dict[str, str], receive: Receive) -> Answer:
         """Return the answer of the site, or why the site is not asked."""
         if is_ambiguous(headers):
             return plain_answer(400, "The length of the request is ambiguous.", CLOSE)
         try:
-            with SpooledTemporaryFile(IN_MEMORY) as body:
+            with SpooledTemporaryFile(IN_MEMORY) as body, self.room.share() as reserve:
                 size = announced_length(headers)
                 if has_body(scope, headers):
-                    size = await take_body(receive, body, size, settings.MAX_BODY_BYTES)
+                    limit = settings.MAX_BODY_BYTES
+                    size = await take_body(receive, body, reserve, size, limit)
                 return await self.make(scope, environ_of(scope, headers, body, size))
         except BrokenRequest:
             return plain_answer(400, "The request is not complete.", CLOSE)
         except TimeoutError:
             return plain_answer(408, "The request came too slowly.", CLOSE)
         except Busy:
-            return plain_answer(503, "The site is busy. Try again soon.", [("Retry-After", "5")])
+            return busy()
+        except OSError:
+            logger.exception("No file for the body of a request")
+            return busy()
 
     async def make(self, scope: Scope, environ: Environ) -> Answer:
         """Return the answer that a thread makes. Raises ``Busy``."""
         lane = self.probes.get(scope["path"], self.pages)
         return await lane.run(partial(make_answer, self.wsgi, environ))
+
+
+def busy() -> Answer:
+    """Return the answer to a request that the site has not begun."""
+    return plain_answer(503, "The site is busy. Try again soon.", [("Retry-After", "5"), *CLOSE])
+
+
+def fitting(answer: Answer, reserve: Reserve) -> Answer:
+    """Return the answer, or that the site is busy if there is no room for a large one."""
+    try:
+        reserve(answer.size)
+    except Busy:
+        answer.body.close()
+        return busy()
+    return answer
 
 
 async def live(receive: Receive, send: Send) -> None:

@@ -6,11 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Semaphore
 
 from core.serving.answer import Answer
-from core.serving.limits import WAITING, WAITS_AT_MOST
-
-
-class Busy(Exception):
-    """There is no answer in time."""
+from core.serving.limits import WAITING, WAITS_AT_MOST, Busy
 
 
 class Lane:

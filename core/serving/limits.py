@@ -27,6 +27,12 @@ HEAD_SECONDS = 10
 HEAD_BYTES = 64 * 1024
 """How long the head of a request may be."""
 
+IN_MEMORY = 64 * 1024
+"""How many bytes of a request and of an answer are kept in memory. The others are in a file."""
+
+FILES_BYTES = 1024 * 1024 * 1024
+"""How much all those files may have. What needs more is refused with status 503."""
+
 SILENCE = 30
 """Seconds after which the kernel closes a connection whose client takes nothing of an answer."""
 
@@ -35,6 +41,10 @@ STUCK = 60
 
 STOPS_WITHIN = 30
 """Seconds that requests have to finish once the server is stopped. What is left is killed."""
+
+
+class Busy(Exception):
+    """A limit of this process is reached."""
 
 
 @dataclass

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from core.serving.answer import IN_MEMORY, PIECE
+from core.serving.answer import PIECE
+from core.serving.limits import IN_MEMORY
 from tests.unit.core.serving.asking import answering, ask
 
 
