@@ -11,6 +11,9 @@ from aftercommit.printable import make_printable
 
 from .models import FailedLogin
 
+LONGEST = 254
+"""The length of the longest mail address. A name has 150 characters at most."""
+
 
 def describe_attempt(tried: str, request: HttpRequest | None) -> dict[str, Any]:
     """Return the values of the row for who tried to log in as ``tried``, but for the time.
@@ -35,7 +38,12 @@ def tried_name(credentials: Mapping[str, Any]) -> str:
 
 
 def find_user_id(tried: str) -> Any:
-    """Return the primary key of the user of a name or mail address, or None."""
+    """Return the primary key of the user of a name or mail address, or None.
+
+    No query is made for a text that is longer than any of them.
+    """
+    if len(tried) > LONGEST:
+        return None
     if "@" in tried:
         users: Iterable[Any] = filter_users_by_email(tried, prefer_verified=True)
     else:

@@ -11,7 +11,7 @@ from content.models import Article, Comment
 from core.front import counters
 from core.front.rates import DEFAULTS
 from core.front.refusal import duration
-from core.front.throttle import EXEMPT, PUBLISHING_FORMS, THROTTLE_OF
+from core.front.throttle import EXEMPT, PUBLISHING_FORMS, THROTTLE_OF, fold
 from notifications.models import Follow
 from tests.celery_engine.broker import Broker
 from tests.connections import at_once
@@ -219,6 +219,19 @@ class TestPages:
         spellings = ["mara", "M\u00c1RA", "ma\u200bra", "\uff4dara", "ma\u0301r\u0301a"]
         forms = [{"login": name, "password": "x"} for name in spellings]
         assert [Client().post("/login/", f).status_code for f in forms] == [200] * 2 + [429] * 3
+
+    def test_fold(self) -> None:
+        """A spelling is told from another, by its beginning."""
+        assert len({fold(name) for name in ("mara", "nara", "mara1", "ma-ra", "мара")}) == 5
+        assert len(fold("x" * 3_000_000)) < 1000
+
+    def test_padded_name(self, settings: Settings) -> None:
+        """A long name doesn't push the client's address out of what is counted."""
+        limit(settings, login="1/1m/name+address")
+        form = {"login": "x" * 1000, "password": "x"}
+        came_from = ["192.0.2.1", "192.0.2.2", "192.0.2.1"]
+        statuses = [Client().post("/login/", form, REMOTE_ADDR=a).status_code for a in came_from]
+        assert statuses == [200, 200, 429]
 
     def test_another_field_gives_no_other_name(self, settings: Settings) -> None:
         """A field that the form doesn't have changes nothing about whom it is about."""

@@ -13,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from aftercommit.models import OutboxCall
 from aftercommit.worker.drain import drain_all
-from core.logins.attempts import code_of
+from core.logins.attempts import code_of, find_user_id
 from core.logins.models import FailedLogin
 from tests.factories import PASSWORD, UserFactory
 from tests.throttles import limit
@@ -84,6 +84,12 @@ class TestRow:
         row = failed()
         assert row.user_agent.startswith("\\x1b[2J \\x00xx")
         assert len(row.user_agent) == 200
+
+    def test_long_name(self, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+        """A text that is too long for a name is not looked for. It is an unknown one."""
+        assert find_user_id("x" * 254) is None
+        with django_assert_num_queries(0):
+            assert find_user_id("x" * 255) is None
 
     def test_no_request(self, mara: User) -> None:
         """A program that asks for a user has neither address nor page."""
