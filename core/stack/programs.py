@@ -15,7 +15,10 @@ STOP_ORDER = ("web", "beat", "worker", "flower", "demo", "migrate", "mail", "red
 """The order of stopping: first what asks for work, last what the work needs."""
 PYTHON = (sys.executable, "-m")
 CELERY = (*PYTHON, "celery", "--quiet", "-A", "celery_app")
-FLOWER = (*PYTHON, "celery", "-A", "core.flower.app", "flower", "--conf=core/flower/config.py")
+FLOWER = (
+    *(*PYTHON, "celery", "--quiet", "-A", "core.flower.app"),
+    *("flower", "--conf=core/flower/config.py"),
+)
 MANAGE = (sys.executable, str(ROOT / "manage.py"))
 
 
