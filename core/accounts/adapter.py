@@ -7,14 +7,14 @@ from allauth.account.models import EmailAddress
 from allauth.core import context
 from django.contrib import messages
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from core.front.throttle import count
 
 from . import tasks
-from .addresses import validate_plain, verified_address
+from .addresses import lock_rows, validate_plain, verified_address
 from .models import Name
 from .names import validate_name
 
@@ -23,6 +23,12 @@ WRONG = "There is no account with this name or address and this password."
 
 NOT_KNOWN = "::"
 """Stands for a client whose address is not known, as behind a Unix socket."""
+
+
+def tell_before(address: EmailAddress, before: str | None) -> None:
+    """Have the verified address from before told that the account has another one."""
+    if before and before != address.email:
+        tasks.send_address_changed.delay_on_commit(user_id=address.user_id, address=before)
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -87,14 +93,18 @@ class AccountAdapter(DefaultAccountAdapter):
             tasks.send_already_exists.delay_on_commit(address_id=address.pk)
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
-        """Make the address the account's verified one, and tell the one before."""
-        with transaction.atomic():
-            before = verified_address(email_address.user)
-            confirmed: bool = super().confirm_email(request, email_address)
-            if confirmed and before and before != email_address.email:
-                tasks.send_address_changed.delay_on_commit(
-                    user_id=email_address.user_id, address=before
-                )
+        """Make the address the account's verified one. Return False if it is another's."""
+        try:
+            with transaction.atomic():
+                lock_rows(email_address.email)
+                before = verified_address(email_address.user)
+                confirmed: bool = super().confirm_email(request, email_address)
+                if confirmed:
+                    tell_before(email_address, before)
+        except IntegrityError:  # another account verified it since it was looked for
+            confirmed = False
+            template = "account/messages/email_confirmation_failed.txt"
+            self.add_message(request, messages.ERROR, template, {"email": email_address.email})
         return confirmed
 
     def set_password(self, user: AbstractBaseUser, password: str) -> None:

@@ -55,6 +55,11 @@ def mark_verified(user: User) -> None:
         EmailAddress.objects.update_or_create(user=user, email=email, defaults=verified)
 
 
+def lock_rows(email: str) -> None:
+    """Have others who verify this address wait, also where no constraint keeps them from it."""
+    list(EmailAddress.objects.select_for_update().filter(email=email).values_list("pk"))
+
+
 def validate_plain(email: str) -> None:
     """Refuse an address that two people could read as two. Raises ValidationError."""
     if not email.isascii():

@@ -7,13 +7,16 @@ from allauth.account.adapter import get_adapter
 from allauth.account.models import EmailAddress
 from allauth.account.utils import filter_users_by_email
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
 from . import tasks
 from .addresses import verified_addresses
 from .models import Name
 from .names import validate_name
+
+NOBODY = 0
+"""The key of no user."""
 
 
 class SignupForm(forms.SignupForm):
@@ -71,8 +74,12 @@ class AddEmailForm(forms.AddEmailForm):
 
     def save(self, request: HttpRequest) -> EmailAddress:
         """Save the address and the call that has the link sent, in one transaction."""
-        with transaction.atomic():
-            address: EmailAddress = super().save(request)
+        try:
+            with transaction.atomic():
+                address: EmailAddress = super().save(request)
+        except IntegrityError:  # the same form was sent twice
+            user: Any = self.user
+            address = EmailAddress.objects.get(user=user, email=self.cleaned_data["email"])
         return address
 
 
@@ -84,10 +91,13 @@ class ResetPasswordForm(forms.ResetPasswordForm):
         return get_adapter().clean_email(self.cleaned_data["email"].lower())
 
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
-        """Have the link sent to whose address it is, if it is anybody's."""
+        """Have the link sent to whose address it is.
+
+        If it is nobody's, a call is made all the same: else the time would tell.
+        """
         email: str = self.cleaned_data["email"]
         rows = EmailAddress.objects.filter(email=email, verified=True)
-        for user_id in verified_addresses(rows.values_list("user", flat=True)):
+        for user_id in verified_addresses(rows.values_list("user", flat=True)) or [NOBODY]:
             tasks.send_password_reset.delay_on_commit(user_id=user_id)
         return email
 

@@ -3,11 +3,18 @@
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models.signals import post_save
+from django.db.models.signals import post_save, pre_save
 from django.dispatch import receiver
 
 from .models import Name
 from .names import skeleton
+
+
+@receiver(pre_save, sender=User)
+def user_saving_small_letters(instance: User, raw: bool, **kwargs: Any) -> None:
+    """Write the address in small letters, in which people who log in with it are looked for."""
+    if not raw:
+        instance.email = instance.email.lower()
 
 
 @receiver(post_save, sender=User)

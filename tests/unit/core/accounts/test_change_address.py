@@ -3,13 +3,17 @@
 from typing import Any
 
 import pytest
+from allauth.account.managers import EmailAddressManager
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django.asserts import assertContains
 
 from core.accounts.addresses import verified_address
 from core.accounts.forgetting import redactor
+from core.accounts.forms import AddEmailForm
 from core.forgetting.person import Person
 from tests.factories import PASSWORD
 from tests.people import make_user
@@ -67,6 +71,41 @@ def test_never_two_with_one_address(client: Client, ann: User, mails: Mails) -> 
     assertContains(client.get(link_in(message)), "is the address of another account")
     client.post(link_in(message))
     assert verified_address(ann) == "ann@example.com"
+
+
+def test_never_two_at_the_same_moment(
+    client: Client, ann: User, mails: Mails, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is second after the look, and before the UPDATE, gets a page and no address."""
+    if not connection.features.supports_partial_indexes:
+        return  # the lock alone keeps them apart
+    change_address(client, "bob@example.com")
+    (message,) = mails()
+    make_user("bob", email="bob@example.com")
+    monkeypatch.setattr(EmailAddress, "can_set_verified", lambda address: True)
+    page = client.post(link_in(message), follow=True)
+    assertContains(page, "is the address of another account")
+    assert verified_address(ann) == "ann@example.com"
+
+
+def test_others_wait(client: Client, ann: User, mails: Mails) -> None:
+    """Who verifies an address locks its rows."""
+    change_address(client, "new@example.com")
+    (message,) = mails()
+    with CaptureQueriesContext(connection) as run:
+        client.post(link_in(message))
+    locks = [each["sql"] for each in run if "FOR UPDATE" in each["sql"]]
+    assert len(locks) == connection.features.has_select_for_update
+
+
+def test_sent_twice(client: Client, ann: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second click, before the first was answered, is answered in the same way."""
+    change_address(client, "new@example.com")
+    monkeypatch.setattr(AddEmailForm, "clean_email", lambda form: "new@example.com")
+    monkeypatch.setattr(EmailAddressManager, "get_new", lambda manager, user: None)
+    page = client.post(PAGE, {"email": "new@example.com", "action_add": "1"})
+    assert page["Location"] == PAGE
+    assert EmailAddress.objects.filter(email="new@example.com").count() == 1
 
 
 def test_keep_the_other_one(client: Client, ann: User, mails: Mails) -> None:

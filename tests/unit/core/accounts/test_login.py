@@ -49,6 +49,13 @@ def test_name_from_before(client: Client) -> None:
     assert get_user(client) == user
 
 
+def test_address_in_capitals(client: Client) -> None:
+    """An address that an operator wrote in capitals logs in."""
+    User.objects.create_user("ann", "ANN@Example.com", PASSWORD)
+    log_in(client, "Ann@example.com")
+    assert get_user(client).is_authenticated
+
+
 @pytest.mark.parametrize("email", ["", "ann@example.com"])
 def test_made_by_an_operator(client: Client, mails: Mails, email: str) -> None:
     """Who was made by a command logs in at once. They are told that no mail goes to them."""

@@ -120,6 +120,13 @@ class TestDatabase:
         assert [*Name.objects.values_list("skeleton", flat=True)] == ["bea"]
         make_user("ann", email="")
 
+    def test_what_is_not_saved_is_no_name(self) -> None:
+        """A save of other fields takes no name."""
+        user = make_user("ann")
+        user.username = "bea"
+        user.save(update_fields=["first_name"])
+        assert Name.objects.get().skeleton == "ann"
+
     def test_saved_again_costs_nothing(self, django_assert_num_queries: Any) -> None:
         """A user whose name stays costs no statement more."""
         user = make_user("ann")

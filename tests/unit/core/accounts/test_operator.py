@@ -34,7 +34,7 @@ class TestCommand:
         """The named users' addresses are verified, and no others."""
         ann = User.objects.create_user("ann", "Ann@Example.com")
         bob = User.objects.create_user("bob", "bob@example.com")
-        assert verify("ann") == "ann: Ann@example.com is verified.\n"
+        assert verify("ann") == "ann: ann@example.com is verified.\n"
         assert verified_address(ann) == "ann@example.com"
         assert verified_address(bob) is None
         assert verify("ann") == ""
@@ -103,13 +103,13 @@ class TestAdmin:
 
 def test_upgrade() -> None:
     """The users from before have their names, but for who looks like an earlier one."""
-    users = [User(username=name) for name in ("ann", "ANN-", "Ann1", "annl", "j.d.", "änn")]
+    users = [User(username=name) for name in ("ann", "ANN-", "Ann1", "annl", "j.d.", "zoé")]
     User.objects.bulk_create(users)
     Name.objects.all().delete()
     migration = import_module("core.accounts.migrations.0001_names")
     migration.take_names(apps, SimpleNamespace(connection=connection))
     named = Name.objects.order_by("user").values_list("user__username", flat=True)
-    assert [*named] == ["ann", "ANN-", "Ann1", "j.d.", "änn"]
+    assert [*named] == ["ann", "ANN-", "Ann1", "j.d.", "zoé"]
 
 
 def test_upgrade_locks_nobody_out(client: Client) -> None:

@@ -106,6 +106,18 @@ class TestReset:
         (call,) = outbox.calls
         assert call.kwargs == {"user_id": user.pk}
 
+    def test_same_work(self, client: Client, django_assert_num_queries: Any) -> None:
+        """The statements are as many, whether the address is anybody's or not."""
+        make_user("ann")
+        for email in ("ann@example.com", "nobody@example.com"):
+            with django_assert_num_queries(1):  # and the INSERT of the call at COMMIT
+                client.post(RESET, {"email": email})
+
+    def test_a_call_in_each_case(self, client: Client, outbox: Outbox) -> None:
+        """A call is made for nobody, too, and does nothing."""
+        client.post(RESET, {"email": "nobody@example.com"})
+        assert [call.kwargs for call in outbox.calls] == [{"user_id": 0}]
+
     @pytest.mark.parametrize("email", ["nobody@example.com", "eve@example.com", "op@example.com"])
     def test_nobody_else_is_told(self, client: Client, mails: Mails, email: str) -> None:
         """The answer is the same, and no mail goes out: to none, unverified, or written ones."""
