@@ -40,7 +40,6 @@ from tests.unit.core.forgetting.everywhere import (
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ENDS_WITH = {
-    "accounts.name": "the user",
     "auth.user": "the last step",
     "auth.user_groups": "the user",
     "auth.user_user_permissions": "the user",
@@ -242,6 +241,7 @@ class TestKeepArticles:
         assert not [row for row in told if NAME in row or "@example" in row]
         assert files() == []
 
+    @pytest.mark.slow
     def test_then_without(self, user: User) -> None:
         """Forgotten once more, without keeping anything, all of it is gone."""
         forget_and_drain(user, keeps_articles=True)
