@@ -3,11 +3,21 @@
 import sys
 from typing import IO, Any
 from urllib.parse import unquote_to_bytes
+from wsgiref.util import FileWrapper
+
+from core.serving.limits import IN_MEMORY
 
 Scope = dict[str, Any]
 Environ = dict[str, Any]
 
+
+def in_large_blocks(file: Any, block_size: int = 0) -> FileWrapper:
+    """Return the parts of a file. Django would read 4 kB at a time."""
+    return FileWrapper(file, IN_MEMORY)
+
+
 SAME_FOR_ALL = {
+    "wsgi.file_wrapper": in_large_blocks,
     "wsgi.version": (1, 0),
     "wsgi.multithread": True,
     "wsgi.multiprocess": True,

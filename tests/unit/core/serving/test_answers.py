@@ -1,6 +1,7 @@
 """What a client has of the site's answer."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,6 +54,21 @@ class Parts:
     def close(self) -> None:
         """Be closed."""
         self.closed = True
+
+
+def test_a_file(tmp_path: Path) -> None:
+    """It is read in large blocks, and closed."""
+    path = tmp_path / "file"
+    path.write_bytes(bytes(range(256)) * 1000)
+    files = []
+
+    def application(environ: dict[str, Any], start: Any) -> Any:
+        start("200 OK", [])
+        files.append(path.open("rb"))
+        return environ["wsgi.file_wrapper"](files[0], 4096)
+
+    assert ask(application).body == path.read_bytes()
+    assert files[0].closed
 
 
 @pytest.mark.parametrize("fail", [False, True])
