@@ -52,7 +52,7 @@ define set_up
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo chaos attack bench bench-quick test check docs docs-serve fmt wheel mutants test-all test-rabbitmq lock outdated clean secrets
+.PHONY: help run demo chaos attack bench bench-quick test check docs docs-serve fmt wheel mutants test-all test-rabbitmq test-browser lock outdated clean secrets
 
 help:
 	@echo 'make run     set everything up and run the system here; Ctrl-C stops it, var/ keeps the data'
@@ -69,6 +69,7 @@ help:
 	@echo '             (PYTEST_ARGS="-k name" for some of them)'
 	@echo 'make test-all  every test on every database'
 	@echo 'make test-rabbitmq  the tests of RabbitMQ, from Debian packages where the machine lacks it'
+	@echo 'make test-browser  the story of a new person in a browser, from Debian packages where the machine lacks one'
 	@echo 'make mutants  break the code in random places, and see which of them no unit test notices'
 	@echo '             (SAMPLE=40 SEED=1 ONLY=aftercommit/worker)'
 	@echo 'make check   lint, format, types, import directions, migrations, docs, Compose file, Dockerfile,'
@@ -119,6 +120,10 @@ test-all:
 test-rabbitmq:
 	$(call set_up,dev)
 	@FETCH_RABBITMQ=1 exec $(BIN)/python -m tests --all tests/integration/recipes/test_rabbitmq.py $(PYTEST_ARGS)
+
+test-browser:
+	$(call set_up,dev)
+	@FETCH_BROWSER=1 exec $(BIN)/python -m tests --all tests/browser $(PYTEST_ARGS)
 
 mutants:
 	$(call set_up,dev)

@@ -3,7 +3,8 @@
 A server that can't be started is said before the first test.
 Redis and PostgreSQL come with the tests: without one there are no tests. MySQL and MariaDB come
 with the machine, or from Debian's packages where every test is run: without one the others remain.
-So does RabbitMQ: without it nothing is shown of it as the broker.
+So does RabbitMQ: without it nothing is shown of it as the broker. So does a browser: without one
+nothing is shown of what a person sees.
 """
 
 import os
@@ -12,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from core.stack.redis_server import RedisServer
 from core.stack.servers import Server, ServerError
-from tests.tools.servers import mysql, rabbitmq
+from tests.tools.servers import browser, mysql, rabbitmq
 from tests.tools.servers.debian import fetch
 from tests.tools.servers.mysql import MySQLServer
 from tests.tools.servers.postgres import PostgresServer
@@ -20,6 +21,9 @@ from tests.tools.servers.rabbitmq import RabbitMQServer
 
 FETCH_RABBITMQ = "FETCH_RABBITMQ"
 """The variable that allows to download RabbitMQ, as ``make test-rabbitmq`` does."""
+
+FETCH_BROWSER = "FETCH_BROWSER"
+"""The variable that allows to download a browser, as ``make test-browser`` does."""
 
 DONE = "TESTS_PREFLIGHT_DONE"
 """The variable that says to the runs on each database that their servers can be started."""
@@ -52,6 +56,8 @@ def found(fetches: bool) -> list[str]:
     # Its programs are only looked for, because starting it takes five seconds.
     wanted = fetches and FETCH_RABBITMQ in os.environ
     can_start("Not shown, that RabbitMQ works as the broker", lambda: find_rabbitmq(wanted))
+    wanted = fetches and FETCH_BROWSER in os.environ
+    can_start("Not shown, what a person sees in a browser", lambda: find_browser(wanted))
     return ["postgres", "sqlite", *(["mysql"] if has_mysql else [])]
 
 
@@ -64,6 +70,11 @@ def start_mysql(fetches: bool) -> None:
 def find_rabbitmq(fetches: bool) -> None:
     """Find the programs of RabbitMQ, or fetch them. Raises ServerError if there are none."""
     or_fetch(RabbitMQServer, [rabbitmq.PACKAGE], fetches)
+
+
+def find_browser(fetches: bool) -> None:
+    """Find a browser and its driver, or fetch them. Raises ServerError if there are none."""
+    or_fetch(browser.find_programs, browser.PACKAGES, fetches)
 
 
 def or_fetch(start: Callable[[], object], packages: Sequence[str], fetches: bool) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from core.stack.servers import ServerError
 from tests.plugins import preflight, servers
+from tests.tools.servers import browser, rabbitmq
 from tests.tools.servers import mysql as mysql_server
-from tests.tools.servers import rabbitmq
 from tests.tools.servers.mysql import MySQLServer
 
 VERSION = '[ "$1" = --version ] && { echo "mariadbd 11.8-MariaDB"; exit 0; };'
@@ -113,6 +113,22 @@ class TestPreflight:
         assert sorted(preflight.databases(fetches=False)) == sorted(servers.DATABASES)
         assert capfd.readouterr().err.startswith(
             "== Not shown, that RabbitMQ works as the broker: rabbitmq-server was not found. Inst"
+        )
+
+    def test_without_a_browser(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        capfd: pytest.CaptureFixture[str],
+        tmp_path: Path,
+    ) -> None:
+        """So with a browser."""
+        monkeypatch.setenv("TEST_MYSQL_URL", "named")
+        monkeypatch.setattr(preflight, "find_rabbitmq", lambda fetches: None)
+        monkeypatch.setattr(browser, "SEARCHED", "")
+        monkeypatch.setattr(browser, "unpacked", lambda package: tmp_path)
+        assert sorted(preflight.databases(fetches=False)) == sorted(servers.DATABASES)
+        assert capfd.readouterr().err.startswith(
+            "== Not shown, what a person sees in a browser: No browser was found. Install Chromium"
         )
 
     @pytest.mark.parametrize(
