@@ -34,8 +34,9 @@ def tell_before(address: EmailAddress, before: str | None) -> None:
 class AccountAdapter(DefaultAccountAdapter):
     """The rules for names and addresses, and mails as effects of the transaction.
 
-    A mail's task has ids alone. It makes the link when it sends the mail, so that nobody who reads
-    the outbox, Flower or a log can follow a link of another's account.
+    A mail's task gets ids, and makes the link when it sends the mail. So nobody who reads the
+    outbox, Flower or a log can follow a link of another's account. One task gets an address: that
+    which an account no longer has.
     """
 
     error_messages = DefaultAccountAdapter.error_messages | {
