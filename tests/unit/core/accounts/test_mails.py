@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
 
 from aftercommit.contrib.testing import Outbox
@@ -87,5 +88,16 @@ def test_who_is_gone_or_locked(outbox: Outbox, task: str, mailoutbox: list[Any])
         getattr(tasks, task).delay_on_commit(user_id=user.pk)
     User.objects.filter(username="ann").update(is_active=False)
     bob.delete()
+    outbox.drain()
+    assert mailoutbox == []
+
+
+def test_no_link_for_who_is_locked(outbox: Outbox, mailoutbox: list[Any]) -> None:
+    """Nor does a link to verify an address."""
+    ann = make_user("ann", verified=False)
+    row = EmailAddress.objects.get(user=ann)
+    tasks.send_verification.delay_on_commit(address_id=row.pk)
+    tasks.send_verification.delay_on_commit(address_id=row.pk + 1)
+    User.objects.update(is_active=False)
     outbox.drain()
     assert mailoutbox == []
