@@ -10,6 +10,7 @@ AREAS = (
     "scripts",
     "headers",
     "paths",
+    "clients",
     "bodies",
     "smuggling",
     "pictures",
