@@ -6,7 +6,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from notifications.models import Follow
+from notifications.models import Announcement, Follow, Mute
 from tests.factories import AuthorFactory, UserFactory
 from tests.unit.notifications.made import make_delivery
 
@@ -14,6 +14,8 @@ pytestmark = pytest.mark.django_db
 
 LIST = reverse("admin:notifications_delivery_changelist")
 FOLLOWS = reverse("admin:notifications_follow_changelist")
+MUTES = reverse("admin:notifications_mute_changelist")
+ANNOUNCEMENTS = reverse("admin:notifications_announcement_changelist")
 
 
 @pytest.fixture
@@ -23,7 +25,7 @@ def admin(client: Client) -> Client:
     return client
 
 
-@pytest.mark.parametrize("url", [LIST, FOLLOWS])
+@pytest.mark.parametrize("url", [LIST, FOLLOWS, MUTES, ANNOUNCEMENTS])
 def test_lists_take_no_query_a_row(url: str, admin: Client) -> None:
     """Ten more rows are no more queries."""
 
@@ -31,6 +33,8 @@ def test_lists_take_no_query_a_row(url: str, admin: Client) -> None:
         for number in rows:
             make_delivery(number)
             Follow.objects.create(user=UserFactory.create(), author=AuthorFactory.create())
+            Mute.objects.create(user=UserFactory.create(), kind="comment_posted")
+            Announcement.objects.create(article_id=number + 1, author_id=1)
         with CaptureQueriesContext(connection) as queries:
             assert admin.get(url).status_code == 200
         return len(queries)
@@ -50,6 +54,15 @@ def test_list_can_be_filtered_and_searched(admin: Client) -> None:
     ):
         keys = [each.key for each in admin.get(f"{LIST}?{query}").context["cl"].queryset]
         assert keys == [found]
+
+
+def test_limited_can_be_found(admin: Client) -> None:
+    """The list filters those over a limit, and shows whose limit it was."""
+    make_delivery(1)
+    make_delivery(2, status="limited", recipient=None, address="", error="user #5: Over the limit")
+    text = admin.get(f"{LIST}?status__exact=limited").content.decode()
+    assert "user #5: Over the limit" in text
+    assert "1 delivery" in text
 
 
 def test_page_shows_all_and_changes_nothing(admin: Client) -> None:

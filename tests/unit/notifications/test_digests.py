@@ -241,6 +241,7 @@ class TestExactlyOnce:
             pass_time(TEN_MINUTES)
             drain_all()
         assert len(mail_server.messages) == 1
+        assert not OutboxCall.objects.exists()
 
     def test_killed_worker(
         self, article: Article, mail_server: MailServer, pass_time: PassTime
