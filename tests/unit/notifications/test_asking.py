@@ -1,6 +1,7 @@
 """What is asked again at each attempt to send a mail: who wants it now, and where it goes."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
@@ -9,6 +10,7 @@ from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from aftercommit.worker.summary import DrainSummary
 from core.accounts.addresses import mark_verified
@@ -149,32 +151,31 @@ def test_sent_again_by_a_person(delivery: Delivery, mail_server: MailServer, dra
     assert not mail_server.messages
 
 
+@pytest.mark.parametrize(("limit", "status"), [(2, Status.LIMITED), (3, Status.SENT)])
 def test_recipient_over_the_limit(
-    delivery: Delivery, mail_server: MailServer, drain: Drain, settings: Any
+    limit: int,
+    status: str,
+    delivery: Delivery,
+    mail_server: MailServer,
+    drain: Drain,
+    settings: Any,
 ) -> None:
-    """A recipient who has had too many mails in the hour gets no other, and the record says so."""
-    settings.NOTIFICATIONS_MAILS_PER_HOUR = 2
-    for number, status in enumerate((Status.SENT, Status.SKIPPED, Status.LIMITED)):
-        make_delivery(number, recipient=delivery.recipient, status=status)
-    Delivery.objects.filter(pk=delivery.pk).update(created_at=make_delivery("now").created_at)
-    make_delivery("third", recipient=delivery.recipient, created_at=delivery.created_at)
-    drain()
-    reason = "Over the limit of 2 mails to one recipient in one hour."
-    assert state(delivery) == (Status.LIMITED, reason)
-    assert not mail_server.messages
+    """A recipient who has had so many mails in the hour gets no other, and the record says so.
 
-
-def test_old_mails_do_not_count(
-    delivery: Delivery, mail_server: MailServer, drain: Drain, settings: Any
-) -> None:
-    """Mails of others, and those before the hour, leave the limit as it is."""
-    settings.NOTIFICATIONS_MAILS_PER_HOUR = 1
-    make_delivery("other", status=Status.SENT)
-    made = make_delivery("old", recipient=delivery.recipient, status=Status.SENT)
-    before = made.created_at.replace(year=made.created_at.year - 1)
-    Delivery.objects.filter(pk=made.pk).update(created_at=before)
+    Mails that are not sent don't count. Nor do those of others, and those before the hour.
+    """
+    settings.NOTIFICATIONS_MAILS_PER_HOUR = limit
+    fay, hours = delivery.recipient, timedelta(hours=2)
+    for number, each in enumerate(("sent", "pending", "skipped", "limited", "cancelled")):
+        make_delivery(number, recipient=fay, status=each)
+    make_delivery("another's", status=Status.SENT)
+    make_delivery("old", recipient=fay, status=Status.SENT, created_at=timezone.now() - hours)
+    Delivery.objects.filter(pk=delivery.pk).update(created_at=timezone.now())
     drain()
-    assert state(delivery)[0] == Status.SENT
+    assert state(delivery)[0] == status
+    if status == Status.LIMITED:
+        assert delivery.error == "Over the limit of 2 mails to one recipient in one hour."
+        assert not mail_server.messages
 
 
 def test_statements(delivery: Delivery, mail_server: MailServer, drain: Drain) -> None:
