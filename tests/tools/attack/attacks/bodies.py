@@ -4,16 +4,20 @@ from tests.tools.attack import raw
 from tests.tools.attack.registry import attack
 from tests.tools.attack.target import Target
 from tests.tools.attack.tries import Tries
+from tests.tools.attack.visitor import TOKEN
 
 MIB = 1024 * 1024
-PATHS = ("/login/", "/signup/", "/", "/healthz", "/none/")
+PATHS = ("/login/", "/signup/", "/", "/none/")
+UNREAD = (0, 413)
+"""The site said that it is too much, or closed the connection. Nothing else has read none of it."""
 REFUSED = (400, 403, 404, 405, 408, 411, 413)
 
 
 def head(target: Target, path: str, *headers: str) -> bytes:
     """Return the head of a POST."""
     lines = [f"POST {path} HTTP/1.1", f"Host: 127.0.0.1:{target.config.web_port}", *headers]
-    lines.append("Content-Type: application/x-www-form-urlencoded")
+    lines += ["Content-Type: application/x-www-form-urlencoded"]
+    lines += [f"Cookie: csrftoken={TOKEN}", f"X-CSRFToken: {TOKEN}"]  # what no page refuses
     return "\r\n".join([*lines, "", ""]).encode()
 
 
@@ -23,7 +27,7 @@ def by_length(target: Target, tries: Tries) -> None:
     for path in PATHS:
         start = head(target, path, f"Content-Length: {200 * MIB}")
         status = raw.status_of(raw.send(target.config.web_port, start, *[b"a" * MIB] * 6))
-        tries.hold(status in (*REFUSED, 0), f"POST {path} with 200 MB: {status}")
+        tries.hold(status in UNREAD, f"POST {path} with 200 MB: {status}")
 
 
 @attack
@@ -33,7 +37,7 @@ def by_chunks(target: Target, tries: Tries) -> None:
     for path in PATHS:
         start = head(target, path, "Transfer-Encoding: chunked")
         status = raw.status_of(raw.send(target.config.web_port, start, *[chunk] * 8, b"0\r\n\r\n"))
-        tries.hold(status in (*REFUSED, 0), f"POST {path} with 8 MB in chunks: {status}")
+        tries.hold(status in UNREAD, f"POST {path} with 8 MB in chunks: {status}")
 
 
 @attack
