@@ -3,7 +3,7 @@
 from copy import deepcopy
 
 from core import settings
-from core.settings import *  # noqa: F403
+from tests.settings import *  # noqa: F403
 
 OUTBOX_WAKE_TTL = 1
 OUTBOX_DRAIN_SECONDS = 1

@@ -11,7 +11,7 @@ from typing import Any
 import sentry_sdk
 from sentry_sdk.transport import Transport
 
-from core.settings import *  # noqa: F403
+from tests.settings import *  # noqa: F403
 
 
 class FileTransport(Transport):

@@ -1,5 +1,5 @@
 """The project's settings, with an event for each call."""
 
-from core.settings import *  # noqa: F403
+from tests.settings import *  # noqa: F403
 
 OUTBOX_EVENTS = "all"

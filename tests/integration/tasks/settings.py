@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from core.settings import *  # noqa: F403
-from core.settings import INSTALLED_APPS
+from tests.settings import *  # noqa: F403
+from tests.settings import INSTALLED_APPS
 
 INSTALLED_APPS = [*INSTALLED_APPS, "aftercommit.contrib.tasks"]
 

@@ -1,17 +1,20 @@
 """Who got which rights is in the log: changes of many-to-many fields."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.db import connection, transaction
+from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from aftercommit.tracking.auditable import adopt
 from audit import receivers
 from audit.models import AuditLog
+from core import settings
 from tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,6 +33,20 @@ def user() -> User:
 def group() -> Group:
     """A group of users."""
     return Group.objects.create(name="Editors")
+
+
+@pytest.fixture
+def audited_groups() -> Iterator[None]:
+    """Have groups audited as the site has them, for one test."""
+    bases, through = Group.__bases__, Group.permissions.through
+    adopt(Group)
+    receivers.connect(Group, **settings.AUDIT_MODELS["auth.Group"])
+    yield
+    post_save.disconnect(receivers.saved_write_audit_log, sender=Group)
+    pre_delete.disconnect(receivers.deleting_lock_row, sender=Group)
+    post_delete.disconnect(receivers.deleted_write_audit_log, sender=Group)
+    m2m_changed.disconnect(receivers.related_write_audit_log, sender=through)
+    Group.__bases__ = bases
 
 
 def relations(logs: list[AuditLog], name: str = "groups") -> list[tuple[Any, Any]]:
@@ -110,6 +127,7 @@ def test_what_an_addition_costs(user: User, group: Group) -> None:
     assert sum("aftercommit" in each for each in tables) == 1
 
 
+@pytest.mark.usefixtures("audited_groups")
 def test_permissions(user: User, group: Group, logged: Logged) -> None:
     """Of a user and of a group, each by its name, in one entry."""
     rights = Permission.objects.filter(codename__in=["add_user", "change_user"])
