@@ -1,6 +1,7 @@
 """Lines of the log that nobody else can write into: not a colour, not a line of their own."""
 
 import logging
+from copy import copy
 
 from aftercommit.printable import escape_controls
 
@@ -12,5 +13,16 @@ class LineFormatter(logging.Formatter):
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record's lines."""
+        """Return the record's lines. A refusal has no traceback, which anybody could ask for."""
+        if is_refusal(record):
+            record = copy(record)  # others read it too
+            record.exc_info = record.exc_text = None
         return escape_controls(super().format(record)).replace("\n", "\n    ")
+
+
+def is_refusal(record: logging.LogRecord) -> bool:
+    """Return whether Django says that it refused a request. The reason is in the message."""
+    status: int = getattr(record, "status_code", 500)
+    return record.name.startswith("django.security") or (
+        record.name == "django.request" and status < 500
+    )

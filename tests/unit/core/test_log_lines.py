@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.test import Client
 
 
 @pytest.fixture
@@ -43,3 +44,36 @@ def test_nor_can_an_error(formatter: logging.Formatter) -> None:
     assert [line for line in text.splitlines() if not line.startswith(" ")] == [
         "WARNING site: saved x"
     ]
+
+
+def refused(client: Client, caplog: pytest.LogCaptureFixture, **request: Any) -> logging.LogRecord:
+    """What Django logs of a request that is refused."""
+    with caplog.at_level(logging.WARNING, "django"):
+        assert client.get("/", **request).status_code == 400
+    return caplog.records[-1]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [{"HTTP_HOST": "evil.example"}, {"CONTENT_TYPE": "text/plain; charset=hex"}],
+    ids=["a host that is not allowed", "text that can't be read"],
+)
+@pytest.mark.django_db
+def test_a_refusal_is_one_line(
+    formatter: logging.Formatter,
+    client: Client,
+    caplog: pytest.LogCaptureFixture,
+    request_: dict[str, str],
+) -> None:
+    """Anybody can have a request refused, and would fill the disk with tracebacks."""
+    record = refused(client, caplog, **request_)
+    assert record.exc_info
+    assert len(formatter.format(record).splitlines()) == 1
+    assert record.exc_info, "Others, such as a tracker of errors, read the record too."
+
+
+def test_an_error_has_its_traceback(formatter: logging.Formatter) -> None:
+    """What nobody expected is logged in whole, also by the same logger."""
+    error = record("x", ValueError("a"))
+    error.name, error.status_code = "django.request", 500
+    assert "ValueError: a" in formatter.format(error)

@@ -1,5 +1,7 @@
 """Send more than anybody needs to send."""
 
+import time
+
 from tests.tools.attack import raw
 from tests.tools.attack.registry import attack
 from tests.tools.attack.target import Target
@@ -8,8 +10,7 @@ from tests.tools.attack.visitor import TOKEN
 
 MIB = 1024 * 1024
 PATHS = ("/login/", "/signup/", "/", "/none/")
-UNREAD = (0, 413)
-"""The site said that it is too much, or closed the connection. Nothing else has read none of it."""
+TOO_LARGE = 413
 REFUSED = (400, 403, 404, 405, 408, 411, 413)
 
 
@@ -26,8 +27,7 @@ def by_length(target: Target, tries: Tries) -> None:
     """Announce a body of 200 MB, and send some of it."""
     for path in PATHS:
         start = head(target, path, f"Content-Length: {200 * MIB}")
-        status = raw.status_of(raw.send(target.config.web_port, start, *[b"a" * MIB] * 6))
-        tries.hold(status in UNREAD, f"POST {path} with 200 MB: {status}")
+        judge(target, tries, f"POST {path} with 200 MB", start, *[b"a" * MIB] * 6)
 
 
 @attack
@@ -36,8 +36,16 @@ def by_chunks(target: Target, tries: Tries) -> None:
     chunk = b"100000\r\n" + b"a" * MIB + b"\r\n"
     for path in PATHS:
         start = head(target, path, "Transfer-Encoding: chunked")
-        status = raw.status_of(raw.send(target.config.web_port, start, *[chunk] * 8, b"0\r\n\r\n"))
-        tries.hold(status in UNREAD, f"POST {path} with 8 MB in chunks: {status}")
+        judge(target, tries, f"POST {path} in chunks", start, *[chunk] * 8, b"0\r\n\r\n")
+
+
+def judge(target: Target, tries: Tries, what: str, *parts: bytes) -> None:
+    """Send the parts. The site must say at once that they are too much, or hang up."""
+    began = time.monotonic()
+    status = raw.status_of(raw.send(target.config.web_port, *parts))
+    seconds = time.monotonic() - began
+    refused = status == TOO_LARGE or (not status and seconds < raw.TIMEOUT)
+    tries.hold(refused, f"{what}: {status} after {seconds:.1f} s")
 
 
 @attack
