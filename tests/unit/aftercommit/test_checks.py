@@ -179,7 +179,7 @@ class TestCache:
         settings.OUTBOX_CACHE = "outbox"
         messages = checks.check_cache()
         assert found(messages) == [(Error, "aftercommit.E003")]
-        assert "names 'outbox', and CACHES has default." in messages[0].msg
+        assert f"names 'outbox', and CACHES has {', '.join(settings.CACHES)}." in messages[0].msg
 
 
 class TestMixinOrder:

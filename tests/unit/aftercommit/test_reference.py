@@ -45,10 +45,11 @@ def test_defaults_of_the_library() -> None:
 
 def test_page_of_environment() -> None:
     """The page has every variable that the site reads, and no other."""
-    files = [PROJECT / "core/settings.py", PROJECT / "core/stack/config.py"]
-    reads = r'(?:env_\w+\(|environ\.get\(|number\(environ, )"([A-Z_]+)"'
+    files = [PROJECT / f"core/{name}.py" for name in ("settings", "stack/config", "redis_login")]
+    reads = r'(?:env_\w+\(|environ\.get\(|(?:number|secret)\((?:os\.)?environ, )"([A-Z_]+)"'
     read = {name for file in files for name in re.findall(reads, file.read_text())}
-    named = {name for cells in rows("environment.md") for name in in_code(cells[0])}
+    cells = rows("environment.md", "All variables")
+    named = {name for row in cells for name in in_code(row[0])}
     assert named == read - {"PATH"}
 
 
