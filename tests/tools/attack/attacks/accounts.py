@@ -1,6 +1,7 @@
 """Take another user's account, or learn who has one."""
 
 import re
+from collections.abc import Callable
 from statistics import median
 
 from allauth.account.models import EmailAddress
@@ -78,17 +79,28 @@ def sign_up(visitor: Visitor, name: str, email: str) -> Response:
 
 @attack
 def by_time(target: Target, tries: Tries) -> None:
-    """Learn by the time of a log-in whether a name has an account."""
+    """Learn by the time of an answer whether a name or an address has an account."""
     make_user("timed")
-    times: dict[str, list[float]] = {"timed": [], "untimed": []}
     for number in range(ASKED):
-        for name, taken in times.items():
-            visitor = target.visitor(address=f"127.0.4.{number + 1}")
-            answer = visitor.post("/login/", {"login": name, "password": f"wrong {number}"})
-            taken.append(answer.elapsed.total_seconds())
-    known, unknown = (median(each) for each in times.values())
-    ratio = known / unknown
-    tries.hold(0.3 < ratio < 3, f"A known name takes {ratio:.1f} times as long as another.")
+        make_user(f"timed{number}")
+
+    def log_in(name: str, number: int) -> Response:
+        visitor = target.visitor(address=f"127.0.4.{number + 1}")
+        return visitor.post("/login/", {"login": name, "password": f"wrong {number}"})
+
+    def reset(name: str, number: int) -> Response:
+        return target.visitor().post(RESET, {"email": f"{name}{number}@example.com"})
+
+    for what, ask in (("log-in", log_in), ("reset", reset)):
+        known, unknown = (measure(ask, name) for name in ("timed", "untimed"))
+        ratio = known / unknown
+        tries.hold(0.3 < ratio < 3, f"{what}: known ones take {ratio:.1f} times as long.")
+
+
+def measure(ask: Callable[[str, int], Response], name: str) -> float:
+    """Return the median of the seconds that the answers about a name take."""
+    answers = [ask(name, number) for number in range(ASKED)]
+    return median(answer.elapsed.total_seconds() for answer in answers)
 
 
 @attack
