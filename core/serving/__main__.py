@@ -8,9 +8,9 @@ from pathlib import Path
 
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
-from granian.server.mp import MPServer
 
 from core.serving import limits
+from core.serving.processes import Server
 from core.stack.ports import LOOPBACK, is_free
 
 
@@ -49,12 +49,12 @@ def share(application: str) -> None:
     import_module(application.partition(":")[0])
 
 
-def server(given: argparse.Namespace) -> MPServer:
+def server(given: argparse.Namespace) -> Server:
     """Return the web server. It takes HTTP/1.1 alone, and believes no header about the client."""
     head = HTTP1Settings(
         header_read_timeout=limits.HEAD_SECONDS * 1000, max_buffer_size=limits.HEAD_BYTES
     )
-    return MPServer(
+    return Server(
         given.application,
         address=given.host,
         port=given.port,

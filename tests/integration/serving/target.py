@@ -21,6 +21,8 @@ def pages(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
     start("200 OK", [])
     if environ["PATH_INFO"] == "/stuck":
         re.match("(a+)+$", "a" * 60 + "b")  # for years, and no other thread has a turn
+    if environ["PATH_INFO"] == "/exit":
+        os._exit(1)
     if environ["PATH_INFO"] == "/wait":
         Path(f"{GATE}.reached").touch()
         wait_until(GATE.exists, 30)

@@ -68,6 +68,32 @@ def test_a_killed_process_is_replaced(target: Target) -> None:
     wait_until(lambda: len(serving(site) - {killed}) == 2, 20, site.logs)
 
 
+def test_a_process_that_is_killed_again_is_replaced(target: Target) -> None:
+    """However soon: whoever can make a process end twice doesn't end the server."""
+    site = target("--processes", "1")
+    killed: set[int] = set()
+    for _ in range(4):
+        [pid] = serving(site) - killed
+        os.kill(pid, signal.SIGKILL)
+        killed.add(pid)
+        wait_until(lambda: serving(site) - killed or not site.running, 20, site.logs)
+    assert site.running, site.logs()
+
+
+def test_processes_that_end_by_themselves_end_the_server(target: Target) -> None:
+    """Those that can't serve are not started for ever."""
+    site = target("--processes", "1")
+
+    def ended() -> bool:
+        with suppress(OSError):
+            site.ask(get("/exit", LAST))
+        return not site.running
+
+    wait_until(ended, 20, site.logs)
+    assert site.wait(5) == 1
+    assert "crash loop" in site.logs()
+
+
 def test_a_stuck_process_is_replaced(target: Target) -> None:
     """The log says what it was at."""
     site = target("--processes", "1")
