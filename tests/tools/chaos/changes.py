@@ -60,11 +60,15 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "content.category": ("id", "name", "slug"),
     "content.profile": ("id", "user_id", "bio", "location", "birth_date", "avatar"),
     "auth.user": (
-        *("id", "is_superuser", "username", "first_name", "last_name", "email"),
+        *("id", "password", "is_superuser", "username", "first_name", "last_name", "email"),
         *("is_staff", "is_active", "date_joined"),
     ),
+    "auth.group": ("id", "name"),
 }
 """The audited models with their audited columns."""
+MASKED = {"auth.user": ("password",)}
+"""The columns whose values the log tells nothing of, but that they changed."""
+MASK = "********"
 
 
 def table_of(model: str) -> str:
@@ -85,12 +89,18 @@ def witnessed(
     before = {name: old[name] for name in COLUMNS[model]} if old else None
     after = {name: new[name] for name in COLUMNS[model]} if new else None
     if before is None or after is None:
-        return Change(action, values(before), values(after))
+        return Change(action, masked(model, values(before)), masked(model, values(after)))
     pairs = [pair for pair in zip(values(before), values(after), strict=True) if pair[0] != pair[1]]
     if not pairs:
         return None
     was, now = zip(*pairs, strict=True)
-    return Change(UPDATE, was, now)
+    return Change(UPDATE, masked(model, was), masked(model, now))
+
+
+def masked(model: str, found: Values) -> Values:
+    """Return the values as the log has them: without what is secret."""
+    hidden = MASKED.get(model, ())
+    return tuple((name, MASK if text and name in hidden else text) for name, text in found)
 
 
 def audited(action: str, changes: Mapping[str, Any]) -> Change:

@@ -4,8 +4,19 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.apps import apps
 
-from tests.tools.chaos.changes import CREATE, DELETE, UPDATE, audited, witnessed
+import core.settings
+from audit.registry import masked_fields
+from tests.tools.chaos.changes import (
+    COLUMNS,
+    CREATE,
+    DELETE,
+    MASKED,
+    UPDATE,
+    audited,
+    witnessed,
+)
 from tests.tools.chaos.evidence import committed_changes, logged_changes, tokens_of
 from tests.unit.chaos.evidence import POT, created, record, restocked
 
@@ -44,6 +55,44 @@ def test_relation_and_time() -> None:
     logged = {name.removesuffix("_id"): value for name, value in row.items()}
     logged |= {"author": "3", "created_at": "2026-01-01T12:00:00Z"}
     assert witnessed("content.article", CREATE, None, row) == audited(CREATE, {"values": logged})
+
+
+USER = {
+    "id": 3,
+    "password": "pbkdf2$1",
+    "username": "ada",
+    "date_joined": "2026-01-01",
+    "is_active": True,
+} | dict.fromkeys(("first_name", "last_name", "email", "is_superuser", "is_staff"), "")
+
+
+@pytest.mark.parametrize(("stored", "logged"), [("pbkdf2$1", "********"), ("", "")])
+def test_password(stored: str, logged: str) -> None:
+    """The log says that there is one. None is no secret."""
+    made = witnessed("auth.user", CREATE, None, USER | {"password": stored})
+    assert made
+    assert dict(made.new)["password"] == logged
+
+
+def test_changed_password() -> None:
+    """The log says that it changed, though both look alike there."""
+    mask = {"old": "********", "new": "********"}
+    change = witnessed("auth.user", UPDATE, USER, USER | {"password": "pbkdf2$2"})
+    assert change == audited(UPDATE, {"password": mask})
+
+
+@pytest.mark.parametrize("label", core.settings.AUDIT_MODELS)
+def test_columns(label: str) -> None:
+    """The witness watches what the log has, and masks the same."""
+    model, excluded = apps.get_model(label), core.settings.AUDIT_MODELS[label].get("exclude", ())
+    logged = {each.attname for each in model._meta.concrete_fields if each.name not in excluded}
+    assert {*COLUMNS[label.lower()]} == logged
+    assert {*MASKED.get(label.lower(), ())} == masked_fields(model)
+
+
+def test_models() -> None:
+    """The witness watches no other models than the log."""
+    assert {*COLUMNS} == {label.lower() for label in core.settings.AUDIT_MODELS}
 
 
 def test_by_object() -> None:
