@@ -132,6 +132,7 @@ def forged_messages(target: Target, tries: Tries) -> None:
     drain = "aftercommit.drain"
     forged = [
         message(drain, [], pickled, "application/x-python-serialize"),
+        *(b"x", b"{}", b"[]", b"null", b"\xff\x00", b"[" * 10_000, b"x" * 5_000_000),
         message("os.system", ["touch x"]),
         message("builtins.eval", ["1"]),
         *(message(drain, args) for args in ([], ["x", "y"], [drain, "default"], [None, None])),
