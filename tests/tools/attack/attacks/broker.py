@@ -7,6 +7,7 @@ import time
 import uuid
 from pathlib import Path
 
+import psutil
 from django.core.cache import cache
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -127,7 +128,7 @@ def is_refused(redis: Redis, *command: str) -> bool:
 @attack
 def forged_messages(target: Target, tries: Tries) -> None:
     """Send the worker pickles, unknown tasks, odd wake-ups, and bytes that are no message."""
-    run = target.config.var_dir / "exploited"
+    run, worker = target.config.var_dir / "exploited", target.stack.pid("worker")
     pickled = pickle.dumps(((Exploit(run),), {}, {}))
     drain = "aftercommit.drain"
     forged = [
@@ -142,8 +143,9 @@ def forged_messages(target: Target, tries: Tries) -> None:
         for each in forged:
             redis.lpush(QUEUE, each)
             tries.hold(is_quick(target), f"After {each[:200]!r} calls were not carried out.")
-    tries.hold(not run.exists(), "The worker ran what came as a pickle.")
     tries.hold(is_carried_out(target, "After the forged messages"), "No call is carried out.")
+    tries.hold(not run.exists(), "The worker ran what came as a pickle.")
+    tries.hold(psutil.pid_exists(worker), "A message ended the worker.")
 
 
 def is_quick(target: Target) -> bool:
