@@ -6,7 +6,7 @@ from typing import Any
 
 import celery
 import pytest
-from celery import current_app, shared_task
+from celery import _state, current_app, shared_task
 from celery.contrib.django.task import DjangoTask
 from django.contrib.auth.models import Group
 from django.db import transaction
@@ -22,13 +22,14 @@ said: list[str] = []
 
 @pytest.fixture(autouse=True)
 def _forget() -> Iterator[None]:
-    """Forget the test's tasks, and what they said."""
+    """Forget the test's tasks, and what they said. Apps that later tests make don't have them."""
     app: Any = current_app._get_current_object()
-    before = dict(app.tasks)
+    before, of_new_apps = dict(app.tasks), set(_state._on_app_finalizers)
     said.clear()
     yield
     app.tasks.clear()
     app.tasks.update(before)
+    _state._on_app_finalizers.intersection_update(of_new_apps)
 
 
 class Mixin:
