@@ -5,6 +5,7 @@ from itertools import count
 
 from httpx import Response
 
+from tests.people import make_user
 from tests.tools.attack.registry import attack
 from tests.tools.attack.target import Target
 from tests.tools.attack.tries import Tries
@@ -73,6 +74,23 @@ def sign_ups(target: Target, tries: Tries) -> None:
 
     allowed = until_refused(sign_up)
     tries.hold(allowed <= 20, f"{allowed} sign-ups were taken.")
+
+
+@attack
+def resets(target: Target, tries: Tries) -> None:
+    """Have a link to another password sent to one user again and again."""
+    user, claimed = make_user("flooded"), addresses()
+    visitor = target.visitor(address="127.0.0.23")
+
+    def reset(number: int) -> Response:
+        headers = {"X-Forwarded-For": next(claimed)}
+        return visitor.post("/account/password/reset/", {"email": user.email}, None, **headers)
+
+    allowed = until_refused(reset)
+    tries.hold(0 < allowed <= 10, f"{allowed} links were asked for.")
+    target.settle()
+    got = len(target.mails(to=user.email))
+    tries.hold(got == allowed, f"{got} links were sent.")
 
 
 @attack
