@@ -1,6 +1,7 @@
 """The answer to a request: made in whole by a thread, then sent as fast as the client takes it."""
 
 import logging
+import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from tempfile import SpooledTemporaryFile
@@ -16,6 +17,13 @@ Headers = list[tuple[str, str]]
 
 PIECE = 64 * 1024
 """How many bytes are sent at a time."""
+
+NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+"""What a header can have. Anything else ends the server's part of the work, or another header."""
+
+WITHOUT_BODY = (204, 304)
+"""The statuses of answers without a body."""
 
 logger = logging.getLogger(__name__)
 
@@ -54,12 +62,15 @@ def plain_answer(status: int, text: str, headers: Headers | None = None) -> Answ
 
 
 def make_answer(wsgi: WSGI, environ: Environ) -> Answer:
-    """Return what the application answers, or status 500 if it raises an error instead."""
+    """Return what the application answers, or status 500 if it raises an error instead.
+
+    A thread has nothing to end by SystemExit. An event loop that finds one would end the process.
+    """
     try:
         answer = collect(wsgi, environ)
         answer.client = environ["REMOTE_ADDR"]  # as the site has read it, behind its proxies
         return answer
-    except Exception:
+    except BaseException:
         logger.exception("No answer to %s", ascii(environ["PATH_INFO"]))
         return plain_answer(500, "The site has made an error.")
 
@@ -73,8 +84,25 @@ def collect(wsgi: WSGI, environ: Environ) -> Answer:
         with closing_if_possible(parts):
             for part in parts:
                 answer.write(part)
+        check(answer, environ["REQUEST_METHOD"])
         undone.pop_all()
     return answer
+
+
+def check(answer: Answer, method: str) -> None:
+    """Raise ValueError for an answer that can't be sent as it is.
+
+    After a wrong length the client would take the next answer for the rest of this one.
+    """
+    if not 200 <= answer.status <= 599:
+        raise ValueError(f"{answer.status} is not the status of an answer.")
+    for name, value in answer.headers:
+        if not NAME.fullmatch(name) or not VALUE.fullmatch(value):
+            raise ValueError(f"The header {name!r} has a character that no header can have.")
+    said = {value for name, value in answer.headers if name.lower() == "content-length"}
+    has_body = method != "HEAD" and answer.status not in WITHOUT_BODY
+    if has_body and said - {str(answer.size)}:
+        raise ValueError(f"The length is said to be {said}, and it is {answer.size}.")
 
 
 @contextmanager
@@ -104,7 +132,7 @@ def part_of_body(part: bytes, more: bool) -> Message:
 def status_and_headers(answer: Answer) -> dict[str, Any]:
     """Return both, with the length, so that the client sees if the end is missing."""
     headers = answer.headers
-    if answer.status not in (204, 304) and not answer.header("content-length"):
+    if answer.status not in WITHOUT_BODY and not answer.header("content-length"):
         headers = [*headers, ("Content-Length", str(answer.size))]
     raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
     return {"status": answer.status, "headers": raw}

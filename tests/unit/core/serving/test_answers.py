@@ -86,6 +86,47 @@ def test_it_is_closed(fail: bool, caplog: pytest.LogCaptureFixture) -> None:
     assert ("No answer to '/\\n'" in caplog.text) == fail
 
 
+@pytest.mark.parametrize(
+    "error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), MemoryError()], ids=repr
+)
+def test_no_error_reaches_the_server(
+    error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Some would end its event loop, and with it the process."""
+
+    def application(*_: Any) -> list[bytes]:
+        raise error
+
+    assert ask(application).status == 500
+    assert "No answer to '/'" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        ("200 OK", [("Content-Length", "2")]),
+        ("200 OK", [("Content-Length", "4")]),
+        ("200 OK", [("Content-Length", "3"), ("content-length", "4")]),
+        ("200 OK", [("X-Name", "a\0")]),
+        ("200 OK", [("X-Name", "a\r\nX-Other: b")]),
+        ("200 OK", [("X-Name", "\N{RIGHTWARDS ARROW}")]),
+        ("200 OK", [("X Name", "a")]),
+        ("200 OK", [("", "a")]),
+        ("100 Continue", []),
+        ("999 Unknown", []),
+        ("none", []),
+    ],
+)
+def test_what_cannot_be_sent(
+    status: str, headers: list[tuple[str, str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The client is told of an error. What is wrong is logged, with no header's value."""
+    caplog.set_level("INFO")
+    asked = ask(answering(b"abc", status=status, headers=headers))
+    assert asked.status == 500
+    assert "- GET / 500" in caplog.text
+
+
 def test_the_address_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     """It is the client's as the site knows it, which may believe a proxy."""
     caplog.set_level("INFO")
