@@ -4,6 +4,7 @@ AREAS = (
     "csrf",
     "sessions",
     "accounts",
+    "links",
     "redirects",
     "drafts",
     "forms",
