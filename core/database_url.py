@@ -10,6 +10,9 @@ EXPECTED = (
     "with the password in DATABASE_PASSWORD."
 )
 
+OPTIONS = {"password", "passwd", "passfile"}
+"""The options of a URL's query by which a driver takes a password, too."""
+
 
 def read_database_url(url: str, password: str) -> dict[str, Any]:
     """Return the database as Django's settings have it.
@@ -23,7 +26,7 @@ def read_database_url(url: str, password: str) -> dict[str, Any]:
         raise ImproperlyConfigured(f"DATABASE_URL can't be read. {EXPECTED}") from None
     if not password:
         return parsed
-    if parsed.get("PASSWORD"):
+    if parsed.get("PASSWORD") or not OPTIONS.isdisjoint(parsed.get("OPTIONS", {})):
         raise ImproperlyConfigured(
             "DATABASE_URL has a password, and DATABASE_PASSWORD gives one too. Leave one of them "
             "out."

@@ -1,5 +1,6 @@
 """The address of Redis, and the login apart from it: a password in a URL is shown by accident."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 from urllib.parse import quote, unquote, urlsplit
@@ -9,6 +10,9 @@ from django.core.exceptions import ImproperlyConfigured
 from core.given_secrets import given_secret
 
 EXPECTED = "Expected redis://HOST:PORT/NUMBER, with the password in REDIS_PASSWORD."
+
+IN_QUERY = re.compile(r"(?:^|&)(?:username|password)=")
+"""A login that redis-py would take. Celery can't read such a URL."""
 
 
 class RedisLogin(NamedTuple):
@@ -40,7 +44,8 @@ class RedisLogin(NamedTuple):
             _ = parts.port  # reading it checks it
         except ValueError:
             raise ImproperlyConfigured(f"REDIS_URL can't be read. {EXPECTED}") from None
-        if parts.scheme not in ("redis", "rediss") or "@" in parts.path + parts.fragment:
+        is_hidden = "@" in parts.path + parts.fragment or IN_QUERY.search(parts.query)
+        if parts.scheme not in ("redis", "rediss") or is_hidden:
             raise ImproperlyConfigured(f"REDIS_URL can't be read. {EXPECTED}")
         place = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         return cls(place, unquote(parts.username or ""), unquote(parts.password or ""))

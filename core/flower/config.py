@@ -2,7 +2,7 @@
 
 import os
 
-from core.given_secrets import given_secret
+from core.flower.login import required_login
 
 # A list, because Flower would take a password with a comma in the variable apart.
-basic_auth = [given_secret(os.environ, "FLOWER_BASIC_AUTH")]
+basic_auth = [required_login(os.environ)]

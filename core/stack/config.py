@@ -10,6 +10,7 @@ from typing import Self
 
 from django.core.exceptions import ImproperlyConfigured
 
+from core.flower.login import given_login
 from core.given_secrets import given_secret
 from core.redis_login import RedisLogin
 from core.stack.ports import LOOPBACK, free_port, is_free
@@ -153,7 +154,7 @@ def given_logins(environ: Mapping[str, str]) -> dict[str, str]:
         "database_url": environ.get("DATABASE_URL", ""),
         "database_password": given_secret(environ, "DATABASE_PASSWORD"),
         "secret_key": given_secret(environ, "SECRET_KEY"),
-        "flower_login": given_secret(environ, "FLOWER_BASIC_AUTH"),
+        "flower_login": given_login(environ),
     }
 
 

@@ -51,6 +51,8 @@ def administrator(ours: dict[str, Any]) -> dict[str, Any]:
     ("url", "sentence"),
     [
         ("postgres://user:hidden@host/name", "^DATABASE_URL has a password, and DATABASE_PASSW"),
+        ("postgres://user@host/name?password=hidden", "^DATABASE_URL has a password, and DATA"),
+        ("mysql://user@host/name?passwd=hidden", "^DATABASE_URL has a password, and DATA"),
         (
             "sqlite:////data/db.sqlite3",
             "^DATABASE_PASSWORD is for a server, and DATA",

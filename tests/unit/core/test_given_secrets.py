@@ -1,5 +1,6 @@
 """Secrets from a variable, or from a file that a variable names."""
 
+import os
 import re
 from pathlib import Path
 
@@ -37,11 +38,14 @@ def test_variable() -> None:
     assert given_secret({"WORD": " hidden\n"}, "WORD") == " hidden\n"
 
 
-@pytest.mark.parametrize("text", ["Tide#7/b@d", " a b ", "100%", "'\"\\$(x)`", "größe ✓", "a\nb"])
+@pytest.mark.parametrize(
+    "text", ["Tide#7/b@d", " a b ", "100%", "'\"\\$(x)`", "größe ✓", "a\nb", "a\r\nb"]
+)
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n"])
-def test_file(file: Path, text: str, end: str) -> None:
-    """Any text can be in it. Editors add line breaks at its end."""
-    file.write_text(text + end)
+def test_file(file: Path, text: str, end: str, mark: bytes) -> None:
+    """Any text can be in it. Editors add line breaks at its end, and a mark before it."""
+    file.write_bytes(mark + f"{text}{end}".encode())
     assert given_secret({"WORD_FILE": str(file)}, "WORD") == text
 
 
@@ -51,7 +55,15 @@ def test_fail_when_given_twice(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "why"), [(b"", "is empty"), (b"\n", "is empty"), (b"\xff", "not text in UTF-8")]
+    ("content", "why"),
+    [
+        (b"", "is empty"),
+        (b"\n", "is empty"),
+        (b"\xef\xbb\xbf\n", "is empty"),
+        (b"\xff", "not text in UTF-8"),
+        (b"hidden\0", "has a NUL"),
+        (b"hidden" * 10_000, "more than 16384 bytes"),
+    ],
 )
 def test_fail_when_there_is_no_secret_in_it(file: Path, content: bytes, why: str) -> None:
     """The sentence names the variable, the file and the reason."""
@@ -63,6 +75,13 @@ def test_fail_when_it_is_not_there(tmp_path: Path) -> None:
     """Neither is a folder a file."""
     assert "No such file" in refusal(tmp_path / "word")
     assert "Is a directory" in refusal(tmp_path)
+
+
+def test_fail_when_it_is_no_file(tmp_path: Path) -> None:
+    """A pipe could keep the start waiting for ever. A device never ends."""
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    for other in (tmp_path / "pipe", Path("/dev/zero")):
+        assert "is not a file" in refusal(other)
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o604, 0o602, 0o666])

@@ -51,7 +51,14 @@ def test_fail_when_there_are_two_passwords() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["redis://:Tide#hidden/b@d@h/0", "redis://:hidden/b@h/0", "h:6379", "redis://h:hidden/0"],
+    [
+        "redis://:Tide#hidden/b@d@h/0",
+        "redis://:hidden/b@h/0",
+        "h:6379",
+        "redis://h:hidden/0",
+        "redis://h/0?password=hidden",
+        "redis://h/0?timeout=1&password=hidden",
+    ],
 )
 def test_fail_when_the_url_cannot_be_read(url: str) -> None:
     """A password with such characters belongs into a variable of its own, as the sentence says."""

@@ -154,6 +154,7 @@ def test_a_password_needs_no_url(password: str) -> None:
         ({"REDIS_PASSWORD": "hidden"}, "^REDIS_PASSWORD is set, and REDIS_URL is not"),
         ({"REDIS_PASSWORD": "hidden", "REDIS_URL": "redis://:hidden@h"}, "^REDIS_URL has a passw"),
         ({"SECRET_KEY": "hidden", "SECRET_KEY_FILE": "/hidden"}, "^SECRET_KEY and SECRET_KEY_FILE"),
+        ({"FLOWER_BASIC_AUTH": "hidden"}, "^FLOWER_BASIC_AUTH is not a login"),
         ({"FLOWER_BASIC_AUTH_FILE": "/none/here"}, "^FLOWER_BASIC_AUTH_FILE=/none/here can't be"),
     ],
 )
