@@ -11,7 +11,7 @@
 ``NOTIFICATIONS_COMMENTS_PER_DAY``, ``NOTIFICATIONS_MAILS_PER_HOUR``,
 ``NOTIFICATIONS_MAILS_PER_DAY``, ``OUTBOX_SWEEP_INTERVAL``, ``OUTBOX_UNKNOWN_TASK_GRACE``,
 ``OUTBOX_CRASH_GRACE``, ``OUTBOX_IDLE_LIMIT``, ``OUTBOX_MAX_AGE``, ``OUTBOX_STALE_WORKER``,
-``RETENTION_DAYS`` and ``TASK_TIME_LIMIT``.
+``RETENTION_DAYS``, ``TASK_TIME_LIMIT`` and ``WORKER_STOPS_WITHIN``.
 ``docs/reference/environment.md`` says what each is for.
 """
 
@@ -28,9 +28,13 @@ from core.front.client_address import read_proxies
 from core.front.rates import read_throttles
 from core.given_secrets import given_secret
 from core.https import header_of_proxy, read_site_url
+from core.one_line import tell_in_one_line
 from core.redis_login import RedisLogin
 from core.retention.days import read_days
 from core.secret_key import secret_key
+from core.stopping import check_time_limit, default_time_limit
+
+tell_in_one_line()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(os.environ.get("VAR_DIR", BASE_DIR / "var"))
@@ -321,7 +325,12 @@ CELERY_TASK_TRACK_STARTED = True
 # When the process of a call that never returns is killed: later than a drain and a lease are over.
 # No soft limit beside it: with one, Celery doesn't begin to time a task's own shorter time_limit
 # before the soft one is over; and amid an outside effect it would call failed what is uncertain.
-CELERY_TASK_TIME_LIMIT = env_number("TASK_TIME_LIMIT", 180)
+_stops_within = (
+    env_number("WORKER_STOPS_WITHIN", 200) if os.environ.get("WORKER_STOPS_WITHIN") else None
+)
+CELERY_TASK_TIME_LIMIT = check_time_limit(
+    env_number("TASK_TIME_LIMIT", default_time_limit(_stops_within)), _stops_within
+)
 CELERY_WORKER_SEND_TASK_EVENTS = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
