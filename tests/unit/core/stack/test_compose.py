@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
+from core.serving.limits import STOPS_WITHIN
 from core.stack.compose_secrets import keep_secrets, make_up
+from core.stopping import default_time_limit
 from tests.unit.core.stack.test_main import ROOT
 
 COMPOSE: Mapping[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -77,6 +79,62 @@ def test_what_browsers_reach_is_not_where_the_data_is() -> None:
     assert not {"postgres", "mail"} & {
         other for other, each in NETWORKS.items() if each & NETWORKS["flower"]
     }
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_container_may_do_nothing_that_it_need_not(name: str) -> None:
+    """It can't change its files, gain rights, or take all memory, processes or disk."""
+    service = SERVICES[name]
+    assert service["read_only"]
+    assert service["cap_drop"] == ["ALL"]
+    assert "cap_add" not in service
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["pids_limit"] <= 200
+    assert service["mem_limit"]
+    assert {*service["logging"]["options"]} == {"max-size", "max-file"}
+    assert service.get("user", "10001:10001").partition(":")[0] != "0"
+    assert not service.get("privileged")
+
+
+def test_one_image() -> None:
+    """It is built once, for all programs of the site."""
+    images = {name: each["image"] for name, each in SERVICES.items()}
+    ours = {name for name, image in images.items() if "aftercommit" in image}
+    assert ours == {"migrate", "web", "worker", "beat", "flower"}
+    assert len({images[name] for name in ours}) == 1
+    assert [name for name, each in SERVICES.items() if "build" in each] == ["web"]
+
+
+def test_signals() -> None:
+    """As its container's first process, Python would not hear SIGTERM. PostgreSQL and Redis do."""
+    assert {name for name, each in SERVICES.items() if not each["init"]} == {"postgres", "redis"}
+
+
+def test_health_is_looked_at_soon() -> None:
+    """A program that is ready after a second is not waited for."""
+    checks = {name: each.get("healthcheck") for name, each in SERVICES.items()}
+    assert [name for name, check in checks.items() if not check] == ["migrate"]
+    for check in filter(None, checks.values()):
+        assert int(check["start_interval"].removesuffix("s")) <= 3
+        assert int(check["start_period"].removesuffix("s")) >= 30
+
+
+def test_time_to_stop() -> None:
+    """A stop waits for as long as requests may take, and for the longest call."""
+    worker = SERVICES["worker"]
+    stops_within = worker["environment"]["WORKER_STOPS_WITHIN"]
+    assert worker["stop_grace_period"] == f"{stops_within}s"
+    assert stops_within == "${WORKER_STOPS_WITHIN:-200}"
+    assert default_time_limit(200) == default_time_limit(None)
+    assert SERVICES["web"]["stop_grace_period"] == f"{STOPS_WITHIN + 10}s"
+
+
+def test_links_lead_to_the_published_port() -> None:
+    """Unless SITE_URL says another address."""
+    port = "${WEB_PORT:-8000}"
+    assert SERVICES["web"]["ports"] == [f"127.0.0.1:{port}:8000"]
+    site_url = SERVICES["worker"]["environment"]["SITE_URL"]
+    assert site_url == f"${{SITE_URL:-http://127.0.0.1:{port}}}"
 
 
 class TestSecrets:
