@@ -52,7 +52,7 @@ define set_up
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo chaos attack bench bench-quick test check docs docs-serve fmt wheel mutants test-all test-rabbitmq test-browser lock outdated clean secrets
+.PHONY: help run demo chaos attack bench bench-quick test check docs docs-serve fmt wheel mutants test-all test-rabbitmq test-browser test-containers lock outdated clean secrets
 
 help:
 	@echo 'make run     set everything up and run the system here; Ctrl-C stops it, var/ keeps the data'
@@ -70,6 +70,8 @@ help:
 	@echo 'make test-all  every test on every database'
 	@echo 'make test-rabbitmq  the tests of RabbitMQ, from Debian packages where the machine lacks it'
 	@echo 'make test-browser  the story of a new person in a browser, from Debian packages where the machine lacks one'
+	@echo 'make test-containers  build the image and run docker-compose.yml, with kills: on the engine of this'
+	@echo '             machine, or as root on one from Debian packages (4 minutes; status 77 where it cannot be run)'
 	@echo 'make mutants  break the code in random places, and see which of them no unit test notices'
 	@echo '             (SAMPLE=40 SEED=1 ONLY=aftercommit/worker)'
 	@echo 'make check   lint, format, types, import directions, migrations, docs, Compose file, Dockerfile,'
@@ -124,6 +126,10 @@ test-rabbitmq:
 test-browser:
 	$(call set_up,dev)
 	@FETCH_BROWSER=1 exec $(BIN)/python -m tests --all tests/browser $(PYTEST_ARGS)
+
+test-containers:
+	$(call set_up,dev)
+	@exec $(BIN)/python -m tests.containers
 
 mutants:
 	$(call set_up,dev)

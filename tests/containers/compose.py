@@ -1,0 +1,128 @@
+"""``docker-compose.yml`` with ports, secrets and an image of its own, beside any installation."""
+
+import json
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from core.stack.compose_secrets import keep_secrets
+from core.stack.ports import free_port
+from tests.containers.docker import Docker
+
+PROJECT = Path(__file__).parents[2]
+NAME = "aftercommit-test"
+IMAGE = "aftercommit-test"
+PASSWORD = "Tide#7/b@d"
+"""Each password. A URL would not take it as it is."""
+
+LOGIN = ("admin", PASSWORD)
+"""Flower's."""
+
+ACTIVE = {
+    "THROTTLES": "off",
+    "NOTIFICATIONS_DIGEST_SECONDS": "0.1",
+    **dict.fromkeys(
+        [
+            *("NOTIFICATIONS_ARTICLES_PER_HOUR", "NOTIFICATIONS_ARTICLES_PER_DAY"),
+            *("NOTIFICATIONS_MAILS_PER_HOUR", "NOTIFICATIONS_MAILS_PER_DAY"),
+        ],
+        "100000",
+    ),
+}
+"""What the visitors of the tests need: they do in a minute what people do in a day."""
+
+
+def program() -> str:
+    """Return the path of Compose, which is in a package of the tests."""
+    found = find_spec("compose")
+    assert found is not None
+    assert found.submodule_search_locations
+    return str(Path(next(iter(found.submodule_search_locations))) / "docker-compose")
+
+
+class Compose:
+    """Commands for the whole system."""
+
+    def __init__(self, docker: Docker, folder: Path) -> None:
+        self.docker = docker
+        self.folder = folder
+        self.file = folder / "compose.json"
+        self.ports = {name: free_port() for name in ("WEB_PORT", "FLOWER_PORT", "MAIL_WEB_PORT")}
+
+    def __call__(self, *words: str, seconds: float = 300) -> str:
+        """Return what the command writes."""
+        options = ["--project-name", NAME, "--file", str(self.file), "--progress", "plain"]
+        return self.docker.run([program(), *options, *words], seconds=seconds)
+
+    def url(self, port: str) -> str:
+        """Return the address of what is published at the port with that variable."""
+        return f"http://127.0.0.1:{self.ports[port]}"
+
+    def prepare(self) -> None:
+        """Write the secrets, and the file with all that it needs."""
+        write_secrets(self.folder / "secrets")
+        config = adapted(self.resolved(), self.folder / "secrets", self.docker.has_start_interval)
+        self.file.write_text(json.dumps(config))
+
+    def resolved(self) -> dict[str, Any]:
+        """Return ``docker-compose.yml`` as Compose understands it, without anybody's ``.env``."""
+        given = {**{name: str(port) for name, port in self.ports.items()}, "APP_IMAGE": IMAGE}
+        command = [program(), "--project-directory", str(PROJECT), "--env-file", "/dev/null"]
+        command += ["--file", str(PROJECT / "docker-compose.yml"), "config", "--format", "json"]
+        read: dict[str, Any] = json.loads(self.docker.run(command, more=given))
+        return read
+
+    def container(self, service: str) -> str:
+        """Return the name of the service's container."""
+        return f"{NAME}-{service}-1"
+
+    def states(self) -> dict[str, dict[str, Any]]:
+        """Return the state of each container, by its service."""
+        ids = self.docker("ps", "--all", "--quiet", "--filter", f"label={LABEL}={NAME}").split()
+        found = json.loads(self.docker("inspect", *ids)) if ids else []
+        return {each["Config"]["Labels"][f"{COMPOSE}.service"]: each["State"] for each in found}
+
+    def are_healthy(self) -> bool:
+        """Return whether all services are, and the migrations are done."""
+        states = self.states()
+        migrated = states.pop("migrate", {})
+        return migrated.get("ExitCode") == 0 and all(map(is_healthy, states.values()))
+
+
+COMPOSE = "com.docker.compose"
+LABEL = f"{COMPOSE}.project"
+
+
+def is_healthy(state: Mapping[str, Any]) -> bool:
+    """Return whether the health check of a container was successful the last time."""
+    return bool(state.get("Running")) and state.get("Health", {}).get("Status") == "healthy"
+
+
+def write_secrets(folder: Path) -> None:
+    """Write the secrets, with passwords that are hard to pass on."""
+    folder.mkdir(mode=0o700)
+    for name in ("database_password", "redis_password", "flower_redis_password"):
+        (folder / name).write_text(f"{PASSWORD}\n")
+    (folder / "flower_login").write_text(":".join(LOGIN))
+    for each in folder.iterdir():
+        each.chmod(0o644)
+    keep_secrets(folder)
+
+
+def adapted(config: dict[str, Any], secrets: Path, has_start_interval: bool) -> dict[str, Any]:
+    """Return the configuration with these secrets, for visitors who are more active than people.
+
+    An engine before version 25 knows no ``start_interval``. There it is the interval at all times.
+    """
+    for name, secret in config["secrets"].items():
+        secret["file"] = str(secrets / name)
+    for service in config["services"].values():
+        service.pop("build", None)
+        if "SECRET_KEY_FILE" in service.get("environment", {}):
+            service["environment"] |= ACTIVE
+        check = service.get("healthcheck", {})
+        if "start_interval" in check and not has_start_interval:
+            check["interval"] = check.pop("start_interval")
+    config.pop("name", None)
+    return config

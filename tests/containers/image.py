@@ -1,0 +1,52 @@
+"""What the image has, and what it has not."""
+
+from tests.containers.base_images import BASE, label
+from tests.containers.compose import IMAGE
+from tests.containers.docker import Docker
+from tests.containers.errors import Broken
+from tests.containers.figures import size
+
+LARGEST = 300
+"""How many megabytes the image may have."""
+
+LABELS = ("title", "description", "licenses")
+USER = "10001:10001"
+OWN = """
+import importlib.util, os, stat
+folder = os.stat(os.environ["VAR_DIR"])
+print(os.getuid(), os.getgid(), sep=":")
+print(folder.st_uid, folder.st_gid, sep=":")
+print(stat.S_IMODE(folder.st_mode) == 0o700 and not os.listdir(os.environ["VAR_DIR"]))
+print(importlib.util.find_spec("pip") is None)
+"""
+
+
+def check_image(docker: Docker) -> str:
+    """Return how large the image is beside its base. Raises Broken if it is not as it should be."""
+    megabytes = size(docker)
+    if megabytes > LARGEST:
+        raise Broken(f"The image has {megabytes} MB, and may have {LARGEST}.")
+    missing = [each for each in LABELS if not docker.image(IMAGE, label(f"{OCI}.{each}"))]
+    if missing:
+        raise Broken(f"The image has no label for its {', '.join(missing)}.")
+    check_user(docker)
+    check_refusal(docker)
+    return f"{megabytes} MB, {megabytes - size(docker, BASE)} of them beside the base image"
+
+
+OCI = "org.opencontainers.image"
+
+
+def check_user(docker: Docker) -> None:
+    """Raise Broken unless the user, the data folder and the packages are as they should be."""
+    found = docker("run", "--rm", "--network", "none", IMAGE, "python", "-c", OWN).split()
+    if found != [USER, USER, "True", "True"]:
+        raise Broken(f"User, owner of the data folder, an empty folder, no pip: {found}.")
+
+
+def check_refusal(docker: Docker) -> None:
+    """Raise Broken unless a missing SECRET_KEY is told in one line."""
+    asked = ["sh", "-c", f"docker run --rm --network none {IMAGE} 2>&1; true"]
+    said = docker.run(asked).splitlines()
+    if len(said) != 1 or "SECRET_KEY" not in said[0]:
+        raise Broken(f"Without a SECRET_KEY the image wrote {len(said)} lines: {said[:1]}.")

@@ -1,0 +1,113 @@
+"""All that is tried with the containers, in order."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from tests.containers import faults, figures, story, truth
+from tests.containers.base_images import make_base_images
+from tests.containers.compose import IMAGE, PROJECT, Compose
+from tests.containers.docker import Docker
+from tests.containers.image import check_image
+from tests.containers.people import Person
+from tests.containers.traffic import Traffic
+from tests.tools.demo.progress import Screen
+
+
+class Run:
+    """The steps. Each prints a line with its time."""
+
+    def __init__(self, docker: Docker, compose: Compose, screen: Screen) -> None:
+        self.docker = docker
+        self.compose = compose
+        self.screen = screen
+
+    def perform(self) -> None:
+        """Do everything. Raises Broken at the first thing that does not hold."""
+        if self.docker.stands_in:
+            self.step("Stand-ins for base images", lambda: make_base_images(self.docker))
+        self.step("The image builds", self.build)
+        self.step("The image is small and tidy", lambda: check_image(self.docker))
+        self.compose.prepare()
+        with self.running():
+            self.step("All services are healthy", self.start)
+            with self.people() as (author, reader):
+                self.step("The story is told", lambda: story.tell(self.compose, author, reader))
+                self.step("Flower shows the worker", lambda: story.check_flower(self.compose))
+                self.step("Each mail arrived once", lambda: story.check_mails(self.compose))
+                self.try_faults(author)
+            self.show_memory()
+            self.step("A new worker is not missed", self.renew_worker)
+            self.step("All stop by SIGTERM", lambda: figures.stop(self.compose))
+
+    def try_faults(self, author: Person) -> None:
+        """Kill each of the four under load, and freeze the database."""
+        with Traffic(author) as traffic:
+            for service in faults.KILLED:
+                self.step(f"kill -9 {service}, under load", partial(self.kill, service, traffic))
+        self.step("Nothing lost or doubled", lambda: self.judge(traffic))
+        self.step("/healthz, the database frozen", self.freeze)
+
+    def kill(self, service: str, traffic: Traffic) -> str:
+        seconds = faults.kill_under_load(self.compose, service, traffic)
+        return f"healthy again after {seconds:.0f} s"
+
+    def judge(self, traffic: Traffic) -> str:
+        found = truth.check(self.compose, traffic.published)
+        calls = {name: number for name, number in found.database["calls"].items() if number}
+        return (
+            f"{len(traffic.published)} articles, {traffic.refused} refusals, "
+            f"{found.not_known} mails not known, calls left: {calls or 'none'}"
+        )
+
+    def freeze(self) -> str:
+        return f"at most {faults.check_frozen_database(self.compose) * 1000:.0f} ms"
+
+    def renew_worker(self) -> None:
+        self.compose(
+            "up", "--detach", "--no-build", "--no-deps", "--force-recreate", "--wait", "worker"
+        )
+        story.check_ready(self.compose)
+
+    def build(self) -> str:
+        self.docker("build", "--network", "host", "--tag", IMAGE, str(PROJECT), seconds=900)
+        return f"{figures.size(self.docker)} MB"
+
+    def start(self) -> None:
+        self.compose("up", "--detach", "--no-build", "--wait", "--wait-timeout", "240")
+
+    def show_memory(self) -> None:
+        for line in figures.memory(self.compose):
+            self.screen.line(line)
+
+    def step(self, title: str, do: Callable[[], object]) -> None:
+        """Do it, and print what came of it."""
+        self.screen.working(title)
+        began = time.monotonic()
+        try:
+            result = do()
+        except BaseException:
+            self.screen.done(title, f"{time.monotonic() - began:.0f} s", good=False)
+            raise
+        note = f", {result}" if isinstance(result, str | int | dict) else ""
+        self.screen.done(title, f"{time.monotonic() - began:.0f} s{note}")
+
+    @contextmanager
+    def people(self) -> Iterator[tuple[Person, Person]]:
+        """Yield an author and a reader, neither of whom has an account yet."""
+        site = self.compose.url("WEB_PORT")
+        with Person(story.AUTHOR, site) as author, Person(story.READER, site) as reader:
+            yield author, reader
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Remove all that was started, with its data, after the block. After an error show logs."""
+        self.compose("down", "--volumes", "--remove-orphans")
+        try:
+            yield
+        except Exception:
+            self.screen.line(self.compose("logs", "--no-color", "--tail", "40"))
+            raise
+        finally:
+            self.compose("down", "--volumes", "--remove-orphans")

@@ -1,0 +1,71 @@
+"""The tests' own copy of ``docker-compose.yml``."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.containers.compose import PASSWORD, adapted, is_healthy, write_secrets
+from tests.containers.docker import client_environment
+
+
+def config() -> dict[str, Any]:
+    """Return what Compose says of two services."""
+    return {
+        "name": "aftercommit",
+        "services": {
+            "web": {
+                "build": {"context": "."},
+                "environment": {"SECRET_KEY_FILE": "/run/secrets/secret_key"},
+                "healthcheck": {"interval": "10s", "start_interval": "1s"},
+            },
+            "redis": {},
+        },
+        "secrets": {"secret_key": {"file": "/home/me/.secrets/secret_key"}},
+    }
+
+
+@pytest.mark.parametrize("has_start_interval", [True, False])
+def test_adapted(tmp_path: Path, has_start_interval: bool) -> None:
+    """It has its own secrets and name, and no build. An old engine looks as often all the time."""
+    found = adapted(config(), tmp_path, has_start_interval)
+    assert "name" not in found
+    assert found["secrets"] == {"secret_key": {"file": str(tmp_path / "secret_key")}}
+    assert "build" not in found["services"]["web"]
+    assert found["services"]["web"]["environment"]["THROTTLES"] == "off"
+    old, new = {"interval": "1s"}, {"interval": "10s", "start_interval": "1s"}
+    assert found["services"]["web"]["healthcheck"] == (new if has_start_interval else old)
+    assert found["services"]["redis"] == {}
+
+
+def test_secrets(tmp_path: Path) -> None:
+    """Each password is one that a URL would not take."""
+    write_secrets(tmp_path / "secrets")
+    words = {each.name: each.read_text() for each in (tmp_path / "secrets").iterdir()}
+    passwords = {name: word for name, word in words.items() if PASSWORD in word}
+    assert passwords.keys() == {
+        *("database_password", "redis_password", "flower_redis_password", "flower_login")
+    }
+
+
+def test_variables_of_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of their own installation are not for this one."""
+    monkeypatch.setenv("SITE_URL", "https://mine.example")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///mine")
+    found = client_environment(HOME="/here")
+    assert "SITE_URL" not in found
+    assert (found["DOCKER_HOST"], found["HOME"]) == ("unix:///mine", "/here")
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ({"Running": True, "Health": {"Status": "healthy"}}, True),
+        ({"Running": True, "Health": {"Status": "starting"}}, False),
+        ({"Running": False, "Health": {"Status": "healthy"}}, False),
+        ({"Running": True}, False),
+    ],
+)
+def test_health(state: dict[str, Any], expected: bool) -> None:
+    """A service without a health check is not known to be healthy."""
+    assert is_healthy(state) is expected

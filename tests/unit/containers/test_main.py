@@ -1,0 +1,71 @@
+"""How a run of the containers ends, and what it says then."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from tests.containers import __main__ as program
+from tests.containers import machine, mounts
+from tests.containers.errors import Broken, CannotRun
+
+Failing = Callable[..., NoReturn]
+
+
+def failing(error: Exception) -> Failing:
+    """Return a function that raises the error."""
+
+    def fail(*arguments: object) -> NoReturn:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("error", "expected", "said"),
+    [
+        (CannotRun("there are no namespaces"), 77, "NOT RUN: the containers. Because there are"),
+        (Broken("The image has 900 MB."), 1, "Broken: The image has 900 MB."),
+        (TimeoutError("Waited in vain."), 1, "TimeoutError: Waited in vain."),
+    ],
+)
+def test_status(
+    error: Exception,
+    expected: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One that could not be run is neither a success nor a failure, and says so in one line."""
+    monkeypatch.setattr(program, "perform", failing(error))
+    assert program.main() == expected
+    line, *more = capsys.readouterr().out.splitlines()
+    assert line.startswith(said)
+    assert more == []
+
+
+def test_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The status is 0 then."""
+    monkeypatch.setattr(program, "perform", lambda screen: None)
+    assert program.main() == 0
+
+
+def test_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first thing that a machine lacks is named."""
+    monkeypatch.setattr(machine, "needs", lambda: [(True, "one"), (False, "two"), (False, "three")])
+    with pytest.raises(CannotRun, match=r"^two$"):
+        machine.check_machine()
+
+
+def test_no_program() -> None:
+    """A program that is not there does not succeed."""
+    assert machine.succeeds(("true",))
+    assert not machine.succeeds(("false",))
+    assert not machine.succeeds(("no-such-program-here",))
+
+
+def test_mounted(tmp_path: Path) -> None:
+    """What is mounted elsewhere is none of ours."""
+    assert mounts.mounted_below(tmp_path) == []
+    assert "/proc" in mounts.mounted_below(Path("/proc"))
