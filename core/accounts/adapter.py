@@ -88,11 +88,6 @@ class AccountAdapter(DefaultAccountAdapter):
         """Have the link for the address sent to it."""
         tasks.send_verification.delay_on_commit(address_id=emailconfirmation.email_address.pk)
 
-    def send_account_already_exists_mail(self, email: str) -> None:
-        """Tell the owner of a verified address that somebody signed up with it."""
-        for address in EmailAddress.objects.filter(email=email, verified=True):
-            tasks.send_already_exists.delay_on_commit(address_id=address.pk)
-
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
         """Make the address the account's verified one. Return False if it is another's."""
         try:

@@ -31,15 +31,16 @@ class SignupForm(forms.SignupForm):
         self.fields["email"].help_text = "We send you a link to verify it, before any other mail."
 
     def validate_unique_email(self, value: str) -> str:
-        """Remember whether the address is an account's, which nobody is told but its owner.
+        """Return the address, also if it is another account's.
 
-        An unverified one is no account's: somebody else may have typed it.
+        The user is made then, too. Nobody can verify the address for this user, and the mail to it
+        tells its owner of the attempt. If no user were made, the name would still be free, and that
+        would tell everybody of the account.
         """
-        self.account_already_exists = EmailAddress.objects.is_verified(value)
         return value
 
     def prepare(self, request: HttpRequest) -> None:
-        """Hash the password, also if there will be no user: else the time would tell of one."""
+        """Hash the password, before there is a transaction: it is slow."""
         adapter = get_adapter()
         user: Any = adapter.save_user(request, adapter.new_user(request), self, commit=False)
         self.user = user
@@ -59,13 +60,19 @@ class LoginForm(forms.LoginForm):
         self.fields["login"].label = "Name or address"
 
     def user_credentials(self) -> dict[str, str]:
-        """Return an address as an address alone if it is somebody's.
+        """Return a name, or an address that is one user's.
 
-        As a name too, it would cost a second hash, and the time would tell of the account.
+        An address is no name too then: that would cost a second hash, and the time would tell of
+        the account. If many signed up with an address, and nobody verified it, it is nobody's: each
+        of them would cost a hash.
         """
         credentials: dict[str, str] = super().user_credentials()
-        if "email" in credentials and filter_users_by_email(credentials["email"]):
+        email = credentials.get("email")
+        users = filter_users_by_email(email, prefer_verified=True) if email else []
+        if users:
             credentials.pop("username", None)
+        if len(users) > 1:
+            credentials.pop("email")
         return credentials
 
 

@@ -42,6 +42,22 @@ def test_fail_wrong_password(client: Client, monkeypatch: Any, login: str) -> No
     assert hashed == ["wrong"]
 
 
+def test_address_that_many_claim(client: Client, monkeypatch: Any) -> None:
+    """Nobody has the site hash a password for each of hundreds who signed up with one address."""
+    for name in ("eve", "mallory", "trudy"):
+        make_user(name, verified=False, email="ann@example.com")
+    with monkeypatch.context() as patched:
+        hashed: list[str] = []
+        patched.setattr(User, "check_password", lambda user, given: hashed.append(given))
+        patched.setattr(User, "set_password", lambda user, given: hashed.append(given))
+        log_in(client, "ann@example.com")
+        assert len(hashed) == 1
+    assertRedirects(log_in(client, "eve"), "/account/address/verify/")
+    ann = make_user("ann")
+    log_in(client, "ann@example.com")
+    assert get_user(client) == ann
+
+
 def test_name_from_before(client: Client) -> None:
     """A name with an @, which nobody can choose any more, still logs in."""
     user = User.objects.create_user("ann@example.com", password=PASSWORD)
