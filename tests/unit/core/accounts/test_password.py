@@ -10,9 +10,10 @@ from django.utils.http import int_to_base36
 from pytest_django.asserts import assertContains, assertRedirects
 
 from aftercommit.contrib.testing import Outbox
+from core.accounts.addresses import verified_address
 from tests.factories import PASSWORD
 from tests.people import make_user
-from tests.unit.core.accounts.pages import NEW, Mails, follow, link_in, log_in
+from tests.unit.core.accounts.pages import NEW, Mails, change_address, follow, link_in, log_in
 
 pytestmark = pytest.mark.django_db
 
@@ -174,3 +175,36 @@ class TestReset:
         client.post(RESET, {"email": "ann@example.com"})
         User.objects.update(email="other@example.com")
         assert mails() == []
+
+
+class TestAddressThatWaits:
+    """A change of address that whoever knew the old password has asked for."""
+
+    @pytest.fixture
+    def link(self, client: Client, mails: Mails) -> str:
+        """Return the path of the link that went to another address."""
+        make_user("ann")
+        log_in(client, "ann")
+        change_address(client, "eve@example.com")
+        (message,) = mails()
+        return link_in(message)
+
+    def change(self) -> None:
+        """Change the password, as the admin and the reset do it."""
+        user = User.objects.get()
+        user.set_password(NEW)
+        user.save()
+
+    def test_ends(self, client: Client, link: str) -> None:
+        """With another password the link gives the account to nobody."""
+        self.change()
+        follow(client, link)
+        assert verified_address(User.objects.get()) == "ann@example.com"
+
+    def test_stays(self, client: Client, link: str) -> None:
+        """The same password, hashed anew at a log-in, changes nothing."""
+        user = User.objects.get()
+        user.password = "md5$salt$another"  # by Django, which leaves out the password in clear
+        user.save(update_fields=["password"])
+        follow(client, link)
+        assert verified_address(user) == "eve@example.com"
