@@ -80,6 +80,12 @@ def is_named(person: Person, label: str, key: str | None, values: Values = ()) -
     return _is_known(person, NAMED + label, key, values)
 
 
+def is_of_user(label: str) -> bool:
+    """Return whether a row of this model is a user's, so that its name can have the user's."""
+    user = User._meta.label_lower
+    return label == user or any(each.label == label and each.owner == user for each in _owned)
+
+
 def _is_known(person: Person, known: str, key: str | None, values: Values) -> bool:
     rows = person.rows.get(known, set())
     if key not in rows and _is_in_values(person, known, values):

@@ -8,6 +8,7 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
+from django.db.models.functions import Lower
 
 DELETED = "a deleted user"
 """The name of a person who was forgotten, where a name has to stay."""
@@ -33,6 +34,7 @@ class Person:
         """Return the person behind the user. ``addresses`` are others that they had."""
         known = EmailAddress.objects.filter(user=user).values_list("email", flat=True)
         found = {each.lower() for each in (user.email, *known, *addresses) if each}
+        found -= _of_others(user, found)
         return cls(user.pk, user.get_username(), frozenset(found), keeps_articles)
 
     def is_in(self, text: str | None) -> bool:
@@ -63,6 +65,14 @@ def is_actor(person: Person, actor_id: Any, actor: Any) -> bool:
     if actor_id:
         return str(actor_id) == str(person.user_id)
     return bool(actor == person.name)
+
+
+def _of_others(user: User, addresses: set[str]) -> set[str]:
+    """Return those of the addresses that are another's. Anybody can sign up with a stranger's."""
+    rows = EmailAddress.objects.filter(email__in=addresses, verified=True).exclude(user=user)
+    users = User.objects.alias(small=Lower("email")).filter(small__in=addresses)
+    made = users.filter(emailaddress=None).exclude(pk=user.pk)  # by an operator
+    return {*rows.values_list("email", flat=True), *made.values_list(Lower("email"), flat=True)}
 
 
 @cache

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth import get_user
 from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
 from django.test import Client
 from django.urls import reverse
 from pytest_django.asserts import assertContains
@@ -24,7 +27,8 @@ from core.forgetting.closing import LastSuperuser
 from core.forgetting.find import person_of
 from core.forgetting.forget import StillWritten, count_places, forget
 from core.forgetting.person import DELETED
-from tests.factories import UserFactory
+from tests.factories import PASSWORD, ArticleFactory, UserFactory
+from tests.people import make_user
 from tests.unit.core.forgetting.everywhere import (
     NAME,
     covered,
@@ -212,6 +216,55 @@ class TestWhatStays:
         after = OutboxCall.objects.get(pk=before.pk)
         for name in ("payload", "context", "error"):
             assert getattr(after, name) == getattr(before, name)
+
+
+class TestOfAnother:
+    """Anybody can sign up with the address of another, and with a word for a name."""
+
+    @pytest.mark.every_database
+    @pytest.mark.parametrize("verified", [True, False])
+    def test_address(self, verified: bool) -> None:
+        """Whose address it is keeps what was written about it, whoever claimed it as well."""
+        if verified:
+            make_user("bob", email="bob@example.com")
+        else:
+            User.objects.create_user("bob", "BOB@example.com")  # by an operator
+        call = OutboxCall.objects.create(
+            pk=new_id(), task="x", payload='[[], {"to": "bob@example.com"}]', status="dead",
+            context='["", "", "", ""]',
+        )  # fmt: skip
+        forget_and_drain(make_user("eve", email="bob@example.com", verified=False))
+        assert OutboxCall.objects.get(pk=call.pk).payload == call.payload
+
+    def test_name(self) -> None:
+        """A name that is a word of each session, or of the admin's log, takes nothing along."""
+        client, bob, article = Client(), make_user("bob"), ArticleFactory(title="Red and changed")
+        client.post("/login/", {"login": "bob", "password": PASSWORD})
+        values = {"user": bob, "object_repr": article.title, "action_flag": CHANGE}
+        values["change_message"] = '[{"changed": {"fields": ["Title"]}}]'
+        entry = LogEntry.objects.create(
+            content_type=ContentType.objects.get_for_model(article), object_id="1", **values
+        )
+        for name in ("changed", "fields", "title", "red", "password", "method", "allauth"):
+            forget_and_drain(make_user(name))
+        assert get_user(client) == bob
+        after = LogEntry.objects.get(pk=entry.pk)
+        assert (after.object_repr, after.change_message) == (
+            entry.object_repr,
+            entry.change_message,
+        )
+
+    @pytest.mark.parametrize(
+        "message",
+        ['[{"deleted": {"name": "comment", "object": "Comment by wil on Ada"}}]', "Thanks to wil."],
+    )
+    def test_name_in_a_message(self, message: str) -> None:
+        """The name of a row, and what a program wrote, can tell of the person."""
+        entry = LogEntry.objects.create(
+            user=make_user("bob"), object_repr="Ada", action_flag=CHANGE, change_message=message
+        )
+        forget_and_drain(make_user("wil"))
+        assert LogEntry.objects.get(pk=entry.pk).change_message == ""
 
 
 class TestKeepArticles:
