@@ -22,7 +22,7 @@ from tests.celery_engine.engine import PROJECT, DockerEngine, Engine, ProcessEng
 from tests.celery_engine.worker import Workers
 from tests.plugins.servers import OWN_REDIS, current_database_url
 
-PASSED_ON = ("PATH", "DJANGO_SETTINGS_MODULE", "VAR_DIR")
+PASSED_ON = ("PATH", "DJANGO_SETTINGS_MODULE", "SECRET_KEY", "VAR_DIR")
 
 
 @pytest.fixture
