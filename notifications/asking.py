@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from content.models import Article
-from core.accounts.addresses import verified_address
+from core.accounts.addresses import loaded_address
 
 from .deliveries import reason_unreachable
 from .digests import comments_of
@@ -51,7 +51,7 @@ def ask(delivery: Delivery) -> Letter:
 def _ask_recipient(delivery: Delivery) -> tuple[User, str]:
     """Return the recipient and the address that the recipient has now."""
     user = delivery.recipient
-    address = (verified_address(user) or "") if user is not None else ""
+    address = (loaded_address(user) or "") if user is not None else ""
     reason = reason_unreachable(user, address)
     if user is None or reason:
         raise Unwanted(reason)
@@ -85,9 +85,13 @@ def _ask_publication(delivery: Delivery) -> Article:
 
 
 def _follows(article: Article, recipient: User) -> Sequence[Follow]:
-    """Return why the recipient gets the mail: one or two follows."""
-    follows = Follow.objects.about(article).filter(user=recipient).order_by("category")
-    return list(follows.select_related("author__user", "category"))
+    """Return why the recipient gets the mail: one or two follows, that of the author first."""
+    follows = Follow.objects.about(article).filter(user=recipient)
+    for follow in (found := list(follows)):
+        # They are loaded with the article. To join them once more costs as much as the query.
+        follow.author = article.author if follow.author_id else None
+        follow.category = article.category if follow.category_id else None
+    return sorted(found, key=lambda follow: follow.author_id is None)
 
 
 def _ask_comments(delivery: Delivery, recipient: User, address: str) -> Letter:

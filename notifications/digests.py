@@ -66,8 +66,10 @@ def stop_gathering(delivery: Delivery) -> bool:
 
     Return False if its recipient has had too many mails. Then the delivery gathers on.
     """
+    if delivery.kind != Kind.COMMENT_POSTED:
+        return True
     gathering = CommentDigest.objects.filter(delivery=delivery)
-    if delivery.kind != Kind.COMMENT_POSTED or not gathering.exists():
+    if not gathering.exists():
         return True
     reason = reason_recipient(delivery, timezone.now())
     if reason and delivery.move(Status.PENDING, to=Status.PENDING, error=f"Waits. {reason}"):

@@ -54,7 +54,8 @@ def notify_comment_author(calls: Sequence[Call]) -> None:
 def send_delivery(delivery_id: int) -> None:
     """Send the mail. It runs again after a lost worker: the delivery says how far that came."""
     related = ("recipient", "article__author__user", "article__category")
-    delivery = Delivery.objects.select_related(*related).filter(pk=delivery_id).first()
+    found = Delivery.objects.select_related(*related).filter(pk=delivery_id).order_by()
+    delivery = next(iter(found), None)
     if delivery is None:
         return
     if stop_gathering(delivery):
