@@ -201,7 +201,7 @@ def stored() -> str:
     )
 
 
-@pytest.mark.parametrize("role", ["author", "superuser"])
+@pytest.mark.parametrize("role", [pytest.param("author", marks=pytest.mark.slow), "superuser"])
 def test_other_methods(world: World, role: str) -> None:
     """No method but POST changes anything, whoever may."""
     browser, before = browser_of(role), stored()
