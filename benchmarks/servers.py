@@ -127,7 +127,7 @@ class Servers:
 
     def redis_url(self, contender: str) -> str:
         """The address of the contender's Redis database."""
-        return f"redis://{smtp_sink.LOOPBACK}:{self.redis.port}/{self._number(contender)}"
+        return f"{self.redis.url.rpartition('/')[0]}/{self._number(contender)}"
 
     def environment(self, contender: str) -> dict[str, str]:
         """What the processes of a contender are started with."""
