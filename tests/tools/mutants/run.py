@@ -15,9 +15,6 @@ PROJECT = Path(__file__).parents[3]
 PASSED, NOTHING_RUN = 0, 5
 """The exit statuses of pytest by which a mutant has survived."""
 
-FOLDERS = {"core": ("core", "stack")}
-"""The folders of unit tests of a package, where it isn't the one of its name."""
-
 GRACE = 30
 """Seconds that pytest has to stop its servers when its time is up."""
 
@@ -53,7 +50,7 @@ class Tree:
 
     def passes(self, packages: Iterable[str]) -> bool:
         """Return whether the unit tests of the packages pass as the tree is."""
-        return self._passes([folder for name in packages for folder in folders_of(name)])
+        return self._passes([*map(folder_of, packages)])
 
     def survives(self, case: Case) -> bool:
         """Return whether no unit test fails: those of the module first, then the package's."""
@@ -62,7 +59,7 @@ class Tree:
         path.write_text(case.mutant.text)
         try:
             near = tests_of(self._root, case)
-            return self._passes(near) and self._passes(folders_of(case.package))
+            return self._passes(near) and self._passes([folder_of(case.package)])
         finally:
             path.write_text(original)
 
@@ -95,9 +92,9 @@ def tests_of(root: Path, case: Case) -> list[str]:
     return [str(path.relative_to(root)) for path in ordered]
 
 
-def folders_of(package: str) -> list[str]:
-    """Return the folders of the package's unit tests."""
-    return [f"tests/unit/{name}" for name in FOLDERS.get(package, (package,))]
+def folder_of(package: str) -> str:
+    """Return the folder of the package's unit tests."""
+    return f"tests/unit/{package}"
 
 
 def _wait(process: "subprocess.Popen[bytes]", seconds: float) -> int | None:
