@@ -5,10 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.urls import get_resolver, reverse
 
 from core.serving.answer import PIECE
 from core.serving.limits import IN_MEMORY
 from tests.unit.core.serving.asking import answering, ask
+
+KEYED = {
+    "account_confirm_email": ["key"],
+    "account_reset_password_from_key": ["uidb36", "key"],
+    "unsubscribe": ["token"],
+}
+"""The addresses that mails lead to, with their arguments. The last one is the key."""
 
 
 @pytest.mark.parametrize("size", [0, 1, PIECE, PIECE + 1, 2 * PIECE, IN_MEMORY + PIECE // 2])
@@ -154,3 +162,26 @@ def test_the_log(caplog: pytest.LogCaptureFixture) -> None:
     assert line.startswith("192.0.2.7 GET /%0A\\xc3\\x9b\x1b 200, 5 bytes, ")
     assert line.endswith(', 0a1b, "\\u009b31m\\u001b]0;x\\u0007\\r\\n\\""')
     assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize("name", KEYED)
+def test_the_log_has_no_key(caplog: pytest.LogCaptureFixture, name: str) -> None:
+    """Who reads the log can't follow a link of a mail to somebody else."""
+    caplog.set_level("INFO")
+    key = "MQ-1wYz3k-3qyM0-KEYa"
+    path = reverse(name, kwargs=dict.fromkeys(KEYED[name], "1") | {KEYED[name][-1]: key})
+    ask(answering(), raw_path=path.encode())
+    assert "KEY" not in caplog.text
+    assert f" GET /{path.split('/')[1]}/" in caplog.text
+
+
+def test_each_address_with_a_key() -> None:
+    """A new address with a key is one of those above."""
+    found = get_resolver().reverse_dict
+    names = {name for name in found if isinstance(name, str) and takes_key(found.getlist(name))}
+    assert names == {*KEYED}
+
+
+def takes_key(forms: Any) -> bool:
+    """Return whether an address has a key or a token among its arguments."""
+    return any({"key", "token"} & {*form[0][0][1]} for form in forms)
