@@ -12,6 +12,7 @@ from typing import Any
 from kombu.transport import virtual
 
 from aftercommit.printable import make_printable
+from aftercommit.redis.message_forms import check_headers, check_properties
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ class Message(virtual.Message):
     def __init__(self, payload: Any, channel: Any = None, **kwargs: Any) -> None:
         try:
             super().__init__(payload, channel=channel, **kwargs)
+            check_properties(payload["properties"])
         except ODD as error:
             raise ValueError(f"it has an odd form: {error!r}") from error
 
@@ -63,19 +65,12 @@ def _read(read: Callable[[], Any]) -> Any:
 def _take(callback: Callable[..., Any], message: Any) -> Any:
     """Give the message to the consumer, and reject the message if it has odd contents."""
     try:
-        _check_limits(message.headers)
+        check_headers(message.headers)
         return callback(message)
     except ODD as error:
         _report("Rejected a message with odd contents", error)
         if not message.acknowledged:
             message.reject()
-
-
-def _check_limits(headers: Any) -> None:
-    """Raise ValueError for time limits that are no numbers. The pool would end the worker later."""
-    limits = headers.get("timelimit") if isinstance(headers, dict) else None
-    if any(not isinstance(each, int | float | None) for each in limits or ()):
-        raise ValueError(f"its time limits are {limits!r}")
 
 
 def _report(what: str, error: Exception) -> None:

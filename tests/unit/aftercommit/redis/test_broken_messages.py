@@ -26,7 +26,37 @@ class Taken:
         self.acknowledged = True
 
 
-@pytest.mark.parametrize("payload", [None, 7, "text", [], {}, {"properties": None}])
+PLACE: Any = {"exchange": "", "routing_key": "celery"}
+ODD_TAGS: list[Any] = [[], {}, 7, None]
+ODD_PLACES: list[Any] = [None, 7, "text", [], {}, {**PLACE, "exchange": {}}]
+ODD_LIMITS: list[Any] = [
+    *(["a", 1], [None, {}], "ab", 7, [1], [1, 2, 3]),
+    *([None, float("inf")], [None, float("nan")], [None, 10**400]),
+]
+ODD_HEADERS: list[tuple[str, Any]] = [
+    *(("timelimit", limits) for limits in ODD_LIMITS),
+    *(("shadow", ["a"]), ("shadow", {"a": 1}), ("task", []), ("id", {})),
+    *(("root_id", []), ("parent_id", []), ("group", {})),
+    *(("stamped_headers", 7), ("stamped_headers", True), ("stamped_headers", "text")),
+    *(("stamped_headers", {"a": 1}), ("stamped_headers", [["a"]]), ("stamped_headers", [{}])),
+    *(("stamps", 7), ("stamps", "text"), ("stamps", ["a"])),
+]
+GOOD_HEADERS: list[dict[str, Any]] = [
+    *({}, {"timelimit": None}, {"timelimit": [None, None]}, {"timelimit": [1, 2.5]}),
+    *({"timelimit": ()}, {"timelimit": [-1, 0]}),
+    {"shadow": None, "task": "a", "id": 7, "group": None, "stamped_headers": None},
+    {"shadow": "a", "stamped_headers": ["a"], "stamps": {"a": ["b"]}, "own": [{}]},
+]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        *(None, 7, "text", [], {}, {"properties": None}),
+        *({"properties": {"delivery_tag": tag, "delivery_info": PLACE}} for tag in ODD_TAGS),
+        *({"properties": {"delivery_tag": "a", "delivery_info": at}} for at in ODD_PLACES),
+    ],
+)
 def test_no_message(payload: Any) -> None:
     """One error stands for all forms that a message can't have."""
     with pytest.raises(ValueError, match="it has an odd form"):
@@ -68,18 +98,18 @@ def test_rejected(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
     assert [each.levelname for each in caplog.records] == ["ERROR"]
 
 
-@pytest.mark.parametrize("limits", [["a", 1], [None, {}], "ab", 7])
-def test_odd_limits(limits: Any) -> None:
-    """The pool would meet them later, and end the worker."""
-    message: Any = Taken(timelimit=limits)
+@pytest.mark.parametrize(("header", "value"), ODD_HEADERS)
+def test_odd_headers(header: str, value: Any) -> None:
+    """Celery would meet them once the pool has a place for the task, and lose the place."""
+    message: Any = Taken(**{header: value})
     broken_messages._take(lambda message: pytest.fail("it was taken"), message)
     assert message.acknowledged
 
 
-@pytest.mark.parametrize("limits", [None, [None, None], [1, 2.5], ()])
-def test_taken(limits: Any) -> None:
-    """Any other message is given on."""
-    message: Any = Taken(timelimit=limits)
+@pytest.mark.parametrize("headers", GOOD_HEADERS)
+def test_taken(headers: dict[str, Any]) -> None:
+    """Any other message is given on, with whatever headers a project has of its own."""
+    message: Any = Taken(**headers)
     assert broken_messages._take(lambda message: "taken", message) == "taken"
     assert not message.acknowledged
 
