@@ -125,6 +125,7 @@ def check_mysql(parsed: dict[str, Any]) -> None:
     import pymysql  # as any driver, for those who use it
 
     options = login(parsed)
+    options["password"] = options.get("password", "").encode()  # it would take Latin-1
     if options.get("host", "").startswith("/"):
         options["unix_socket"] = options.pop("host")
     try:

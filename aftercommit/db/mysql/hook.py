@@ -47,6 +47,17 @@ class MySQLMixin(ImplicitCommitMixin):
         """Return the wrapper that turns the driver's errors into Django's."""
         return ErrorWrapper(self, super().wrap_database_errors)
 
+    def get_connection_params(self) -> dict[str, Any]:
+        """Return what to connect with. The password is in UTF-8, as mysqlclient sends it.
+
+        PyMySQL would encode a text as Latin-1, which has few of the characters of passwords.
+        """
+        connection: Any = self
+        params: dict[str, Any] = super().get_connection_params()
+        if connection.Database.__name__ == "pymysql" and isinstance(params.get("password"), str):
+            params["password"] = params["password"].encode()
+        return params
+
     def check_database_version_supported(self) -> None:
         """Raise NotSupportedError if the server has no JSON_TABLE, no SKIP LOCKED, or no
         expressions as defaults.

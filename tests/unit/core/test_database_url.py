@@ -10,7 +10,7 @@ from django.db import connection
 from psycopg import sql
 
 from core.database_url import read_database_url
-from core.stack.preflight import login
+from core.stack.preflight import check_mysql, login
 from tests.unit.core.test_redis_login import PASSWORDS
 
 
@@ -40,6 +40,26 @@ def test_the_server_takes_it(db: None, password: str) -> None:
             psycopg.connect(**login(read_database_url(url, password)), dbname="postgres").close()
         finally:
             server.execute(sql.SQL("DROP ROLE {}").format(role))
+
+
+@pytest.mark.every_database
+@pytest.mark.only_on("mysql", reason="it needs a user of a server")
+@pytest.mark.parametrize("password", PASSWORDS)
+def test_mysql_takes_it(db: None, password: str) -> None:
+    """So does MySQL, with any driver: as the system starts, and of Django."""
+    ours = connection.get_connection_params()
+    with closing(connection.Database.connect(**ours)) as server, server.cursor() as cursor:
+        cursor.execute("CREATE USER tide IDENTIFIED BY %s", [password])
+        try:
+            url = f"mysql://tide@{ours['host']}:{ours['port']}/information_schema"
+            given = read_database_url(url, password)
+            check_mysql(given)
+            theirs = connection.copy()
+            theirs.settings_dict = {**theirs.settings_dict, **given, "OPTIONS": {}}
+            with closing(theirs), theirs.cursor() as of_tide:
+                of_tide.execute("SELECT 1")
+        finally:
+            cursor.execute("DROP USER tide")
 
 
 def administrator(ours: dict[str, Any]) -> dict[str, Any]:
