@@ -118,7 +118,7 @@ def database() -> dict[str, Any]:
 def embedded_redis() -> RedisLogin:
     """Return the login of the Redis that ``make run`` has on its usual port."""
     kept = VAR_DIR / "redis_password"
-    password = kept.read_text().strip() if kept.is_file() else ""
+    password = kept.read_text().strip() if os.access(kept, os.R_OK) else ""
     return RedisLogin("redis://127.0.0.1:6379/0", password=password)
 
 

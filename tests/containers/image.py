@@ -1,5 +1,8 @@
 """What the image has, and what it has not."""
 
+import shlex
+from secrets import token_urlsafe
+
 from tests.containers.base_images import BASE, label
 from tests.containers.compose import IMAGE
 from tests.containers.docker import Docker
@@ -31,6 +34,7 @@ def check_image(docker: Docker) -> str:
         raise Broken(f"The image has no label for its {', '.join(missing)}.")
     check_user(docker)
     check_refusal(docker)
+    check_data_folder(docker)
     return f"{megabytes} MB, {megabytes - size(docker, BASE)} of them beside the base image"
 
 
@@ -46,7 +50,22 @@ def check_user(docker: Docker) -> None:
 
 def check_refusal(docker: Docker) -> None:
     """Raise Broken unless a missing SECRET_KEY is told in one line."""
-    asked = ["sh", "-c", f"docker run --rm --network none {IMAGE} 2>&1; true"]
-    said = docker.run(asked).splitlines()
+    said = failing(docker, IMAGE).splitlines()
     if len(said) != 1 or "SECRET_KEY" not in said[0]:
         raise Broken(f"Without a SECRET_KEY the image wrote {len(said)} lines: {said[:1]}.")
+
+
+def check_data_folder(docker: Docker) -> None:
+    """Raise Broken unless a data folder of root's is named."""
+    variables = (f"SECRET_KEY={token_urlsafe(48)}", "DATABASE_URL=sqlite://:memory:")
+    given = [word for each in variables for word in ("--env", each)]
+    folder = ("--tmpfs", "/var/lib/aftercommit:uid=0,mode=755")
+    said = failing(docker, *folder, *given, IMAGE, "python", "manage.py", "migrate_when_ready")
+    if "core.E002" not in said or "user 10001. It is that of user 0." not in said:
+        raise Broken(f"With a data folder of root's the image wrote: {said[-500:]}")
+
+
+def failing(docker: Docker, *words: str) -> str:
+    """Return all that a container writes that ends with an error."""
+    command = shlex.join(["docker", "run", "--rm", "--network", "none", *words])
+    return docker.run(["sh", "-c", f"{command} 2>&1; true"])

@@ -32,7 +32,7 @@ class Command(BaseCommand):
     def migrate(self) -> bool:
         """Return whether the database answered, and is migrated."""
         try:
-            call_command("migrate", interactive=False)
+            call_command("migrate", interactive=False, skip_checks=False)
         except OperationalError as error:
             connection.close()
             self.error = error

@@ -8,13 +8,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db import connection
 
-from core.checks import check_former_data
+from core.checks import check_data_folder, check_former_data
 from core.former_data import FORMER_TABLE
 from core.stack.config import ROOT
 from tests.unit.core.stack.test_preflight import former_table, make_former
@@ -38,6 +39,12 @@ class TestFormerData:
     def test_success(self) -> None:
         """A database of this version passes."""
         assert check_former_data(databases=["default"]) == []
+
+    @pytest.mark.usefixtures("_former")
+    def test_fail_of_a_container(self) -> None:
+        """The step that waits for its database refuses it as well, and asks once."""
+        with pytest.raises(SystemCheckError, match=r"core\.E001"):
+            call_command("migrate_when_ready")
 
     @pytest.mark.every_database
     @pytest.mark.usefixtures("_former")
@@ -69,3 +76,22 @@ class TestFormerData:
     def test_without_a_database(self) -> None:
         """A check that is to ask no database asks none."""
         call_command("check")
+
+
+class TestDataFolder:
+    """``core.E002``."""
+
+    def test_success(self, settings: Any, tmp_path: Path) -> None:
+        """One that can be written passes, and so does one that is yet to be made."""
+        for folder in (tmp_path, tmp_path / "new"):
+            settings.VAR_DIR = folder
+            assert check_data_folder() == []
+
+    def test_fail(self, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Somebody else's is named with its owner, and with what to do."""
+        settings.VAR_DIR = tmp_path
+        monkeypatch.setattr("core.checks.os.access", lambda *asked: False)
+        (error,) = check_data_folder()
+        assert error.id == "core.E002"
+        assert f"VAR_DIR={tmp_path} can't be written by user {os.geteuid()}" in error.msg
+        assert f"chown -R {os.geteuid()}:{os.getegid()} {tmp_path}" in str(error.hint)
