@@ -96,6 +96,12 @@ def test_a_container_may_do_nothing_that_it_need_not(name: str) -> None:
     assert not service.get("privileged")
 
 
+def test_what_clients_send_waits_on_the_disk() -> None:
+    """In memory, or in a tmpfs, a few hundred clients could end the web server by its limit."""
+    assert f"{os.sep}tmp" in SERVICES["web"]["volumes"]
+    assert SERVICES["web"]["tmpfs"] == []
+
+
 def test_one_image() -> None:
     """It is built once, for all programs of the site."""
     images = {name: each["image"] for name, each in SERVICES.items()}
