@@ -4,11 +4,14 @@ The exit status is 0 if everything held, 1 if something did not, and 77 if conta
 on this machine.
 """
 
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 import httpx
 
@@ -32,6 +35,7 @@ FAILURES = (Broken, SiteError, PageError, TimeoutError, httpx.HTTPError, subproc
 def main() -> int:
     """Run everything. Return the exit status."""
     screen = Screen()
+    signal.signal(signal.SIGTERM, end)  # so that what runs is stopped and removed
     try:
         perform(screen)
     except CannotRun as error:
@@ -41,6 +45,11 @@ def main() -> int:
         screen.complain(f"{type(error).__name__}: {error}")
         return 1
     return 0
+
+
+def end(signum: int, frame: FrameType | None) -> NoReturn:
+    """End this process as an exception does."""
+    sys.exit(128 + signum)
 
 
 def perform(screen: Screen) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from core.stack.redis_server import find_binary
 from tests.containers.docker import Docker
-from tests.containers.errors import CannotRun
+from tests.containers.errors import Broken, CannotRun
 from tests.tools.servers.postgres_binaries import wheel_folder
 
 FILES = Path(__file__).parent / "stand_ins"
@@ -41,6 +41,21 @@ def make_base_images(docker: Docker) -> None:
     for name, (image, files) in others().items():
         if docker.image(image, label(MADE_FROM)) != made_from():
             make(docker, image, {**files, "Dockerfile": FILES / f"{name}.Dockerfile"})
+
+
+def check_base_images(docker: Docker) -> None:
+    """Have the engine fetch its base images. Raises CannotRun if it can't have one."""
+    for image in (BASE, *(image for image, _ in others().values())):
+        if not docker.image(image, "{{.Id}}"):
+            pull(docker, image)
+
+
+def pull(docker: Docker, image: str) -> None:
+    """Fetch an image. Raises CannotRun."""
+    try:
+        docker("pull", "--quiet", image, seconds=600)
+    except Broken as error:
+        raise CannotRun(f"the engine here has no {image}, and can't fetch it. {error}") from error
 
 
 def label(name: str) -> str:

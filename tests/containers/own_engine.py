@@ -80,7 +80,11 @@ class OwnEngine:
         check_iptables(self.environment)
         with (self.folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
-                tethered(self.command()), env=self.environment, stdout=log, stderr=log
+                tethered(self.command()),
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for us, and we stop it at last
             )
         try:
             wait_until(self._answers, 60, "the engine", every=0.2)
