@@ -178,6 +178,27 @@ def test_recipient_over_the_limit(
         assert not mail_server.messages
 
 
+@pytest.mark.parametrize("period", ["hour", "day"])
+@pytest.mark.parametrize(("limit", "status"), [(2, Status.LIMITED), (3, Status.SENT)])
+def test_as_many_as_the_limit(
+    period: str,
+    limit: int,
+    status: str,
+    delivery: Delivery,
+    mail_server: MailServer,
+    drain: Drain,
+    settings: Any,
+) -> None:
+    """Each of the limits holds by itself, from the mail on that is one too many."""
+    setattr(settings, f"NOTIFICATIONS_MAILS_PER_{period.upper()}", limit)
+    for number in range(2):
+        make_delivery(number, recipient=delivery.recipient, status=Status.SENT)
+    Delivery.objects.filter(pk=delivery.pk).update(created_at=timezone.now())
+    drain()
+    assert state(delivery)[0] == status
+    assert len(mail_server.messages) == (status == Status.SENT)
+
+
 def test_statements(delivery: Delivery, mail_server: MailServer, drain: Drain) -> None:
     """A mail costs a handful of statements, however many are sent."""
     with CaptureQueriesContext(connection) as queries:
