@@ -68,11 +68,16 @@ def lock_rows(email: str) -> None:
 
 
 def validate_plain(email: str) -> None:
-    """Refuse an address that two people could read as two. Raises ValidationError."""
+    """Refuse an address that can be written in several ways. Raises ValidationError."""
     if not email.isascii():
         raise ValidationError(
             "Enter an address of plain letters. Write the letters of other alphabets in its domain "
             "as xn--….",
+            code="invalid",
+        )
+    if '"' in email or "[" in email:
+        raise ValidationError(
+            "Enter an address such as ann@example.com, without quotation marks and brackets.",
             code="invalid",
         )
     if len(email) > ADDRESS_LENGTH:

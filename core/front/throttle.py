@@ -4,6 +4,7 @@ Each request that can write is counted, but for those in ``EXEMPT``. A page that
 its own has that of ``write``.
 """
 
+import re
 from collections.abc import Mapping
 from unicodedata import category, normalize
 
@@ -110,10 +111,12 @@ def key_of(throttle: str, rate: Rate, known: Mapping[str, str]) -> str:
 
 
 def fold(text: str) -> str:
-    """Return the text without case, accents, spaces and what can't be seen.
+    """Return the text without case, accents, spaces, what can't be seen, and the plus of a mailbox.
 
-    MySQL finds the user "mara" by "Mára" too. Each such form would have tries of its own. Only the
-    beginning counts, because a form can have a name of megabytes.
+    MySQL finds the user "mara" by "Mára" too, and mail to mara+1@example.com mostly goes to
+    mara@example.com. Each such form would have tries of its own. Only the beginning counts, because
+    a form can have a name of megabytes.
     """
     plain = normalize("NFKD", normalize("NFKD", text[:LONGEST]).casefold())
-    return "".join(each for each in plain if category(each)[0] not in "MCZ")
+    mailbox = re.sub(r"\+[^@]*@", "@", plain)
+    return "".join(each for each in mailbox if category(each)[0] not in "MCZ")

@@ -190,12 +190,14 @@ class TestFields:
             "ánn@example.com",
             "ann@example.com\r\nBcc: bob@example.com",
             "ann@example.com, bob@example.com",
+            '"ann"@example.com',
+            "ann@[127.0.0.1]",
             "a" * 64 + "@" + "b" * 250 + ".com",
             "ann@" + ".".join(["b" * 60] * 5) + ".com",
         ],
     )
     def test_fail_address(self, client: Client, email: str) -> None:
-        """Nobody signs up with what is no address, is too long, or has letters alike."""
+        """Nobody signs up with what is no address, is too long, or can be written in two ways."""
         page = sign_up(client, email=email)
         assert page.status_code == 200
         assert page.context["form"].errors["email"]

@@ -225,6 +225,15 @@ class TestPages:
         assert len({fold(name) for name in ("mara", "nara", "mara1", "ma-ra", "мара")}) == 5
         assert len(fold("x" * 3_000_000)) < 1000
 
+    def test_mailbox(self, settings: Settings) -> None:
+        """What follows a plus in an address leads to the same mailbox."""
+        limit(settings, signup="2/1h/name", reset="2/1h/name")
+        for page in ("/signup/", "/account/password/reset/"):
+            addresses = ("mara@example.com", "mara+1@example.com", "Mara+b+2@example.com")
+            answers = [Client().post(page, {"email": each}).status_code for each in addresses]
+            assert answers[-1] == 429
+        assert Client().post("/signup/", {"email": "nora+1@example.com"}).status_code == 200
+
     def test_padded_name(self, settings: Settings) -> None:
         """A long name doesn't push the client's address out of what is counted."""
         limit(settings, login="1/1m/name+address")
