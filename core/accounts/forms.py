@@ -8,6 +8,7 @@ from allauth.account.models import EmailAddress
 from allauth.account.utils import filter_users_by_email
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.forms import Form
 from django.http import HttpRequest
 
 from . import tasks
@@ -17,6 +18,12 @@ from .names import validate_name
 
 NOBODY = 0
 """The key of no user."""
+
+
+def leave_out_placeholders(form: Form) -> None:
+    """Leave out the texts in empty fields. They repeat the labels, and call a name a username."""
+    for field in form.fields.values():
+        field.widget.attrs.pop("placeholder", None)
 
 
 class SignupForm(forms.SignupForm):
@@ -29,6 +36,7 @@ class SignupForm(forms.SignupForm):
         self.fields["username"].label = "Name"
         self.fields["username"].help_text = "Letters, digits, _ and -, with a letter first."
         self.fields["email"].help_text = "We send you a link to verify it, before any other mail."
+        leave_out_placeholders(self)
 
     def validate_unique_email(self, value: str) -> str:
         """Return the address, also if it is another account's.
@@ -58,6 +66,7 @@ class LoginForm(forms.LoginForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["login"].label = "Name or address"
+        leave_out_placeholders(self)
 
     def user_credentials(self) -> dict[str, str]:
         """Return a name, or an address that is one user's.
