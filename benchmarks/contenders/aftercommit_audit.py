@@ -11,8 +11,13 @@ class This(Auditing):
     durable = True
     differs = "a worker writes the entry, after the commit; bulk operations are not logged"
     engine = "aftercommit.db.postgresql"
-    apps = ("aftercommit", "audit", "benchmarks.audited.by_aftercommit")
+    # The audit log forgets people, and allauth knows their addresses.
+    apps = (
+        *("aftercommit", "allauth", "allauth.account", "audit"),
+        "benchmarks.audited.by_aftercommit",
+    )
     settings = {
+        "MIDDLEWARE": ["allauth.account.middleware.AccountMiddleware"],  # allauth insists
         "AUDIT_MODELS": {"by_aftercommit.Item": {}},
         "CELERY_WORKER_PREFETCH_MULTIPLIER": 1,  # as the project's settings say
     }
