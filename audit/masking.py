@@ -11,13 +11,18 @@ MASK = "********"
 SHORT = 4
 """A shorter secret is only masked where it is a word of its own. It could be part of any word."""
 
-SUSPICIOUS = re.compile(r"://|=|[\[{\"']|PRIVATE KEY|(?i:bearer|basic) ")
+SUSPICIOUS = re.compile(r"://|=|[\[{\"']|PRIVATE KEY|(?i:bearer|basic) |(?i:tion|kie|key|ken|ret):")
 """What a text has that one of the following can find something in. Most texts have none of it."""
 
 URL_PASSWORD = re.compile(r"(?<=://)([^\s/:@]*):([^\s/]+)@")
-ASSIGNED = re.compile(r"(?<![\w.-])([\w.-]+)( ?= ?)(?!=)(\"[^\"]*\"|'[^']*'|[^\s&;,'\"]+)")
-QUOTED = re.compile(
-    r"""(["'])([\w .-]+)\1(\s*:\s*)("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s,}\]"']+)"""
+STRING = r"""[bBuUrRfF]{0,2}(?:"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?)"""
+"""A text in quotation marks. The second one is missing where a text was cut off."""
+
+ASSIGNED = re.compile(rf"""(?<![\w.-])([\w.-]+)( ?= ?)(?!=)({STRING}|[^\s&;,'"]+)""", re.DOTALL)
+QUOTED = re.compile(rf"""(["'])([\w .-]+)\1(\s*:\s*)({STRING}|[^\s,}}\]"']+)""", re.DOTALL)
+HEADER = re.compile(
+    r"(?<![\w-])((?:\w+-)*authorization|(?:\w+-)+(?:cookie|key|secret|token)): *[^\r\n]+",
+    re.IGNORECASE,
 )
 CREDENTIALS = re.compile(r"\b(bearer|basic) +[\w+/.~=-]{16,}", re.IGNORECASE)
 PRIVATE_KEY = re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?:-----END|\Z)", re.DOTALL)
@@ -30,8 +35,8 @@ def mask_text(text: str) -> str:
     """Return the text with its secrets masked.
 
     Secret are the passwords of URLs, what follows ``password=``, what sensitive keys of JSON hold
-    at any depth, credentials of HTTP, and private keys. JSON that is nested too deeply to be
-    looked at is masked as a whole.
+    at any depth, credentials and keys in HTTP's headers, and private keys. JSON that is nested too
+    deeply to be looked at is masked as a whole.
     """
     if not SUSPICIOUS.search(text):
         return text
@@ -40,6 +45,7 @@ def mask_text(text: str) -> str:
     text = URL_PASSWORD.sub(rf"\1:{MASK}@", text)
     text = ASSIGNED.sub(_masked_pair, text)
     text = QUOTED.sub(_masked_quoted, text)
+    text = HEADER.sub(rf"\1: {MASK}", text)
     text = CREDENTIALS.sub(rf"\1 {MASK}", text)
     return PRIVATE_KEY.sub(rf"\1{MASK}", text)
 

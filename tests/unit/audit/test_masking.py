@@ -25,7 +25,15 @@ from audit.masking import MASK, hide, mask_text
         ("password = 's3 cret' user=me", f"password = {MASK} user=me"),
         ("Server=db;Pwd=s3cret;Uid=me", f"Server=db;Pwd={MASK};Uid=me"),
         ('API_KEY="s3cret"', f"API_KEY={MASK}"),
-        ("Authorization: Bearer s3cret-s3cret-s3cret", f"Authorization: Bearer {MASK}"),
+        (r'password="s3\"cret" x', f"password={MASK} x"),
+        ("PASSWORD='s3cret, cut o", f"PASSWORD={MASK}"),
+        ("password=b's3cret' x", f"password={MASK} x"),
+        ("say {'password': b's3cret', 'n': 1}", f"say {{'password': \"{MASK}\", 'n': 1}}"),
+        ('say {"password": "s3cret, cut o', f'say {{"password": "{MASK}"'),
+        ("say Bearer s3cret-s3cret-s3cret", f"say Bearer {MASK}"),
+        ("GET /\nAuthorization: Token s3cret\nHost: a", f"GET /\nAuthorization: {MASK}\nHost: a"),
+        ("x-api-key: s3cret", f"x-api-key: {MASK}"),
+        ("Set-Cookie: sessionid=s3cret; path=/", f"Set-Cookie: {MASK}"),
         ("say {'password': 's3cret', 'n': 1}", f"say {{'password': \"{MASK}\", 'n': 1}}"),
         ('[{"token": "s3cret", broken', f'[{{"token": "{MASK}", broken'),
         (
@@ -45,7 +53,8 @@ def test_secret_in_a_text(text: str, expected: str) -> None:
     [
         "", "On Logs", "How to choose a password: make it long", "https://host/a:b@c",
         "ssh://git@host/x",
-        "a = b", "if password == x:", '{"name": "Mara", "list": [1, 2.50]}', "[]", "{broken",
+        "Key: a small one", "A cookie: how to bake one", "a = b",
+        "if password == x:", '{"name": "Mara", "list": [1, 2.50]}', "[]", "{broken",
         "12:30", "2024-01-01T00:00:00+00:00", "basic instinct",
         '{"password": null, "has_token": true, "pin": ""}',
     ],
@@ -93,6 +102,9 @@ def test_json_too_deep_to_look_at() -> None:
         "a.",
         "'",
         '"\\\\',
+        "a-",
+        "cookie: ",
+        "a=b'\\\\",
     ],
 )
 def test_long_text(part: str) -> None:
