@@ -57,9 +57,12 @@ def read_throttles(text: str, defaults: Mapping[str, str] = DEFAULTS) -> Throttl
 def read_pairs(text: str) -> dict[str, str]:
     """Return the names with their rates. Raises ImproperlyConfigured."""
     pairs = [part.partition("=") for part in text.split(";") if part.strip()]
+    names = [name.strip() for name, _, _ in pairs]
     for name, sign, _ in pairs:
         if not sign:
             raise malformed(text, f"{name.strip()!r} has no =")
+        if names.count(name.strip()) > 1:
+            raise malformed(text, f"{name.strip()!r} is there twice")
     return {name.strip(): rates.strip() for name, _, rates in pairs}
 
 
@@ -67,7 +70,10 @@ def read_rates(text: str) -> tuple[Rate, ...]:
     """Return the rates between the commas, or none for ``off``. Raises ImproperlyConfigured."""
     if text == "off":
         return ()
-    return tuple(read_rate(part.strip()) for part in text.split(","))
+    rates = tuple(read_rate(part.strip()) for part in text.split(","))
+    if len({rate[1:] for rate in rates}) < len(rates):  # they would share a counter
+        raise malformed(text, "Two rates are of the same time and for the same")
+    return rates
 
 
 def read_rate(text: str) -> Rate:

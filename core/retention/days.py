@@ -15,9 +15,14 @@ EXPECTED = f"a whole number of days from 1 to {LONGEST}, or None to keep the row
 def read_days(text: str) -> dict[str, int | None]:
     """Return the days by kind of ``"audit=730, deliveries=never"``.
 
-    Raises ImproperlyConfigured if the text has another form.
+    Raises ImproperlyConfigured if the text has another form, or names a kind twice.
     """
-    return dict(_read(part.strip()) for part in text.split(",") if part.strip())
+    pairs = [_read(part.strip()) for part in text.split(",") if part.strip()]
+    kinds = [kind for kind, _ in pairs]
+    for kind in kinds:
+        if kinds.count(kind) > 1:
+            raise ImproperlyConfigured(f"RETENTION_DAYS names {kind!r} twice. Expected it once.")
+    return dict(pairs)
 
 
 def configured() -> Mapping[str, Any]:

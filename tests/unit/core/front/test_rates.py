@@ -75,6 +75,8 @@ def test_changed() -> None:
         ("comment=5/1m/ip", "A rate ends with one of user, address, name, name+address"),
         ("comment=5/1m/user,", "comment=20/1m/user"),
         ("comment=²/1m/user", "comment=20/1m/user"),
+        ("comment=5/1m/user,9/60s/user", "Two rates are of the same time and for the same"),
+        ("comment=5/1m/user; comment=off", "'comment' is there twice"),
         ("on", "'on' has no ="),
         ("off; comment=off", "'off' has no ="),
     ],

@@ -31,6 +31,12 @@ def test_fail_read(text: str) -> None:
         read_days(f"deliveries=3,{text}")
 
 
+def test_fail_twice() -> None:
+    """A kind with two numbers of days is refused, since nobody can know which is meant."""
+    with pytest.raises(ImproperlyConfigured, match=r"names 'audit' twice\. Expected it once\."):
+        read_days("audit=3, results=1, audit=730")
+
+
 def test_checked() -> None:
     """The site's own setting names every kind, and nothing else."""
     assert check_retention_days() == []
