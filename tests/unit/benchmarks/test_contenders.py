@@ -6,9 +6,12 @@ import sys
 
 import pytest
 
+from benchmarks.servers import SECRET_KEY
 from tests.celery_engine.engine import PROJECT
 
-SERVERS = {
+ENVIRONMENT = {
+    "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
+    "SECRET_KEY": SECRET_KEY,
     "DATABASE_URL": "postgres://127.0.0.1:1/nobody",
     "REDIS_URL": "redis://127.0.0.1:1/0",
     "EMAIL_PORT": "1",
@@ -20,10 +23,10 @@ SERVERS = {
 @pytest.mark.parametrize("contender", ["aftercommit", "aftercommit_audit"])
 def test_apps_are_complete(contender: str) -> None:
     """What an app of this project needs of others is among the contender's apps."""
-    env = {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "benchmarks.settings"}
+    env = {"PATH": os.environ["PATH"], "BENCH_CONTENDER": contender}
     done = subprocess.run(
         [sys.executable, "-c", "import django; django.setup()"],
-        env=env | SERVERS | {"BENCH_CONTENDER": contender},
+        env=env | ENVIRONMENT,
         cwd=PROJECT,
         capture_output=True,
         text=True,
