@@ -22,7 +22,13 @@ class AftercommitConfig(AppConfig):
         from aftercommit.outbox.signatures import extend_signatures
         from aftercommit.outbox.task import add_finder
         from aftercommit.shown_settings import hide_in_settings
-        from aftercommit.worker import connections, start_checks, sweeper, tasks  # noqa: F401  # tasks, signals
+        from aftercommit.worker import (  # noqa: F401  # tasks, signals
+            connections,
+            odd_commands,
+            start_checks,
+            sweeper,
+            tasks,
+        )
 
         install_defaults()
         hide_in_settings()

@@ -99,6 +99,18 @@ def forged(exploit: bytes) -> dict[str, bytes]:
     }
 
 
+def commands() -> list[bytes]:
+    """Return commands of remote control that nobody of ours would send."""
+    odd: list[Any] = [
+        *([1, 2], None, 7, {"method": ["a"]}, {"method": "ping", "destination": 7}),
+        {"method": "ping", "arguments": {}, "pattern": 3, "matcher": 9},
+        {"method": "ping", "arguments": {}, "reply_to": 7, "ticket": 1},
+        {"method": "rate_limit", "arguments": {"a": []}},
+    ]
+    no_body = {**wake_up(), "body": "#"}
+    return [json.dumps(each).encode() for each in (no_body, *(message("x", body) for body in odd))]
+
+
 def put(redis: Redis, *messages: bytes) -> None:
     """Put messages into the queue that the worker reads."""
     redis.lpush("celery", *messages)
@@ -113,10 +125,13 @@ def test_nothing_comes_of_them(start_worker: StartWorker, broker: Broker, tmp_pa
         for name, each in forged(pickle.dumps(Exploit(run))).items():
             put(redis, each)
             wait_until(lambda: not redis.llen("celery"), TIMEOUT, partial(describe, worker, name))
+        for command in commands():
+            assert redis.publish("/0.celery.pidbox", command)
         put(redis, *[json.dumps(wake_up(tasks.make_group.name, "default")).encode()] * 300)
     tasks.make_group.delay_on_commit("after all")
     wait_until(Group.objects.filter(name="after all").exists, TIMEOUT, worker.logs)
     assert worker.running
+    assert "Control command error" not in worker.logs()  # after which a worker can stand still
     assert Group.objects.count() == 1
     assert not run.exists()
 
