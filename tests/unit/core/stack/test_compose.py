@@ -103,12 +103,13 @@ def test_what_clients_send_waits_on_the_disk() -> None:
 
 
 def test_one_image() -> None:
-    """It is built once, for all programs of the site."""
+    """It is built once, for all programs of the site. No registry is asked for one of its name."""
     images = {name: each["image"] for name, each in SERVICES.items()}
     ours = {name for name, image in images.items() if "aftercommit" in image}
     assert ours == {"migrate", "web", "worker", "beat", "flower"}
     assert len({images[name] for name in ours}) == 1
     assert [name for name, each in SERVICES.items() if "build" in each] == ["web"]
+    assert {SERVICES[name]["pull_policy"] for name in ours} == {"${APP_PULL_POLICY:-never}"}
 
 
 def test_signals() -> None:
