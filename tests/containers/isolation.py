@@ -1,0 +1,100 @@
+"""What a program in a container can do and see: as little as possible."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
+
+from tests.containers.compose import PASSWORD, Compose
+from tests.containers.errors import Broken
+
+REACHED = {
+    "web": {"postgres:5432", "redis:6379"},
+    "worker": {"postgres:5432", "redis:6379", "mail:1025"},
+    "beat": {"redis:6379"},
+    "flower": {"redis:6379"},
+}
+"""The servers that each program of the site reaches, and it reaches no other of them."""
+
+SERVERS = ("postgres:5432", "redis:6379", "mail:1025")
+CONNECT = """
+import socket, sys, threading
+def connect(name):
+    host, _, port = name.partition(":")
+    try:
+        socket.create_connection((host, int(port)), 3).close()
+        print(name)
+    except OSError:
+        pass
+for name in sys.argv[1:]:
+    threading.Thread(target=connect, args=[name]).start()
+"""
+
+
+def check(compose: Compose) -> None:
+    """Raise Broken at the first right, way or password that is too much."""
+    for found in (rights(compose), ways(compose), passwords(compose)):
+        if problem := next(found, None):
+            raise Broken(problem)
+
+
+def rights(compose: Compose) -> Iterator[str]:
+    """Yield who is root, has a capability, can gain one, or can change the files of the image."""
+    for service in running(compose):
+        said = compose.docker("exec", compose.container(service), "cat", "/proc/1/status")
+        status = dict(line.split(":", 1) for line in said.splitlines() if ":" in line)
+        if "0" in status["Uid"].split():
+            yield f"{service} is root."
+        if int(status["CapEff"], 16) or int(status["CapBnd"], 16):
+            yield f"{service} has the capabilities {status['CapEff'].strip()}."
+        if status["NoNewPrivs"].strip() != "1":
+            yield f"{service} can gain rights."
+        if writes(compose, service):
+            yield f"{service} can write into the folder /usr."
+
+
+def writes(compose: Compose, service: str) -> bool:
+    """Return whether root itself could write into a folder of the image."""
+    command = ("exec", "--user", "0", compose.container(service), "mkdir", "/usr/new")
+    try:
+        compose.docker(*command)
+    except Broken as error:
+        return "Read-only file system" not in str(error)
+    return True
+
+
+def ways(compose: Compose) -> Iterator[str]:
+    """Yield who reaches a server that is none of its own, or does not reach its own."""
+    with ThreadPoolExecutor() as pool:  # a name that nobody knows takes its seconds
+        found = pool.map(lambda service: reached(compose, service), REACHED)
+        for service, names in zip(REACHED, found, strict=True):
+            if names != REACHED[service]:
+                yield f"{service} reaches {names}, and should reach {REACHED[service]}."
+
+
+def reached(compose: Compose, service: str) -> set[str]:
+    """Return the servers that a program in the container reaches."""
+    inside = ("exec", compose.container(service), "python", "-c", CONNECT, *SERVERS)
+    return {*compose.docker(*inside).split()}
+
+
+def passwords(compose: Compose) -> Iterator[str]:
+    """Yield where a password is shown: in variables, on command lines, in a log."""
+    words = {PASSWORD, quote(PASSWORD, safe="")}
+    for service in running(compose):
+        name = compose.container(service)
+        shown = {
+            "its description": json.dumps(json.loads(compose.docker("inspect", name))),
+            "its processes": compose.docker("top", name),
+            "its log": compose("logs", "--no-color", service),
+        }
+        yield from (
+            f"{service} shows a password in {where}."
+            for where, text in shown.items()
+            if any(word in text for word in words)
+        )
+
+
+def running(compose: Compose) -> list[str]:
+    """Return the services that run."""
+    return sorted(service for service, state in compose.states().items() if state["Running"])
