@@ -8,6 +8,9 @@ from typing import NamedTuple
 MOST_KEPT = 50_000
 """The number of counts that a process keeps, so that nobody can fill its memory."""
 
+LEFT = MOST_KEPT * 9 // 10
+"""The number of counts that stay at most when there are more than that."""
+
 
 class Window(NamedTuple):
     """What is counted: at most ``amount`` under the key, in ``seconds`` since the first one."""
@@ -50,7 +53,11 @@ class OwnCounts:
         return (count, end) if end > now else (0, now + window.seconds)
 
     def _drop(self, now: float) -> None:
+        """Drop what has ended, and the oldest of the rest.
+
+        There is room for thousands then. Whoever fills all of it would otherwise have each request
+        of others look at all counts.
+        """
         if len(self._counts) > MOST_KEPT:
-            self._counts = {k: kept for k, kept in self._counts.items() if kept[1] > now}
-        while len(self._counts) > MOST_KEPT:
-            del self._counts[next(iter(self._counts))]
+            lasting = [(key, kept) for key, kept in self._counts.items() if kept[1] > now]
+            self._counts = dict(lasting[-LEFT:])
