@@ -12,7 +12,7 @@ from typing import Any
 from kombu.transport import virtual
 
 from aftercommit.printable import make_printable
-from aftercommit.redis.message_forms import check_headers, check_properties
+from aftercommit.redis.message_forms import check_message, check_properties
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def _read(read: Callable[[], Any]) -> Any:
 def _take(callback: Callable[..., Any], message: Any) -> Any:
     """Give the message to the consumer, and reject the message if it has odd contents."""
     try:
-        check_headers(message.headers)
+        check_message(message)
         return callback(message)
     except ODD as error:
         _report("Rejected a message with odd contents", error)

@@ -30,6 +30,27 @@ def check_headers(headers: Any) -> None:
                 raise ValueError(f"its header {name!r} is {headers[name]!r}")
 
 
+def check_message(message: Any) -> None:
+    """Raise ValueError for what Celery would read in odd forms, in either of its protocols.
+
+    In the first protocol all is in the body. Nothing but JSON is decoded here.
+    """
+    headers = message.headers
+    check_headers(headers)
+    if not (isinstance(headers, dict) and "task" in headers):
+        check_headers(_body_of(message))
+
+
+def _body_of(message: Any) -> Any:
+    """Return the body, or None if it is no JSON. Celery meets the same error, and rejects it."""
+    if message.content_type != "application/json":
+        return None
+    try:
+        return message.decode()
+    except Exception:  # noqa: BLE001  # codecs have errors of their own
+        return None
+
+
 def _is_name(value: Any) -> bool:
     """Return whether it can be a key of a mapping."""
     return not isinstance(value, list | dict)

@@ -49,6 +49,13 @@ def wake_up(*arguments: Any, **headers: Any) -> dict[str, Any]:
     return message("aftercommit.drain", [arguments, {}, {}], **headers)
 
 
+def old_wake_up(**fields: Any) -> dict[str, Any]:
+    """Return a wake-up of Celery's first protocol, which has all in its body."""
+    arguments = [tasks.make_group.name, "default"]
+    body = {"task": "aftercommit.drain", "id": str(uuid4()), "args": arguments, "kwargs": {}}
+    return {**message("", {**body, **fields}), "headers": {}}
+
+
 def forged(exploit: bytes) -> dict[str, bytes]:
     """Return messages that nobody of ours would send, each by its fault."""
     ours = wake_up(tasks.make_group.name, "default")
@@ -84,6 +91,9 @@ def forged(exploit: bytes) -> dict[str, bytes]:
         "odd times": wake_up(tasks.make_group.name, "default", outbox_turn=[1], outbox_sent="a"),
         "an odd limit": wake_up(tasks.make_group.name, "default", timelimit=["a", {}]),
         "an endless limit": wake_up(tasks.make_group.name, "default", timelimit=[1e400, 1]),
+        "an odd limit of old": old_wake_up(timelimit=["a", {}]),
+        "a name that is a list of old": old_wake_up(shadow=["a"]),
+        "odd stamps of old": old_wake_up(stamped_headers=7),
         "an odd date": wake_up(tasks.make_group.name, "default", eta="tomorrow"),
         "an odd end": wake_up(tasks.make_group.name, "default", expires="never"),
         "a long one": wake_up("a" * 5_000_000, "default"),

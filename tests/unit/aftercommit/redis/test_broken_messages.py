@@ -18,8 +18,16 @@ class Taken:
 
     acknowledged = False
 
-    def __init__(self, **headers: Any) -> None:
-        self.headers = headers
+    content_type = "application/json"
+
+    def __init__(self, body: Any = None, **headers: Any) -> None:
+        self.body, self.headers = body, headers
+
+    def decode(self) -> Any:
+        """Return the body, or raise it."""
+        if isinstance(self.body, Exception):
+            raise self.body
+        return self.body
 
     def reject(self) -> None:
         """Note it."""
@@ -104,6 +112,28 @@ def test_odd_headers(header: str, value: Any) -> None:
     message: Any = Taken(**{header: value})
     broken_messages._take(lambda message: pytest.fail("it was taken"), message)
     assert message.acknowledged
+
+
+def test_odd_body() -> None:
+    """Celery's first protocol has all of it in the body."""
+    message: Any = Taken({"task": "a", "shadow": ["a"]})
+    broken_messages._take(lambda message: pytest.fail("it was taken"), message)
+    assert message.acknowledged
+
+
+@pytest.mark.parametrize("body", [None, 7, [1, 2], {"task": "a"}, OperationalError("no JSON")])
+def test_other_bodies(body: Any) -> None:
+    """Celery has its own ways with them."""
+    message: Any = Taken(body)
+    assert broken_messages._take(lambda message: "taken", message) == "taken"
+
+
+def test_nothing_else_than_json_is_decoded() -> None:
+    """It is not known yet what the worker accepts."""
+    message: Any = Taken({"task": "a", "shadow": ["a"]})
+    message.content_type = "application/x-python-serialize"
+    message.decode = lambda: pytest.fail("it was decoded")
+    assert broken_messages._take(lambda message: "taken", message) == "taken"
 
 
 @pytest.mark.parametrize("headers", GOOD_HEADERS)
