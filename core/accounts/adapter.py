@@ -8,7 +8,7 @@ from allauth.core import context
 from django.contrib import messages
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from core.front.throttle import count
@@ -89,10 +89,14 @@ class AccountAdapter(DefaultAccountAdapter):
         tasks.send_verification.delay_on_commit(address_id=emailconfirmation.email_address.pk)
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
-        """Make the address the account's verified one. Return False if it is another's."""
+        """Make the address the account's verified one. Return False if it is another's.
+
+        Raises Http404 if it was taken back after the page had found it.
+        """
         try:
             with transaction.atomic():
-                lock_rows(email_address.email)
+                if email_address.pk not in lock_rows(email_address.email):
+                    raise Http404("The address was taken back.")
                 before = verified_address(email_address.user)
                 confirmed: bool = super().confirm_email(request, email_address)
                 if confirmed:
@@ -107,7 +111,7 @@ class AccountAdapter(DefaultAccountAdapter):
         """Change the password, and tell the user's address."""
         user.set_password(password)  # slow, so before the transaction
         with transaction.atomic():
-            user.save()
+            user.save(update_fields=["password"])  # another request may change the address
             tasks.send_password_changed.delay_on_commit(user_id=user.pk)
 
     # --- Pages ------------------------------------------------------------------------------

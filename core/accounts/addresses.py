@@ -62,9 +62,22 @@ def mark_verified(user: User) -> None:
         EmailAddress.objects.update_or_create(user=user, email=email, defaults=verified)
 
 
-def lock_rows(email: str) -> None:
-    """Have others who verify this address wait, also where no constraint keeps them from it."""
-    list(EmailAddress.objects.select_for_update().filter(email=email).values_list("pk"))
+def lock_rows(email: str) -> list[int]:
+    """Have others who verify this address wait, also where no constraint keeps them from it.
+
+    Return the keys of its rows.
+    """
+    rows = EmailAddress.objects.select_for_update().filter(email=email)
+    return list(rows.values_list("pk", flat=True))
+
+
+def end_change_of_address(user: User, using: str) -> None:
+    """Delete the address that the user is yet to verify instead of the one that there is."""
+    waiting = EmailAddress.objects.using(using).filter(user=user, primary=False, verified=False)
+    with transaction.atomic(using=using):
+        # Locked, because who follows the link can verify it at this moment.
+        keys = list(waiting.select_for_update().values_list("pk", flat=True))
+        EmailAddress.objects.using(using).filter(pk__in=keys).delete()
 
 
 def validate_plain(email: str) -> None:

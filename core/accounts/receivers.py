@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
 from django.db.models.signals import post_save, pre_save
 from django.dispatch import receiver
 
+from .addresses import end_change_of_address
 from .models import Name
 from .names import skeleton
 
@@ -18,18 +18,16 @@ def user_saving_small_letters(instance: User, raw: bool, **kwargs: Any) -> None:
         instance.email = instance.email.lower()
 
 
-@receiver(post_save, sender=User)
-def user_saved_end_change_of_address(
-    instance: User, created: bool, raw: bool, using: str, **kwargs: Any
-) -> None:
+@receiver(pre_save, sender=User)
+def user_saving_end_change_of_address(instance: User, raw: bool, using: str, **kwargs: Any) -> None:
     """End a change of address when the password changes.
 
-    Who knew the old password may have asked for it, and would get the account by the link.
+    Who knew the old password may have asked for it, and would get the account by the link. The
+    link's page locks the address before the user, so that this has to come before the user's save.
     """
     is_changed = instance._password is not None  # type: ignore[attr-defined]  # not hashed anew
-    if is_changed and not created and not raw:
-        waiting = EmailAddress.objects.using(using).filter(user=instance, primary=False)
-        waiting.filter(verified=False).delete()
+    if is_changed and instance.pk and not raw:
+        end_change_of_address(instance, using)
 
 
 @receiver(post_save, sender=User)

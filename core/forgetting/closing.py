@@ -36,9 +36,15 @@ def is_last_superuser(user_ids: Collection[int]) -> bool:
 
 
 def finish(person: Person) -> None:
-    """Delete the user, or leave a user without a name whose articles stay."""
+    """Delete the user, or leave a user without a name whose articles stay.
+
+    Do nothing if another run has finished.
+    """
     with forgetting(), transaction.atomic(using=_using()):
-        user = User.objects.using(_using()).select_for_update().get(pk=person.user_id)
+        rows = User.objects.using(_using()).select_for_update()
+        user = rows.filter(pk=person.user_id).first()
+        if user is None:
+            return
         if _has_kept(user, person):
             _unname(user)
         else:

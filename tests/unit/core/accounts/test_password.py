@@ -1,11 +1,14 @@
 """Another password: changed by who knows the old one, or by a link to the verified address."""
 
+import re
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils.http import int_to_base36
 from pytest_django.asserts import assertContains, assertRedirects
 
@@ -64,6 +67,21 @@ class TestChange:
         with pytest.raises(RuntimeError):
             self.change(client)
         assert User.objects.get().check_password(PASSWORD)
+
+    def test_keeps_what_changed_meanwhile(self, client: Client, monkeypatch: Any) -> None:
+        """An address that another request wrote, while this one hashed, stays."""
+        client.force_login(make_user("ann"))
+        original = User.set_password
+
+        def set_password(user: User, password: str) -> None:
+            original(user, password)
+            User.objects.update(email="new@example.com")
+
+        monkeypatch.setattr(User, "set_password", set_password)
+        self.change(client)
+        user = User.objects.get()
+        assert user.email == "new@example.com"
+        assert user.check_password(NEW)
 
     def test_set(self, client: Client) -> None:
         """Who has none is led to another page, which asks who they are."""
@@ -199,6 +217,24 @@ class TestAddressThatWaits:
         """With another password the link gives the account to nobody."""
         self.change()
         follow(client, link)
+        assert verified_address(User.objects.get()) == "ann@example.com"
+
+    @pytest.mark.usefixtures("link")
+    def test_locks_as_the_link_does(self) -> None:
+        """First the address and then the user, so that the two never wait for each other."""
+        with CaptureQueriesContext(connection) as queries:
+            self.change()
+        statements = [each["sql"] for each in queries]
+        parts = ("SELECT.*emailaddress", "DELETE.*emailaddress", "UPDATE.*auth_user")
+        found = [next(n for n, sql in enumerate(statements) if re.match(p, sql)) for p in parts]
+        assert found == sorted(found)
+        if connection.features.has_select_for_update:
+            assert "FOR UPDATE" in statements[found[0]]
+
+    def test_ends_while_it_is_verified(self, client: Client, link: str, monkeypatch: Any) -> None:
+        """An address that is gone since the page found it is not verified."""
+        monkeypatch.setattr("core.accounts.adapter.lock_rows", lambda email: [])
+        assert follow(client, link).status_code == 200
         assert verified_address(User.objects.get()) == "ann@example.com"
 
     def test_stays(self, client: Client, link: str) -> None:

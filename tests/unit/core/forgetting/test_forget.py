@@ -23,10 +23,10 @@ from audit.masking import MASK
 from audit.models import AuditLog
 from content.models import Article, Comment
 from core.forgetting import forget as forgetting
-from core.forgetting.closing import LastSuperuser
+from core.forgetting.closing import LastSuperuser, finish
 from core.forgetting.find import person_of
 from core.forgetting.forget import StillWritten, count_places, forget
-from core.forgetting.person import DELETED
+from core.forgetting.person import DELETED, Person
 from tests.factories import PASSWORD, ArticleFactory, UserFactory
 from tests.people import make_user
 from tests.unit.core.forgetting.everywhere import (
@@ -157,6 +157,20 @@ class TestInterrupted:
         assert not user.is_active
         assert not user.has_usable_password()
         assert client.get(reverse("profile-edit")).status_code == 302
+
+
+def test_two_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second run has nothing left to do."""
+
+    def finish_twice(person: Person) -> None:
+        finish(person)
+        finish(person)
+
+    user = UserFactory()
+    monkeypatch.setattr(forgetting, "finish", finish_twice)
+    forget_and_drain(user)
+    assert not User.objects.filter(pk=user.pk).exists()
+    assert AuditLog.objects.filter(action=AuditLog.Action.FORGET).count() == 1
 
 
 class TestWhatStays:
