@@ -54,7 +54,8 @@ def check_flower(compose: Compose) -> None:
 
 
 def check_ready(compose: Compose) -> None:
-    """Raise Broken if ``/readyz`` has a problem, or misses a worker."""
+    """Raise Broken if ``/readyz`` has a problem, misses a worker, or knows more than one."""
     answer = httpx.get(f"{compose.url('WEB_PORT')}/readyz", timeout=10, trust_env=False).json()
-    if not answer["ready"] or answer["notes"]:
-        raise Broken(f"/readyz says: {answer['problems'] + answer['notes']}")
+    workers = answer["databases"]["default"]["workers"]
+    if not answer["ready"] or [each["stale"] for each in workers] != [False]:
+        raise Broken(f"/readyz has the problems {answer['problems']} and the workers {workers}.")
