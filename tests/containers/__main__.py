@@ -39,7 +39,8 @@ def main() -> int:
     try:
         perform(screen)
     except CannotRun as error:
-        screen.complain(f"NOT RUN: the containers. Because {error}. {NOTHING_SHOWN}")
+        reason = " ".join(str(error).split())
+        screen.complain(f"NOT RUN: the containers. Because {reason}. {NOTHING_SHOWN}")
         return NOT_RUN
     except FAILURES as error:
         screen.complain(f"{type(error).__name__}: {error}")

@@ -17,8 +17,8 @@ def engine(screen: Screen) -> Iterator[Docker]:
         screen.line("The containers run on the engine of this machine.")
         yield Docker(client_environment(), stands_in=False)
         return
-    screen.line("No engine runs here. One is unpacked from Debian's packages, and removed after.")
     with OwnEngine() as own:
+        screen.line("No engine runs here. So one runs for this, from Debian's packages.")
         yield Docker(own.environment, stands_in=True)
 
 

@@ -4,13 +4,14 @@ It has a folder beside the virtual environment, which keeps its images from one 
 Its packets go nowhere: what it publishes, it publishes at the loopback address, by a proxy.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 from core.stack.servers import ServerError
 from core.stack.tether import tethered
@@ -35,6 +36,18 @@ OPTIONS = (
 )
 
 
+def lock(folder: Path) -> IO[str]:
+    """Return a file that locks the folder while it is open. Raises CannotRun if another has it."""
+    folder.mkdir(exist_ok=True)
+    held = folder.with_suffix(".lock").open("w")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        held.close()
+        raise CannotRun(f"another run uses the images in {folder}") from None
+    return held
+
+
 class OwnEngine:
     """``dockerd`` in the foreground, tied to this process."""
 
@@ -44,6 +57,7 @@ class OwnEngine:
             debian.fetch(PACKAGE, *OTHERS)
         except ServerError as error:
             raise CannotRun(f"there is no engine, and none can be had. {error}") from error
+        self.lock = lock(IMAGES)
         self.root = debian.unpacked(PACKAGE)
         self.folder = Path(tempfile.mkdtemp(prefix="engine-"))  # a socket's path must be short
         self.process: subprocess.Popen[bytes] | None = None
@@ -105,3 +119,4 @@ class OwnEngine:
             self.process.wait(60)
         unmount_below(self.folder, IMAGES)
         shutil.rmtree(self.folder, ignore_errors=True)
+        self.lock.close()

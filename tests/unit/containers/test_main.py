@@ -7,7 +7,7 @@ from typing import NoReturn
 import pytest
 
 from tests.containers import __main__ as program
-from tests.containers import machine, mounts
+from tests.containers import machine, mounts, own_engine
 from tests.containers.errors import Broken, CannotRun
 
 Failing = Callable[..., NoReturn]
@@ -25,7 +25,11 @@ def failing(error: Exception) -> Failing:
 @pytest.mark.parametrize(
     ("error", "expected", "said"),
     [
-        (CannotRun("there are no namespaces"), 77, "NOT RUN: the containers. Because there are"),
+        (
+            CannotRun("there are\nno namespaces"),
+            77,
+            "NOT RUN: the containers. Because there are no",
+        ),
         (Broken("The image has 900 MB."), 1, "Broken: The image has 900 MB."),
         (TimeoutError("Waited in vain."), 1, "TimeoutError: Waited in vain."),
     ],
@@ -69,3 +73,12 @@ def test_mounted(tmp_path: Path) -> None:
     """What is mounted elsewhere is none of ours."""
     assert mounts.mounted_below(tmp_path) == []
     assert "/proc" in mounts.mounted_below(Path("/proc"))
+
+
+def test_one_at_a_time(tmp_path: Path) -> None:
+    """Two engines would spoil each other's images."""
+    folder = tmp_path / "images"
+    first = own_engine.lock(folder)
+    with first, pytest.raises(CannotRun, match="another run uses the images in"):
+        own_engine.lock(folder)
+    own_engine.lock(folder).close()
