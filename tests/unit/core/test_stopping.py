@@ -21,3 +21,5 @@ def test_given() -> None:
     assert check_time_limit(180, 200) == 180
     with pytest.raises(ImproperlyConfigured, match=r"Set WORKER_STOPS_WITHIN=620, or"):
         check_time_limit(600, 200)
+    with pytest.raises(ImproperlyConfigured, match=r"Set WORKER_STOPS_WITHIN=201, or"):
+        check_time_limit(181, 200)
