@@ -23,7 +23,7 @@ def connect(name):
     host, _, port = name.partition(":")
     try:
         socket.create_connection((host, int(port)), 3).close()
-        print(name)
+        sys.stdout.write(name + " ")
     except OSError:
         pass
 for name in sys.argv[1:]:
