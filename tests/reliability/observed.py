@@ -9,6 +9,7 @@ from django.db import models
 from aftercommit.models import OutboxBatch, OutboxCall
 from audit.models import AuditLog
 from content.models import Article, Author, Category, Comment, Product, Profile
+from core.accounts.models import Name
 from notifications.models import Announcement, CommentDigest, Delivery, GatheredComment
 from tests.reliability.history import AUTHOR, PROFILE, USER, History, Key, Logged, Rows, Values
 
@@ -100,6 +101,6 @@ def stored_counters() -> dict[Key, int]:
 def empty() -> None:
     """Delete all rows, quickly."""
     mails = (GatheredComment, CommentDigest, Announcement, Delivery)
-    for model in (AuditLog, *mails, OutboxCall, OutboxBatch, *COLUMNS):
+    for model in (AuditLog, *mails, OutboxCall, OutboxBatch, Name, *COLUMNS):
         rows: Any = model._base_manager.all()
         rows._raw_delete(rows.db)

@@ -24,6 +24,9 @@ from aftercommit.outbox.task_options import DEFAULTS
 from aftercommit.redis.options import OPTIONS
 from tests.unit.aftercommit.reference import PROJECT, REFERENCE, defaults, in_code, rows
 
+READERS = ("settings", "stack/config", "redis_login", "flower/login")
+"""The modules of ``core`` that read variables of the environment."""
+
 
 def test_page_of_settings() -> None:
     """The page has every setting with its default, and no other."""
@@ -45,7 +48,7 @@ def test_defaults_of_the_library() -> None:
 
 def test_page_of_environment() -> None:
     """The page has every variable that the site reads, and no other."""
-    files = [PROJECT / f"core/{name}.py" for name in ("settings", "stack/config", "redis_login")]
+    files = [PROJECT / f"core/{name}.py" for name in READERS]
     reads = r'(?:env_\w+\(|environ\.get\(|(?:number|secret)\((?:os\.)?environ, )"([A-Z_]+)"'
     read = {name for file in files for name in re.findall(reads, file.read_text())}
     cells = rows("environment.md", "All variables")
