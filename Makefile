@@ -125,7 +125,7 @@ test-rabbitmq:
 
 test-browser:
 	$(call set_up,dev)
-	@FETCH_BROWSER=1 exec $(BIN)/python -m tests --all tests/browser $(PYTEST_ARGS)
+	@exec $(BIN)/python -m tests --all tests/browser $(PYTEST_ARGS)
 
 test-containers:
 	$(call set_up,dev)

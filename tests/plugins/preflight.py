@@ -22,9 +22,6 @@ from tests.tools.servers.rabbitmq import RabbitMQServer
 FETCH_RABBITMQ = "FETCH_RABBITMQ"
 """The variable that allows to download RabbitMQ, as ``make test-rabbitmq`` does."""
 
-FETCH_BROWSER = "FETCH_BROWSER"
-"""The variable that allows to download a browser, as ``make test-browser`` does."""
-
 DONE = "TESTS_PREFLIGHT_DONE"
 """The variable that says to the runs on each database that their servers can be started."""
 
@@ -56,8 +53,7 @@ def found(fetches: bool) -> list[str]:
     # Its programs are only looked for, because starting it takes five seconds.
     wanted = fetches and FETCH_RABBITMQ in os.environ
     can_start("Not shown, that RabbitMQ works as the broker", lambda: find_rabbitmq(wanted))
-    wanted = fetches and FETCH_BROWSER in os.environ
-    can_start("Not shown, what a person sees in a browser", lambda: find_browser(wanted))
+    can_start("Not shown, what a person sees in a browser", lambda: find_browser(fetches))
     return ["postgres", "sqlite", *(["mysql"] if has_mysql else [])]
 
 

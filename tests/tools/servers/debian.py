@@ -32,8 +32,12 @@ def unpacked(package: str) -> Path:
 
 
 def libraries(package: str) -> str:
-    """Return the folders with the libraries that came with the package, as LD_LIBRARY_PATH."""
-    return os.pathsep.join(map(str, unpacked(package).glob("usr/lib/*-linux-gnu*")))
+    """Return the folders with the libraries that came with the package, as LD_LIBRARY_PATH.
+
+    Some have folders of their own, in which the programs look by an absolute path: PulseAudio's.
+    """
+    found = unpacked(package).glob("usr/lib/*-linux-gnu*/**/lib*.so*")
+    return os.pathsep.join(sorted({str(each.parent) for each in found}))
 
 
 def fetch(package: str, *others: str) -> None:
