@@ -20,7 +20,7 @@ HELD = (DEAD, UNCERTAIN)
 DIED = "Its process died 3 times"
 GRACE = {"OUTBOX_CRASH_GRACE": "0.4"}  # many processes die here, one after the other
 
-either = pytest.mark.parametrize("task", ["one", "batch"])
+either = pytest.mark.parametrize("task", [pytest.param("one", marks=pytest.mark.slow), "batch"])
 
 # The worker records the failure before it kills: on SQLite it waits for the lock of the very
 # transaction that hangs, a minute or more.

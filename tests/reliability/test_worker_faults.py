@@ -27,6 +27,8 @@ TASKS = {
     "statement": tasks.write_by_statement,
 }
 
+either = pytest.mark.parametrize("task", [pytest.param("single", marks=pytest.mark.slow), "batch"])
+
 BEFORE_COMMIT = ["woken", "claimed", "in the effect", "effect had", "settled"]
 
 Kill = Callable[[ProjectWorker], None]
@@ -99,10 +101,10 @@ class TestEffectInDatabase:
     @pytest.mark.parametrize(
         ("task", "kill"),
         [
-            ("single", kill_worker),
             ("batch", kill_worker),
             # A child that is killed after the commit, or in an effect, is in `make test`.
             pytest.param("batch", kill_child, marks=pytest.mark.slow),
+            pytest.param("single", kill_worker, marks=pytest.mark.slow),
         ],
     )
     def test_killed_before_commit(
@@ -117,7 +119,7 @@ class TestEffectInDatabase:
         assert written() == NAMES
 
     @pytest.mark.parametrize("kill", [kill_worker, kill_child])
-    @pytest.mark.parametrize("task", ["single", "batch"])
+    @either
     def test_killed_after_commit(
         self, worker_at: WorkerAt, gate: Gate, task: str, kill: Kill
     ) -> None:
@@ -233,7 +235,7 @@ class TestEffectOutside:
 class TestToldToStop:
     """SIGTERM while a task runs."""
 
-    @pytest.mark.parametrize("task", ["single", "batch"])
+    @either
     def test_in_the_effect(self, worker_at: WorkerAt, gate: Gate, task: str) -> None:
         """The drain that runs finishes, and the worker ends."""
         self.stop(worker_at("in the effect", lambda: commit(task)), gate)
@@ -294,7 +296,7 @@ class TestFrozen:
 
         return freeze
 
-    @pytest.mark.parametrize("task", ["single", "batch"])
+    @either
     def test_others_go_on(
         self,
         frozen: Callable[[str], ProjectWorker],
@@ -313,7 +315,7 @@ class TestFrozen:
         wait_settled()
         assert written() == [*NAMES, "d"]
 
-    @pytest.mark.parametrize("task", ["single", "batch"])
+    @either
     def test_nobody_else(
         self, frozen: Callable[[str], ProjectWorker], gate: Gate, task: str
     ) -> None:

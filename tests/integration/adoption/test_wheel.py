@@ -4,6 +4,8 @@ from email import message_from_bytes
 from pathlib import Path
 from zipfile import ZipFile
 
+import pytest
+
 import aftercommit
 from tests.integration.package import ROOT, build_wheel
 
@@ -43,6 +45,7 @@ def test_metadata(wheel: Path) -> None:
     assert needed == ["celery>=5.4", "django>=5.1"]
 
 
+@pytest.mark.slow
 def test_reproducible(wheel: Path, tmp_path: Path) -> None:
     """Another build of the same files is the same, byte for byte."""
     assert build_wheel(tmp_path).read_bytes() == wheel.read_bytes()

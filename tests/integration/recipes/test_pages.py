@@ -10,6 +10,9 @@ from tests.integration.recipes.shell import commands
 SERVERS = {"amqp": "rabbitmq", "redis": "redis"}
 """For how an address begins, the fixture that is the server. A page without any has Redis."""
 
+OFTEN = ("how-to/adopt.md", "how-to/sql-tasks.md")
+"""The pages that ``make test`` runs too, so that it has some. Each takes seconds."""
+
 
 def projects() -> list[object]:
     """Return a parameter for each project of each page, with the markers that it needs."""
@@ -31,7 +34,7 @@ def _projects_of(name: str) -> list[object]:
 
 def _markers(page: Page, blocks: list[Block]) -> list[pytest.MarkDecorator]:
     only = pytest.mark.only_on(page.database, reason=f"The page is about {page.database}.")
-    is_slow = page.packages or _starts(blocks)
+    is_slow = page.packages or _starts(blocks) or page.name not in OFTEN
     return [*([only] if page.database else []), *([pytest.mark.slow] if is_slow else [])]
 
 

@@ -129,7 +129,7 @@ def clear_a_piece(which: Any, person: Any, done: Any) -> int:
     return 0
 
 
-@pytest.mark.every_database
+@pytest.mark.slow
 class TestInterrupted:
     """Who is interrupted begins again, and finishes."""
 
@@ -281,6 +281,7 @@ class TestOfAnother:
         assert LogEntry.objects.get(pk=entry.pk).change_message == ""
 
 
+@pytest.mark.slow
 class TestKeepArticles:
     """What was published stays, under a name that tells nothing."""
 

@@ -612,6 +612,7 @@ def test_no_subcommand() -> None:
         call_command("outbox")
 
 
+@pytest.mark.slow
 class TestProcess:
     """The command in a process of its own, as cron runs it."""
 
