@@ -134,7 +134,7 @@ def test_a_site_that_cannot_start(start_site: StartSite, tmp_path: Path) -> None
     site = Served(tmp_path, env={"SECRET_KEY": "django-insecure-1", "DEBUG": "0"})
     site.start()
     assert site.wait(30) == 1
-    assert "ImproperlyConfigured" in site.logs()
+    assert "SECRET_KEY begins with 'django-insecure-'" in site.logs()
     assert "Spawning worker" not in site.logs()
 
 
