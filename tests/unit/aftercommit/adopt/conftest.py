@@ -56,13 +56,16 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 def _tasks() -> Iterator[None]:
     """Hide the tasks of the tests' other modules. A test's own tasks are forgotten after it.
 
-    A shared task is one of each Celery app that a later test makes, too.
+    A shared task is one of each Celery app that is there, and that a later test makes, too.
     """
     app, shared = current_app._get_current_object(), set(_state._on_app_finalizers)
     tasks = dict(app.tasks)
     for name in [each for each in tasks if each.startswith("tests.")]:
         app.tasks.pop(name)
     yield
+    for other in [each for each in _state._get_active_apps() if each.finalized]:
+        for name in [each for each in other.tasks if each.startswith("shop.")]:
+            other.tasks.pop(name)
     app.tasks.clear()
     app.tasks.update(tasks)
     _state._on_app_finalizers.intersection_update(shared)
