@@ -43,16 +43,33 @@ def test_status(
 ) -> None:
     """One that could not be run is neither a success nor a failure, and says so in one line."""
     monkeypatch.setattr(program, "perform", failing(error))
-    assert program.main() == expected
+    assert program.main([]) == expected
     line, *more = capsys.readouterr().out.splitlines()
     assert line.startswith(said)
     assert more == []
 
 
+def test_not_run_for_a_caller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A caller that goes on has the line in a file, and shows it last."""
+    monkeypatch.setattr(program, "perform", failing(CannotRun("there are no namespaces")))
+    assert program.main(["--not-run", str(tmp_path / "line")]) == 0
+    assert (tmp_path / "line").read_text().startswith("NOT RUN: the containers. Because there are")
+    assert capsys.readouterr().out == ""
+
+
+def test_failure_for_a_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not hold is a failure for every caller, and never written as not run."""
+    monkeypatch.setattr(program, "perform", failing(Broken("The image has 900 MB.")))
+    assert program.main(["--not-run", str(tmp_path / "line")]) == 1
+    assert not (tmp_path / "line").exists()
+
+
 def test_held(monkeypatch: pytest.MonkeyPatch) -> None:
     """The status is 0 then."""
     monkeypatch.setattr(program, "perform", lambda screen: None)
-    assert program.main() == 0
+    assert program.main([]) == 0
 
 
 def test_missing(monkeypatch: pytest.MonkeyPatch) -> None:
