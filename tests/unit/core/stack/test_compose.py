@@ -15,6 +15,7 @@ import yaml
 from core.serving.limits import STOPS_WITHIN
 from core.stack.compose_secrets import keep_secrets, make_up
 from core.stopping import default_time_limit
+from tests.unit.aftercommit.reference import in_code, rows
 from tests.unit.core.stack.test_main import ROOT
 
 COMPOSE: Mapping[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -30,6 +31,14 @@ SECRETS = {
     "mail": set(),
 }
 """The secrets that each container needs."""
+
+OF_CONTAINERS = {
+    *("DEBUG", "VAR_DIR", "STATIC_ROOT", "REDIS_USERNAME", "FLOWER_BASIC_AUTH"),
+    # Of ``make run``, or ports that Compose publishes.
+    *("WEB_HOST", "WEB_PORT", "FLOWER_PORT", "REDIS_PORT"),
+    *("WORKER_CONCURRENCY", "STOP_TIMEOUT", "DEMO_DATA"),
+}
+"""The variables that the containers have their own value for, or no use."""
 
 NETWORKS = {
     "migrate": {"database"},
@@ -134,6 +143,15 @@ def test_time_to_stop() -> None:
     assert stops_within == "${WORKER_STOPS_WITHIN:-200}"
     assert default_time_limit(200) == default_time_limit(None)
     assert SERVICES["web"]["stop_grace_period"] == f"{STOPS_WITHIN + 10}s"
+
+
+@pytest.mark.parametrize("name", ["web", "worker"])
+def test_each_variable_of_the_site_can_be_set(name: str) -> None:
+    """What is on the page of variables reaches the site, unless the containers decide it."""
+    named = {each for row in rows("environment.md", "All variables") for each in in_code(row[0])}
+    found = {each.removesuffix("_FILE") for each in SERVICES[name]["environment"]}
+    missing = {each for each in named - OF_CONTAINERS - found if not each.startswith("EMAIL_")}
+    assert missing == set()
 
 
 def test_links_lead_to_the_published_port() -> None:
