@@ -1,7 +1,7 @@
 """The project's settings. Those that differ between installations come from the environment.
 
-``DATABASE_URL``, ``DATABASE_PASSWORD``, ``REDIS_URL``, ``REDIS_USERNAME``, ``REDIS_PASSWORD``,
-``SECRET_KEY``, ``DEBUG``, ``ALLOWED_HOSTS``,
+``DATABASE_URL``, ``DATABASE_PASSWORD``, ``DATABASE_POOLER``, ``REDIS_URL``, ``REDIS_USERNAME``,
+``REDIS_PASSWORD``, ``SECRET_KEY``, ``DEBUG``, ``ALLOWED_HOSTS``,
 ``CSRF_TRUSTED_ORIGINS``, ``EMAIL_HOST``, ``EMAIL_PORT``, ``EMAIL_HOST_USER``,
 ``EMAIL_HOST_PASSWORD``, ``EMAIL_USE_TLS``, ``DEFAULT_FROM_EMAIL``, ``SITE_URL``, ``VAR_DIR``,
 ``STATIC_ROOT``, ``LOG_LEVEL``, ``TRUSTED_PROXIES``, ``THROTTLES``,
@@ -29,6 +29,7 @@ from core.front.rates import read_throttles
 from core.given_secrets import given_secret
 from core.https import header_of_proxy, read_site_url
 from core.one_line import tell_in_one_line
+from core.pooler import through_pooler
 from core.redis_login import RedisLogin
 from core.retention.days import read_days
 from core.secret_key import secret_key
@@ -112,7 +113,7 @@ def database() -> dict[str, Any]:
     if config["ENGINE"] == "aftercommit.db.mysql":
         config.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
         config["TEST"] = {"CHARSET": "utf8mb4"}  # some servers' own can't store every character
-    return config
+    return through_pooler(config, os.environ.get("DATABASE_POOLER", ""))
 
 
 def embedded_redis() -> RedisLogin:

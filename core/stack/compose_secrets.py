@@ -10,6 +10,9 @@ from secrets import token_urlsafe
 
 from core.stack.redis_users import user_lines
 
+DATABASE_USER = "aftercommit"
+"""The user in the database, as ``docker-compose.yml`` names it."""
+
 FORMER = {
     "secret_key": "SECRET_KEY",
     "database_password": "POSTGRES_PASSWORD",
@@ -20,15 +23,33 @@ FORMER = {
 
 
 def keep_secrets(folder: Path) -> None:
-    """Make up the secrets that the folder has not, and write down the users of Redis."""
+    """Make up the secrets that the folder has not, and write down the users of the servers."""
     folder.mkdir(mode=0o700, exist_ok=True)
     folder.chmod(0o700)
     former = read_former(folder.parent / ".env")
     for name, made_up in make_up().items():
         if not (folder / name).exists():
             write(folder / name, former.get(FORMER.get(name, "")) or made_up)
-    words = [(folder / name).read_text() for name in ("redis_password", "flower_redis_password")]
-    write(folder / "redis_users", "\n".join(user_lines(*(each.rstrip("\r\n") for each in words))))
+    write_users(folder)
+
+
+def write_users(folder: Path) -> None:
+    """Write who may log in at Redis and at PgBouncer, in the form that each of them reads."""
+
+    def word(name: str) -> str:
+        return (folder / name).read_text().rstrip("\r\n")
+
+    redis = user_lines(word("redis_password"), word("flower_redis_password"))
+    write(folder / "redis_users", "\n".join(redis))
+    write(folder / "pgbouncer_users", pooled_line(DATABASE_USER, word("database_password")))
+
+
+def pooled_line(user: str, password: str) -> str:
+    """Return the line of PgBouncer's ``auth_file``.
+
+    It has the password itself. PgBouncer logs in at the database with it.
+    """
+    return " ".join('"{}"'.format(each.replace('"', '""')) for each in (user, password))
 
 
 def make_up() -> dict[str, str]:

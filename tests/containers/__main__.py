@@ -18,6 +18,7 @@ from typing import NoReturn
 
 import httpx
 
+from tests.containers import variants
 from tests.containers.base_images import UNPROVEN
 from tests.containers.compose import Compose
 from tests.containers.engine import engine
@@ -80,6 +81,7 @@ def perform(screen: Screen) -> None:
     began = time.monotonic()
     with engine(screen) as docker, tempfile.TemporaryDirectory(prefix="containers-") as folder:
         Run(docker, Compose(docker, Path(folder)), screen).perform()
+        variants.perform(docker, Path(folder), screen)
         if docker.stands_in:
             screen.line(UNPROVEN)
     screen.line(f"The containers held, in {time.monotonic() - began:.0f} s.")

@@ -1,7 +1,7 @@
 """Stand-ins for the images that ``docker-compose.yml`` and the ``Dockerfile`` begin with.
 
-A machine without a registry has none of them. So Debian's packages make the base image, and the
-packages of the tests have PostgreSQL, Valkey and a mail server for the others.
+A machine without a registry has none of them. Debian's packages make the base image, PgBouncer and
+RabbitMQ. The packages of the tests have PostgreSQL, Valkey and a mail server for the others.
 """
 
 import hashlib
@@ -26,8 +26,8 @@ MADE_FROM = "made.from"
 
 UNPROVEN = (
     "Unproven, because the base images were stand-ins made here: the entrypoints of the official "
-    "images of PostgreSQL, Valkey and Mailpit, PostgreSQL's own volume, and how large the official "
-    "image of Python is."
+    "images of PostgreSQL, PgBouncer, Valkey, RabbitMQ and Mailpit, the versions of PgBouncer and "
+    "RabbitMQ, PostgreSQL's own volume, and how large the official image of Python is."
 )
 
 Context = dict[str, Path]
@@ -138,6 +138,8 @@ def others() -> Mapping[str, tuple[str, Context]]:
                 "postgres.sh": FILES / "postgres.sh",
             },
         ),
+        # It is made from the one before.
+        "pgbouncer": ("edoburu/pgbouncer:v1.25.2-p0", {"pgbouncer.sh": FILES / "pgbouncer.sh"}),
         "valkey": (
             "valkey/valkey:9-bookworm",
             {
@@ -162,7 +164,8 @@ def make(docker: Docker, image: str, files: Context) -> None:
     """Build an image from the files."""
     with context(files) as folder:
         labels = f"{MADE_FROM}={made_from()}"
-        docker("build", "--build-arg", f"BASE={BASE}", "--label", labels, "-t", image, str(folder))
+        given = ("--network", "host", "--build-arg", f"BASE={BASE}", "--label", labels)
+        docker("build", *given, "-t", image, str(folder), seconds=900)
 
 
 @contextmanager

@@ -1,10 +1,10 @@
 """``docker-compose.yml`` with ports, secrets and an image of its own, beside any installation."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.stack.compose_secrets import keep_secrets
 from core.stack.ports import free_port
@@ -41,12 +41,31 @@ def program() -> str:
     return str(Path(next(iter(found.submodule_search_locations))) / "docker-compose")
 
 
+class Variant(NamedTuple):
+    """How a person starts the system: files and profiles of Compose, and variables of ``.env``."""
+
+    files: tuple[str, ...] = ("docker-compose.yml",)
+    profiles: tuple[str, ...] = ()
+    variables: Mapping[str, str] = {}
+
+    def options(self) -> Iterator[str]:
+        """Yield the words of the command line."""
+        for name in self.files:
+            yield from ("--file", str(PROJECT / name))
+        for name in self.profiles:
+            yield from ("--profile", name)
+
+
+PLAIN = Variant()
+
+
 class Compose:
     """Commands for the whole system."""
 
-    def __init__(self, docker: Docker, folder: Path) -> None:
+    def __init__(self, docker: Docker, folder: Path, variant: Variant = PLAIN) -> None:
         self.docker = docker
         self.folder = folder
+        self.variant = variant
         self.file = folder / "compose.json"
         self.ports = {name: free_port() for name in ("WEB_PORT", "FLOWER_PORT", "MAIL_WEB_PORT")}
 
@@ -66,16 +85,22 @@ class Compose:
         self.file.write_text(json.dumps(config))
 
     def resolved(self) -> dict[str, Any]:
-        """Return ``docker-compose.yml`` as Compose understands it, without anybody's ``.env``."""
-        given = {**{name: str(port) for name, port in self.ports.items()}, "APP_IMAGE": IMAGE}
+        """Return the files as Compose understands them, without anybody's ``.env``."""
+        ports = {name: str(port) for name, port in self.ports.items()}
+        given = {**ports, "APP_IMAGE": IMAGE, **self.variant.variables}
         command = [program(), "--project-directory", str(PROJECT), "--env-file", "/dev/null"]
-        command += ["--file", str(PROJECT / "docker-compose.yml"), "config", "--format", "json"]
+        command += [*self.variant.options(), "config", "--format", "json"]
         read: dict[str, Any] = json.loads(self.docker.run(command, more=given))
         return read
 
     def container(self, service: str) -> str:
         """Return the name of the service's container."""
         return f"{NAME}-{service}-1"
+
+    def address(self, service: str) -> str:
+        """Return the address of the container on the network that it was put on first."""
+        networks = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
+        return self.docker("inspect", "--format", networks, self.container(service)).split()[0]
 
     def states(self) -> dict[str, dict[str, Any]]:
         """Return the state of each container, by its service."""
@@ -119,6 +144,7 @@ def adapted(config: dict[str, Any], secrets: Path, has_start_interval: bool) -> 
         secret["file"] = str(secrets / name)
     for service in config["services"].values():
         service.pop("build", None)
+        service.pop("profiles", None)  # those that are wanted have been chosen
         if "SECRET_KEY_FILE" in service.get("environment", {}):
             service["environment"] |= ACTIVE
         check = service.get("healthcheck", {})

@@ -44,7 +44,8 @@ def test_secrets(tmp_path: Path) -> None:
     words = {each.name: each.read_text() for each in (tmp_path / "secrets").iterdir()}
     passwords = {name: word for name, word in words.items() if PASSWORD in word}
     assert passwords.keys() == {
-        *("database_password", "redis_password", "flower_redis_password", "flower_login")
+        *("database_password", "redis_password", "flower_redis_password", "flower_login"),
+        "pgbouncer_users",
     }
 
 

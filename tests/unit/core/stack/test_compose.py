@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
-from core.serving.limits import STOPS_WITHIN
-from core.stack.compose_secrets import keep_secrets, make_up
+from aftercommit.db.postgresql.vanished import PARAMETERS
+from core.serving.__main__ import parser
+from core.serving.limits import STOPS_WITHIN, THREADS, WAITS_AT_MOST
+from core.stack.compose_secrets import DATABASE_USER, keep_secrets, make_up
 from core.stopping import default_time_limit
 from tests.unit.aftercommit.reference import in_code, rows
 from tests.unit.core.stack.test_main import ROOT
@@ -27,6 +30,7 @@ SECRETS = {
     "beat": {"secret_key", "redis_password"},
     "flower": {"flower_redis_password", "flower_login"},
     "postgres": {"database_password"},
+    "pgbouncer": {"pgbouncer_users"},
     "redis": {"redis_users"},
     "mail": set(),
 }
@@ -47,17 +51,21 @@ NETWORKS = {
     "beat": {"broker"},
     "flower": {"flower", "broker"},
     "postgres": {"database"},
+    "pgbouncer": {"database"},
     "redis": {"broker"},
     "mail": {"mail"},
 }
 """The networks that each container needs."""
+
+USERS = ("redis_users", "pgbouncer_users")
+"""The secrets that follow from others."""
 
 
 def test_each_container_gets_the_secrets_that_it_needs() -> None:
     """Flower has none of the site's. Each secret is a file of the folder that make makes."""
     assert {name: {*each.get("secrets", ())} for name, each in SERVICES.items()} == SECRETS
     files = {name: each["file"] for name, each in COMPOSE["secrets"].items()}
-    assert files == {name: f".secrets/{name}" for name in {*make_up(), "redis_users"}}
+    assert files == {name: f".secrets/{name}" for name in {*make_up(), *USERS}}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -69,7 +77,7 @@ def test_secrets_come_by_file(name: str) -> None:
     command = " ".join(SERVICES[name].get("command", []))
     assert all(any(path in value for path in paths) for value in named.values())
     assert all(any(path in value for value in [*named.values(), command]) for path in paths)
-    words = ("PASSWORD", "SECRET", "AUTH", "TOKEN")
+    words = ("PASSWORD", "SECRET", "BASIC_AUTH", "TOKEN")
     assert not [key for key in {*environment} - {*named} if any(word in key for word in words)]
     assert "@" not in environment.get("REDIS_URL", "")
     assert ":" not in environment.get("DATABASE_URL", "").rpartition("@")[0].partition("//")[2]
@@ -122,8 +130,9 @@ def test_one_image() -> None:
 
 
 def test_signals() -> None:
-    """As its container's first process, Python would not hear SIGTERM. PostgreSQL and Redis do."""
-    assert {name for name, each in SERVICES.items() if not each["init"]} == {"postgres", "redis"}
+    """As its container's first process, Python would not hear SIGTERM. The servers do."""
+    servers = {"postgres", "pgbouncer", "redis"}
+    assert {name for name, each in SERVICES.items() if not each["init"]} == servers
 
 
 def test_health_is_looked_at_soon() -> None:
@@ -162,6 +171,69 @@ def test_links_lead_to_the_published_port() -> None:
     assert site_url == f"${{SITE_URL:-http://127.0.0.1:{port}}}"
 
 
+class TestPgBouncer:
+    """The profile ``pgbouncer``."""
+
+    def test_who_goes_through_it(self) -> None:
+        """The web server and workers. Migrations go straight to the database, beat has none."""
+        pooled = {name for name in SERVICES if "DATABASE_POOLER" in environment_of(name)}
+        assert pooled == {"web", "worker"}
+        assert {environment_of(name)["DATABASE_POOLER"] for name in pooled} == {POOLER}
+        assert environment_of("pgbouncer")["USED_BY_THE_SITE"] == POOLER
+
+    def test_refuses_to_run_for_nobody(self) -> None:
+        """The profile alone does not lead the site to it. So it says what to set."""
+        script = (
+            SERVICES["pgbouncer"]["command"][-1].replace("$$", "$").replace("exec", "exec echo")
+        )
+        for used, status in (("", 1), ("elsewhere:5432", 1), ("pgbouncer:5432", 0)):
+            variables = {"PATH": os.environ["PATH"], "USED_BY_THE_SITE": used}
+            done = subprocess.run(
+                ["sh", "-c", script], env=variables, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == status
+            assert ("Set DATABASE_POOLER=pgbouncer:5432 in .env." in done.stderr) is bool(status)
+
+    def test_its_user(self) -> None:
+        """It logs in as the site does."""
+        user = urlsplit(environment_of("web")["DATABASE_URL"]).username
+        assert user == DATABASE_USER == environment_of("postgres")["POSTGRES_USER"]
+
+    def test_sizes(self) -> None:
+        """The threads and processes that use it fit in, of six web servers and eight workers."""
+        given = environment_of("pgbouncer")
+        assert given["POOL_MODE"] == "transaction"
+        default = parser().parse_args([]).processes
+        web = default * (THREADS + 1)  # the one for /readyz
+        words = SERVICES["worker"]["command"]
+        worker = int(words[words.index("--concurrency") + 1]) + 3  # its threads
+        assert (web, worker) == (10, 5)
+        assert 6 * web + 8 * worker <= int(given["MAX_CLIENT_CONN"])
+        assert int(given["QUERY_WAIT_TIMEOUT"]) < WAITS_AT_MOST
+
+    def test_a_database_that_is_gone(self) -> None:
+        """PgBouncer gives it up after the same time as a connection of the library's does."""
+        given = environment_of("pgbouncer")
+        ours = {
+            "SERVER_CONNECT_TIMEOUT": "connect_timeout",
+            "TCP_KEEPIDLE": "keepalives_idle",
+            "TCP_KEEPINTVL": "keepalives_interval",
+            "TCP_KEEPCNT": "keepalives_count",
+            "TCP_USER_TIMEOUT": "tcp_user_timeout",
+        }
+        assert {name: int(given[name]) for name in ours} == {
+            name: PARAMETERS[each] for name, each in ours.items()
+        }
+
+
+POOLER = "${DATABASE_POOLER:-}"
+
+
+def environment_of(name: str) -> dict[str, str]:
+    """Return the variables of the service."""
+    return dict(SERVICES[name].get("environment", {}))
+
+
 class TestSecrets:
     """``make secrets``."""
 
@@ -182,7 +254,7 @@ class TestSecrets:
             os.umask(before)
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         assert {stat.S_IMODE(each.stat().st_mode) for each in folder.iterdir()} == {0o644}
-        assert {each.name for each in folder.iterdir()} == {*make_up(), "redis_users"}
+        assert {each.name for each in folder.iterdir()} == {*make_up(), *USERS}
 
     def test_kept(self, tmp_path: Path) -> None:
         """What a person wrote into a file holds, whatever it is, in Redis too."""
@@ -196,6 +268,15 @@ class TestSecrets:
         users = (folder / "redis_users").read_text()
         assert sha256("Tide#7/b@d ✓".encode()).hexdigest() in users
         assert (folder / "flower_redis_password").read_text().strip() not in users
+
+    def test_any_password_of_the_database(self, tmp_path: Path) -> None:
+        """PgBouncer gets it again after a person changed it, in the form of its file."""
+        folder = tmp_path / ".secrets"
+        keep_secrets(folder)
+        (folder / "database_password").write_text('Tide"7 #/b\\@d\n')
+        keep_secrets(folder)
+        users = (folder / "pgbouncer_users").read_text()
+        assert users == '"aftercommit" "Tide""7 #/b\\@d"\n'
 
     def test_former(self, tmp_path: Path) -> None:
         """A database keeps the password that it was made with, when that was in ``.env``."""
@@ -217,4 +298,4 @@ class TestSecrets:
         )
         kept = {each.read_text().strip() for each in (tmp_path / ".secrets").iterdir()} - {""}
         assert not [word for word in kept if word in made.stdout + made.stderr]
-        assert len(kept) == len(make_up())
+        assert len(kept) == len(make_up()) - 1 + len(USERS)
