@@ -50,8 +50,8 @@ def env_flag(name: str, default: bool = False) -> bool:
 
 
 def env_list(name: str, default: str) -> list[str]:
-    """Return the variable's comma-separated parts."""
-    return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]
+    """Return the variable's comma-separated parts, or the default's if it is not set or empty."""
+    return [part.strip() for part in (os.environ.get(name) or default).split(",") if part.strip()]
 
 
 def env_number(name: str, default: float) -> float:
@@ -292,7 +292,7 @@ else:
     EMAIL_HOST, EMAIL_PORT = SMTP["host"], SMTP["port"]
     EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = SMTP["username"], SMTP["password"]
     EMAIL_USE_TLS, EMAIL_TIMEOUT = SMTP["use_tls"], SMTP["timeout"]
-DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "Aftercommit <noreply@example.com>")
+DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL") or "Aftercommit <noreply@example.com>"
 
 LOGGING = {
     "version": 1,
@@ -305,7 +305,7 @@ LOGGING = {
         }
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": os.environ.get("LOG_LEVEL", "INFO").upper()},
+    "root": {"handlers": ["console"], "level": (os.environ.get("LOG_LEVEL") or "INFO").upper()},
 }
 
 # --- Celery ---------------------------------------------------------------------------------

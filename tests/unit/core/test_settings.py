@@ -16,7 +16,12 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def read_key(**variables: str) -> subprocess.CompletedProcess[str]:
     """The SECRET_KEY of a process with these variables, or its error."""
-    code = "from django.conf import settings; print(settings.SECRET_KEY)"
+    return read("settings.SECRET_KEY", **variables)
+
+
+def read(wanted: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """What a process with these variables prints, or its error."""
+    code = f"from django.conf import settings; print({wanted})"
     bare = {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "core.settings"}
     return subprocess.run(
         [sys.executable, "-c", code],
@@ -84,3 +89,15 @@ class TestSecretKey:
         (tmp_path / "file").write_text("")
         refused = read_key(VAR_DIR=str(tmp_path / "file"), DEBUG="1")
         assert "SECRET_KEY is empty, and none can be kept in" in refused.stderr
+
+
+def test_empty_variables() -> None:
+    """An empty one is as one that is not set: Compose sets those that ``.env`` has not."""
+    wanted = (
+        "settings.ALLOWED_HOSTS, settings.DEFAULT_FROM_EMAIL, settings.LOGGING['root']['level']"
+    )
+    empty = dict.fromkeys(("ALLOWED_HOSTS", "DEFAULT_FROM_EMAIL", "LOG_LEVEL"), "")
+    given = {"SECRET_KEY": GOOD, "SITE_URL": "https://shop.example"}
+    found = read(wanted, **given, **empty)
+    assert found.stdout == read(wanted, **given).stdout, found.stderr
+    assert "'shop.example'" in found.stdout

@@ -86,7 +86,7 @@ def test_secrets_come_by_file(name: str) -> None:
 def test_what_browsers_reach_is_not_where_the_data_is() -> None:
     """The database and the broker are on networks that lead nowhere else."""
     assert {name: {*each["networks"]} for name, each in SERVICES.items()} == NETWORKS
-    internal = {name for name, each in COMPOSE["networks"].items() if each and each["internal"]}
+    internal = {name for name, each in COMPOSE["networks"].items() if each and each.get("internal")}
     assert internal == {"database", "broker"}
     published = {name for name, each in SERVICES.items() if "ports" in each}
     assert published == {"web", "flower", "mail"}

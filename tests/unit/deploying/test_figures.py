@@ -1,0 +1,69 @@
+"""Each figure that a page about deploying tells beside the name of a setting is the setting's."""
+
+import re
+from collections.abc import Mapping
+
+import pytest
+
+from aftercommit.outbox.task_options import DEFAULTS
+from core.serving import limits
+from tests.deploying import PAGES, site_env, text_of, variables_in
+from tests.unit.aftercommit.reference import in_code, rows
+from tests.unit.core.stack.test_compose import COMPOSE
+from tests.unit.deploying.figures import STOPS_WITHIN, TIME_LIMIT
+
+FIGURES = {
+    "WORKER_STOPS_WITHIN": STOPS_WITHIN,
+    "TASK_TIME_LIMIT": TIME_LIMIT,
+    "CELERY_TASK_TIME_LIMIT": TIME_LIMIT,
+    "time_limit": TIME_LIMIT,
+    "lease": DEFAULTS["lease"],
+    **{name: value for name, value in vars(limits).items() if name.isupper()},
+}
+NAMED = re.compile(r"`(\w+)`(?: \(| = )(\d+)\b|\b([A-Z_]+) = (\d+)\b")
+
+
+def named_in(text: str) -> list[tuple[str, int]]:
+    """Return the settings that the text names with a figure."""
+    found = ((a or c, int(b or d)) for a, b, c, d in NAMED.findall(text))
+    return [(name, figure) for name, figure in found if name in FIGURES]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_figures_beside_their_names(page: str) -> None:
+    """A figure in parentheses behind the name of a setting is that of the setting."""
+    found = named_in(text_of(page))
+    assert found
+    assert [pair for pair in found if FIGURES[pair[0]] != pair[1]] == []
+
+
+def test_another_figure_is_seen() -> None:
+    """The page is red that names another one."""
+    assert named_in("for `WORKER_STOPS_WITHIN` (90) seconds") == [("WORKER_STOPS_WITHIN", 90)]
+    assert named_in("`lease` (60 by default)") == [("lease", 60)]
+    assert named_in("CELERY_TASK_TIME_LIMIT = 60  # seconds") == [("CELERY_TASK_TIME_LIMIT", 60)]
+
+
+@pytest.mark.parametrize("page", [*PAGES, "../../README"])
+def test_a_workers_seconds(page: str) -> None:
+    """Wherever a page says how long a worker has to stop, it is as long as Compose gives it."""
+    text = text_of(page)
+    told = [*re.findall(r"(\d{2,}) (?:seconds|s)\b[^.]{0,30}\bto stop", text)]
+    told += re.findall(r"worker[^.]{0,30} (\d{2,}) (?:seconds|s) (?:before|to)", text)
+    assert {*told} <= {str(STOPS_WITHIN)}
+    assert told or page in PAGES[1:]
+
+
+@pytest.mark.parametrize("given", [site_env(), variables_in("deploy-compose")])
+def test_variables(given: Mapping[str, str]) -> None:
+    """Each that a page sets is one of the site's. The proxy of the machine is believed."""
+    known = {each for row in rows("environment.md", "All variables") for each in in_code(row[0])}
+    assert given.keys() <= known
+    assert given["PROXY_HTTPS_HEADER"] == "X-Forwarded-Proto"
+
+
+def test_the_machine_as_the_containers_see_it() -> None:
+    """A proxy of the machine comes from the first address of the network."""
+    (config,) = COMPOSE["networks"]["site"]["ipam"]["config"]
+    network = config["subnet"].partition(":-")[2].strip("}")
+    assert variables_in("deploy-compose")["TRUSTED_PROXIES"] == network.replace("0/24", "1")
