@@ -98,6 +98,9 @@ class OutboxWorker(models.Model):
     name = models.CharField(max_length=255, unique=True, help_text="What Celery calls it.")
     host = models.CharField(max_length=255)
     pid = models.PositiveIntegerField("process id")
+    first_seen_at = models.DateTimeField(
+        db_default=Now(), help_text="When the first worker of that name came."
+    )
     started_at = models.DateTimeField(db_default=Now())
     seen_at = models.DateTimeField(db_default=Now())
     ended_at = models.DateTimeField(null=True, help_text="When it shut down, asked to.")

@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from aftercommit.conf import conf
 from aftercommit.models import OutboxWorker
 from aftercommit.worker.rows import change_unlocked, lock_rows, short_transaction
+from aftercommit.worker.successors import Life, not_replaced
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +23,7 @@ KEPT_FOR = timedelta(days=1)
 """The time for which a killed worker's row is kept, so that health can name the worker."""
 
 AGE = ExpressionWrapper(Now() - F("seen_at"), output_field=DurationField())
+KNOWN = ExpressionWrapper(Now() - F("first_seen_at"), output_field=DurationField())
 
 
 class Heartbeat:
@@ -83,10 +85,17 @@ def forget_workers(using: str) -> None:
 
 
 def worker_ages(using: str) -> dict[str, float]:
-    """Return the seconds since the last heartbeat of each worker that was not stopped, by name."""
-    rows = OutboxWorker.objects.using(using).filter(ended_at=None).order_by("name")
-    ages = rows.annotate(age=AGE).values_list("name", "age")
-    return {name: age.total_seconds() for name, age in ages}
+    """Return the seconds since the last heartbeat of each worker that lives or is missed, by name.
+
+    Nobody misses a worker that was stopped, or that has a successor.
+    """
+    rows = OutboxWorker.objects.using(using).annotate(age=AGE, known=KNOWN).order_by("name")
+    lives = [
+        # A row that was there before the column was has the later time in it.
+        Life(name, max(known, age).total_seconds(), age.total_seconds(), ended_at is not None)
+        for name, known, age, ended_at in rows.values_list("name", "known", "age", "ended_at")
+    ]
+    return {life.name: life.last_seen for life in not_replaced(lives, stale_seconds())}
 
 
 def stale_seconds() -> float:

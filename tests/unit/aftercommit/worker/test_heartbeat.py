@@ -93,6 +93,24 @@ class TestBeat:
         heartbeat.beat("default")
         assert list(worker_ages("default")) == [NAME]
 
+    def test_successor(self) -> None:
+        """A killed worker of another name is missed until this one has come."""
+        seen_at = Now() - timedelta(hours=1)
+        OutboxWorker.objects.create(name="worker@old", host="old", pid=1, seen_at=seen_at)
+        assert list(worker_ages("default")) == ["worker@old"]
+        Heartbeat(NAME).beat("default")
+        assert list(worker_ages("default")) == [NAME]
+
+    def test_same_name(self) -> None:
+        """A worker that starts again under its name has come for nobody."""
+        hour_ago, two = Now() - timedelta(hours=1), Now() - timedelta(hours=2)
+        for name in ("worker@old", NAME):
+            OutboxWorker.objects.create(
+                name=name, host="old", pid=1, seen_at=hour_ago, first_seen_at=two
+            )
+        Heartbeat(NAME).beat("default")
+        assert list(worker_ages("default")) == ["worker@old", NAME]
+
     def test_long_gone(self) -> None:
         """A worker that was killed more than a day ago is forgotten, a later one isn't."""
         for name, hours in (("long@web", 25), ("late@web", 23)):
