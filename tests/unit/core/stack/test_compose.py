@@ -144,6 +144,13 @@ def test_health_is_looked_at_soon() -> None:
         assert int(check["start_period"].removesuffix("s")) >= 30
 
 
+def test_a_health_check_ends() -> None:
+    """At its timeout Docker ends the first process alone. What a shell has started would stay."""
+    for check in filter(None, (each.get("healthcheck") for each in SERVICES.values())):
+        kind, command, *_ = check["test"]
+        assert kind == "CMD" or command.startswith("timeout 4 ")
+
+
 def test_time_to_stop() -> None:
     """A stop waits for as long as requests may take, and for the longest call."""
     worker = SERVICES["worker"]
