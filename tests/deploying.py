@@ -81,9 +81,14 @@ def site_env() -> dict[str, str]:
 
 
 def variables_in(page: str) -> dict[str, str]:
-    """Return the variables of the page's first block of them."""
-    shown = next(each.text for each in read_page(f"how-to/{page}.md").blocks if is_env(each))
-    return {name: value.strip("'") for name, value in re.findall(r"^(\w+)=(.*)$", shown, re.M)}
+    """Return the variables of the page's file of them."""
+    pairs = re.findall(r"^(\w+)=(.*)$", env_text(page), re.MULTILINE)
+    return {name: value.strip("'") for name, value in pairs}
+
+
+def env_text(page: str) -> str:
+    """Return the page's file of variables, as it is on the page."""
+    return next(each.text for each in read_page(f"how-to/{page}.md").blocks if is_env(each))
 
 
 def is_env(block: Block) -> bool:

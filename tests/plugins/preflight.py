@@ -4,7 +4,8 @@ A server that can't be started is said before the first test.
 Redis and PostgreSQL come with the tests: without one there are no tests. MySQL and MariaDB come
 with the machine, or from Debian's packages where every test is run: without one the others remain.
 So does RabbitMQ: without it nothing is shown of it as the broker. So does a browser: without one
-nothing is shown of what a person sees.
+nothing is shown of what a person sees. Caddy and systemd's program, of which the pages about
+deploying speak, are looked for where every test is run.
 """
 
 import os
@@ -17,6 +18,7 @@ from tests.tools.servers import browser, mysql, rabbitmq
 from tests.tools.servers.debian import fetch
 from tests.tools.servers.mysql import MySQLServer
 from tests.tools.servers.postgres import PostgresServer
+from tests.tools.servers.programs import find_or_fetch
 from tests.tools.servers.rabbitmq import RabbitMQServer
 
 FETCH_RABBITMQ = "FETCH_RABBITMQ"
@@ -54,6 +56,10 @@ def found(fetches: bool) -> list[str]:
     wanted = fetches and FETCH_RABBITMQ in os.environ
     can_start("Not shown, that RabbitMQ works as the broker", lambda: find_rabbitmq(wanted))
     can_start("Not shown, what a person sees in a browser", lambda: find_browser(fetches))
+    if fetches:
+        can_start("Not shown, that the site works behind Caddy", lambda: find_or_fetch("caddy"))
+        units = "Not shown, that systemd takes the units of the page about it"
+        can_start(units, lambda: find_or_fetch("systemd-analyze"))
     return ["postgres", "sqlite", *(["mysql"] if has_mysql else [])]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from core.stack.servers import ServerError
 from tests.plugins import preflight
-from tests.tools.servers import debian, mysql, rabbitmq
+from tests.tools.servers import debian, mysql, programs, rabbitmq
 from tests.tools.servers.mysql import MySQLServer
 
 APT = """
@@ -104,6 +104,32 @@ class TestPreflight:
         machine(apt_get=APT, dpkg=copies)
         monkeypatch.setattr(rabbitmq, "FETCHED", [debian.unpacked(rabbitmq.PACKAGE)])
         preflight.find_rabbitmq(fetches=True)
+
+
+class TestPrograms:
+    """Programs that the documents tell people to use."""
+
+    def test_of_the_machine(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The machine's own is taken, and nothing is fetched."""
+        folder = machine(caddy="")
+        monkeypatch.setattr(programs, "SEARCHED", str(folder))
+        assert programs.find_or_fetch("caddy") == folder / "caddy"
+        assert not debian.SERVERS.exists()
+
+    def test_fetched(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Without one it comes from the package of its name, with its libraries."""
+        machine(apt_get=APT, dpkg='mkdir -p "$3/lib/x"; : > "$3/lib/x/libown.so.1"')
+        monkeypatch.setattr(programs, "SEARCHED", "")
+        root = debian.unpacked("systemd")
+        assert programs.find_or_fetch("systemd-analyze") == root / "usr/bin/systemd-analyze"
+        assert programs.library_folders("systemd-analyze") == str(root / "lib/x")
+
+    def test_fail(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The sentence says what to install, and what was tried."""
+        machine(apt_get="echo No network; exit 100", dpkg=DPKG)
+        monkeypatch.setattr(programs, "SEARCHED", "")
+        with pytest.raises(ServerError, match=r"caddy was not found\. Install .* said: No network"):
+            programs.find_or_fetch("caddy")
 
 
 def test_mariadb_where_it_was_unpacked(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

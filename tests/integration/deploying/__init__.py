@@ -1,0 +1,1 @@
+"""What the pages about deploying tell people to do, done."""
