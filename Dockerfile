@@ -46,4 +46,5 @@ USER 10001:10001
 VOLUME /var/lib/aftercommit
 EXPOSE 8000
 # Each program refuses to start without a SECRET_KEY that is long and random.
-CMD ["python", "-m", "core.serving", "--host", "0.0.0.0"]
+# After SIGTERM a balancer has five seconds to look, and to send nothing more.
+CMD ["python", "-m", "core.serving", "--host", "0.0.0.0", "--drains-for", "5"]

@@ -1,8 +1,10 @@
 """Serve the site: ``python -m core.serving --host 0.0.0.0 --port 8000``."""
 
 import argparse
+import math
 import multiprocessing
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from granian.http import HTTP1Settings
 from core.serving import limits
 from core.serving.processes import Server
 from core.stack.ports import LOOPBACK, is_free
+
+DRAINS_FOR = "after SIGTERM serve so many seconds more, while /servez answers 503"
 
 
 def main() -> None:
@@ -32,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--port", type=int, default=8000, help="the port to listen at")
     made.add_argument("--unix", type=Path, help="a Unix socket to listen at instead, mode 0660")
     made.add_argument("--processes", type=positive, default=2, help="how many processes serve")
+    made.add_argument("--drains-for", type=seconds, default=0, help=DRAINS_FOR)
     made.add_argument("--application", default="core.asgi:application", help="MODULE:NAME")
     return made
 
@@ -41,6 +46,14 @@ def positive(text: str) -> int:
     if text.isdecimal() and int(text):
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on.")
+
+
+def seconds(text: str) -> float:
+    """Return the seconds. Raises ArgumentTypeError for what is no number from 0 on."""
+    with suppress(ValueError):
+        if 0 <= (number := float(text)) < math.inf:
+            return number
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 on.")
 
 
 def share(application: str) -> None:
@@ -71,6 +84,7 @@ def server(given: argparse.Namespace) -> Server:
         respawn_failed_workers=True,
         respawn_interval=0.1,
         workers_kill_timeout=limits.STOPS_WITHIN,
+        drains_for=given.drains_for,
     )
 
 

@@ -9,6 +9,7 @@ from tempfile import SpooledTemporaryFile
 
 from django.conf import settings
 
+from core.serving import drain
 from core.serving.access_log import log_request
 from core.serving.answer import WSGI, Answer, Send, make_answer, plain_answer, send_answer
 from core.serving.body import BrokenRequest, Receive, take_body
@@ -33,6 +34,8 @@ from core.serving.server import (
 
 logger = logging.getLogger(__name__)
 CLOSE = [("Connection", "close")]
+OFTEN_ASKED = "/servez"
+"""A balancer's probe. It is asked each second, and so has no line in the log."""
 
 
 class Buffered:
@@ -44,7 +47,11 @@ class Buffered:
     def __init__(self, wsgi: WSGI) -> None:
         self.wsgi, self.room = wsgi, Room()
         self.pages = Lane(THREADS)
-        self.probes = {"/healthz": Lane(1), "/readyz": Lane(1, READY_WITHIN, gives_up=True)}
+        self.probes = {
+            "/healthz": Lane(1),
+            "/servez": Lane(1),
+            "/readyz": Lane(1, READY_WITHIN, gives_up=True),
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a connection's request, or the beginning and the end of the process."""
@@ -61,10 +68,13 @@ class Buffered:
         began, headers = time.monotonic(), headers_of(scope)
         with self.room.share() as reserve:
             answer = fitting(await self.answer(scope, headers, receive), reserve)
+            if drain.has_begun():
+                answer.headers = [*answer.headers, *CLOSE]
             try:
                 await send_answer(send, answer)
             finally:
-                log_request(scope, headers, answer, began)
+                if scope["path"] != OFTEN_ASKED:
+                    log_request(scope, headers, answer, began)
 
     async def answer(self, scope: Scope, headers: dict[str, str], receive: Receive) -> Answer:
         """Return the answer of the site, or why the site is not asked."""

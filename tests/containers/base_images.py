@@ -26,8 +26,9 @@ MADE_FROM = "made.from"
 
 UNPROVEN = (
     "Unproven, because the base images were stand-ins made here: the entrypoints of the official "
-    "images of PostgreSQL, PgBouncer, Valkey, RabbitMQ and Mailpit, the versions of PgBouncer and "
-    "RabbitMQ, PostgreSQL's own volume, and how large the official image of Python is."
+    "images of PostgreSQL, PgBouncer, Valkey, RabbitMQ, Mailpit and HAProxy, the versions of "
+    "PgBouncer, RabbitMQ and HAProxy, PostgreSQL's own volume, and how large the official image of "
+    "Python is."
 )
 
 Context = dict[str, Path]
@@ -148,6 +149,7 @@ def others() -> Mapping[str, tuple[str, Context]]:
                 "valkey.sh": FILES / "valkey.sh",
             },
         ),
+        "haproxy": ("haproxy:3.2", {"haproxy.sh": FILES / "haproxy.sh"}),
         "mailpit": ("axllent/mailpit:v1.27", {**mail, "mailpit.py": FILES / "mailpit.py"}),
     }
 

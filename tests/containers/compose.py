@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from core.stack.compose_secrets import keep_secrets
 from core.stack.ports import free_port
 from tests.containers.docker import Docker
+from tests.containers.errors import Broken
 
 PROJECT = Path(__file__).parents[2]
 NAME = "aftercommit-test"
@@ -68,6 +69,12 @@ class Compose:
         self.variant = variant
         self.file = folder / "compose.json"
         self.ports = {name: free_port() for name in ("WEB_PORT", "FLOWER_PORT", "MAIL_WEB_PORT")}
+        number = self.ports["WEB_PORT"] % 256
+        self.given = {
+            **{name: str(port) for name, port in self.ports.items()},
+            "SITE_NETWORK": f"10.219.{number}.0/24",
+            "PROXY_NETWORK": f"10.220.{number}.0/24",
+        }
 
     def __call__(self, *words: str, seconds: float = 300) -> str:
         """Return what the command writes."""
@@ -86,16 +93,25 @@ class Compose:
 
     def resolved(self) -> dict[str, Any]:
         """Return the files as Compose understands them, without anybody's ``.env``."""
-        ports = {name: str(port) for name, port in self.ports.items()}
-        given = {**ports, "APP_IMAGE": IMAGE, **self.variant.variables}
-        command = [program(), "--project-directory", str(PROJECT), "--env-file", "/dev/null"]
+        command = [program(), "--project-name", NAME]  # else networks and volumes are a person's
+        command += ["--project-directory", str(PROJECT), "--env-file", "/dev/null"]
         command += [*self.variant.options(), "config", "--format", "json"]
+        given = {**self.given, "APP_IMAGE": IMAGE, **self.variant.variables}
         read: dict[str, Any] = json.loads(self.docker.run(command, more=given))
         return read
 
+    def containers(self, service: str = "") -> list["Container"]:
+        """Return the containers of the service, or all, in the order of their numbers."""
+        ids = self.docker("ps", "--all", "--quiet", "--filter", f"label={LABEL}={NAME}").split()
+        found = map(container_of, json.loads(self.docker("inspect", *ids)) if ids else [])
+        return sorted(each for each in found if service in ("", each.service))
+
     def container(self, service: str) -> str:
-        """Return the name of the service's container."""
-        return f"{NAME}-{service}-1"
+        """Return the name of the service's first container that runs. Raises Broken."""
+        running = [each.name for each in self.containers(service) if each.state["Running"]]
+        if not running:
+            raise Broken(f"No container of {service} runs.")
+        return running[0]
 
     def address(self, service: str) -> str:
         """Return the address of the container on the network that it was put on first."""
@@ -103,20 +119,42 @@ class Compose:
         return self.docker("inspect", "--format", networks, self.container(service)).split()[0]
 
     def states(self) -> dict[str, dict[str, Any]]:
-        """Return the state of each container, by its service."""
-        ids = self.docker("ps", "--all", "--quiet", "--filter", f"label={LABEL}={NAME}").split()
-        found = json.loads(self.docker("inspect", *ids)) if ids else []
-        return {each["Config"]["Labels"][f"{COMPOSE}.service"]: each["State"] for each in found}
+        """Return the state of the last container of each service, by the service."""
+        return {each.service: each.state for each in self.containers()}
 
     def are_healthy(self) -> bool:
-        """Return whether all services are, and the migrations are done."""
-        states = self.states()
-        migrated = states.pop("migrate", {})
-        return migrated.get("ExitCode") == 0 and all(map(is_healthy, states.values()))
+        """Return whether all containers are, and the migrations are done."""
+        containers = self.containers()
+        migrated = [each.state["ExitCode"] for each in containers if each.service == "migrate"]
+        return migrated == [0] and all(
+            is_healthy(each.state) for each in containers if each.service != "migrate"
+        )
 
 
 COMPOSE = "com.docker.compose"
 LABEL = f"{COMPOSE}.project"
+
+
+class Container(NamedTuple):
+    """A container of the system."""
+
+    service: str
+    number: int
+    name: str
+    image: str
+    state: dict[str, Any]
+
+
+def container_of(described: Mapping[str, Any]) -> Container:
+    """Return the container that the engine describes."""
+    labels = described["Config"]["Labels"]
+    return Container(
+        service=labels[f"{COMPOSE}.service"],
+        number=int(labels[f"{COMPOSE}.container-number"]),
+        name=described["Name"].lstrip("/"),
+        image=described["Image"],
+        state=described["State"],
+    )
 
 
 def is_healthy(state: Mapping[str, Any]) -> bool:

@@ -15,8 +15,8 @@ def size(docker: Docker, image: str = IMAGE) -> int:
 def memory(compose: Compose) -> list[str]:
     """Return a line for each container: its memory, its limit, and how many processes it has."""
     wanted = "{{.Name}}\t{{.MemUsage}}\t{{.PIDs}}"
-    ids = [compose.container(each) for each, state in compose.states().items() if state["Running"]]
-    rows = compose.docker("stats", "--no-stream", "--format", wanted, *sorted(ids)).splitlines()
+    names = [each.name for each in compose.containers() if each.state["Running"]]
+    rows = compose.docker("stats", "--no-stream", "--format", wanted, *names).splitlines()
     return [line(*row.split("\t")) for row in rows]
 
 
@@ -26,9 +26,9 @@ def line(name: str, used: str, processes: str) -> str:
 
 
 def stop(compose: Compose) -> dict[str, int]:
-    """Stop all services by SIGTERM. Return their exit codes. Raises Broken for any but 0."""
+    """Stop all containers in good order. Return the exit codes. Raises Broken for any but 0."""
     compose("stop")
-    codes = {service: state["ExitCode"] for service, state in compose.states().items()}
+    codes = {each.name: each.state["ExitCode"] for each in compose.containers()}
     if bad := {service: code for service, code in codes.items() if code}:
         raise Broken(f"These did not stop in good order: {bad}.")
     return codes

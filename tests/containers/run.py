@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from tests.containers import faults, figures, isolation, story, truth
+from tests.containers import faults, figures, isolation, proxy, story, truth
 from tests.containers.base_images import check_base_images, make_base_images
 from tests.containers.compose import IMAGE, PROJECT, Compose
 from tests.containers.docker import Docker
@@ -37,6 +37,7 @@ class Run:
                 self.step("Flower shows the worker", lambda: story.check_flower(self.compose))
                 self.step("Each mail arrived once", lambda: story.check_mails(self.compose))
                 self.step("Few rights, few ways", lambda: isolation.check(self.compose))
+                self.step("The proxy tells who asks", lambda: proxy.check_client(self.compose))
                 self.try_faults(author)
             self.show_memory()
             self.step("A new worker is not missed", self.renew_worker)

@@ -120,6 +120,17 @@ def test_a_running_request_is_finished(target: Target, gate: Path) -> None:
     assert answers[0].startswith(b"HTTP/1.1 200 OK")
 
 
+def test_balancers_go_elsewhere_before_the_port_closes(target: Target, gate: Path) -> None:
+    """After SIGTERM each process serves, says that it stops, and keeps no connection."""
+    site = target("--processes", "2", "--drains-for", "3600")
+    running = serving(site)
+    site.signal(signal.SIGTERM)
+    wait_until(lambda: b"onnection: close" in site.ask(get("/", "\r\n")), 20)
+    assert serving(site) == running
+    site.signal(signal.SIGTERM)
+    assert site.wait(20) == 0
+
+
 def test_none_outlives_its_parent(target: Target) -> None:
     """Processes that nobody watches would keep the port."""
     site = target("--processes", "2")

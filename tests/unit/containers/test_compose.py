@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.containers.compose import PASSWORD, adapted, is_healthy, write_secrets
-from tests.containers.docker import client_environment
+from tests.containers.compose import NAME, PASSWORD, Compose, adapted, is_healthy, write_secrets
+from tests.containers.docker import Docker, client_environment
 
 
 def config() -> dict[str, Any]:
@@ -47,6 +47,15 @@ def test_secrets(tmp_path: Path) -> None:
         *("database_password", "redis_password", "flower_redis_password", "flower_login"),
         "pgbouncer_users",
     }
+
+
+def test_nothing_of_a_person(tmp_path: Path) -> None:
+    """Networks and volumes are its own, also on an engine where the system runs already."""
+    docker = Docker(client_environment(), stands_in=False)
+    found = Compose(docker, tmp_path).resolved()
+    named = [each["name"] for kind in ("networks", "volumes") for each in found[kind].values()]
+    assert named
+    assert all(name.startswith(f"{NAME}_") for name in named)
 
 
 def test_variables_of_a_person(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ MATRIX = """
 address                          anon   reader author other  staff  editor super
 live                        GET  ok     ok     ok     ok     ok     ok     ok
 ready                       GET  ok     ok     ok     ok     ok     ok     ok
+serving                     GET  ok     ok     ok     ok     ok     ok     ok
 view-on-site                GET  login  login  login  login  403    ok     ok
 view-on-site                POST login  login  login  login  403    ok     ok
 following                   GET  login  ok     ok     ok     ok     ok     ok

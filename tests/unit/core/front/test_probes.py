@@ -9,8 +9,9 @@ ANY_HOST = ["evil.example", "10.0.0.7:8000", "", "a b", "[::1", "x" * 300]
 
 @pytest.mark.parametrize("host", ANY_HOST)
 def test_live_whatever_the_host_is(client: Client, host: str) -> None:
-    """The process lives, whatever it is called."""
+    """The process lives and serves, whatever it is called."""
     assert client.get("/healthz", headers={"Host": host}).status_code == 200
+    assert client.get("/servez", headers={"Host": host}).status_code == 200
 
 
 @pytest.mark.django_db
@@ -21,7 +22,7 @@ def test_ready_whatever_the_host_is(client: Client, host: str) -> None:
     assert "ready" in response.json()
 
 
-@pytest.mark.parametrize("address", ["/healthz", "/readyz"])
+@pytest.mark.parametrize("address", ["/healthz", "/servez", "/readyz"])
 @pytest.mark.django_db
 def test_no_redirect_to_https(client: Client, settings: Settings, address: str) -> None:
     """A load balancer asks the machine itself, without TLS."""
@@ -40,3 +41,4 @@ def test_any_other_page_refuses_an_unknown_host(client: Client, host: str) -> No
 def test_probes_only_answer_reads(client: Client) -> None:
     """They change nothing, so that they take no body."""
     assert client.post("/healthz").status_code == 405
+    assert client.post("/servez").status_code == 405

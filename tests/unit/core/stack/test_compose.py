@@ -1,5 +1,6 @@
 """``docker-compose.yml``: who gets which secret, and who can reach whom."""
 
+import json
 import os
 import shutil
 import stat
@@ -25,6 +26,7 @@ COMPOSE: Mapping[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_t
 SERVICES: Mapping[str, Any] = COMPOSE["services"]
 SECRETS = {
     "migrate": {"secret_key", "database_password"},
+    "proxy": set(),
     "web": {"secret_key", "database_password", "redis_password"},
     "worker": {"secret_key", "database_password", "redis_password", "email_password"},
     "beat": {"secret_key", "redis_password"},
@@ -46,7 +48,8 @@ OF_CONTAINERS = {
 
 NETWORKS = {
     "migrate": {"database"},
-    "web": {"site", "database", "broker"},
+    "proxy": {"site", "proxy"},
+    "web": {"proxy", "database", "broker"},
     "worker": {"mail", "database", "broker"},
     "beat": {"broker"},
     "flower": {"flower", "broker"},
@@ -87,9 +90,9 @@ def test_what_browsers_reach_is_not_where_the_data_is() -> None:
     """The database and the broker are on networks that lead nowhere else."""
     assert {name: {*each["networks"]} for name, each in SERVICES.items()} == NETWORKS
     internal = {name for name, each in COMPOSE["networks"].items() if each and each.get("internal")}
-    assert internal == {"database", "broker"}
+    assert internal == {"proxy", "database", "broker"}
     published = {name for name, each in SERVICES.items() if "ports" in each}
-    assert published == {"web", "flower", "mail"}
+    assert published == {"proxy", "flower", "mail"}
     assert all(
         port.startswith("127.0.0.1:") for name in published for port in SERVICES[name]["ports"]
     )
@@ -131,7 +134,7 @@ def test_one_image() -> None:
 
 def test_signals() -> None:
     """As its container's first process, Python would not hear SIGTERM. The servers do."""
-    servers = {"postgres", "pgbouncer", "redis"}
+    servers = {"proxy", "postgres", "pgbouncer", "redis"}
     assert {name for name, each in SERVICES.items() if not each["init"]} == servers
 
 
@@ -158,7 +161,13 @@ def test_time_to_stop() -> None:
     assert worker["stop_grace_period"] == f"{stops_within}s"
     assert stops_within == "${WORKER_STOPS_WITHIN:-200}"
     assert default_time_limit(200) == default_time_limit(None)
-    assert SERVICES["web"]["stop_grace_period"] == f"{STOPS_WITHIN + 10}s"
+    assert SERVICES["web"]["stop_grace_period"] == f"{drains_for() + STOPS_WITHIN + 5:g}s"
+
+
+def drains_for() -> float:
+    """Return for how many seconds a web server of the image serves on after SIGTERM."""
+    command = (ROOT / "Dockerfile").read_text().rpartition("CMD ")[2]
+    return float(parser().parse_args(json.loads(command)[3:]).drains_for)
 
 
 @pytest.mark.parametrize("name", ["web", "worker"])
@@ -173,7 +182,7 @@ def test_each_variable_of_the_site_can_be_set(name: str) -> None:
 def test_links_lead_to_the_published_port() -> None:
     """Unless SITE_URL says another address."""
     port = "${WEB_PORT:-8000}"
-    assert SERVICES["web"]["ports"] == [f"127.0.0.1:{port}:8000"]
+    assert SERVICES["proxy"]["ports"] == [f"127.0.0.1:{port}:8000"]
     site_url = SERVICES["worker"]["environment"]["SITE_URL"]
     assert site_url == f"${{SITE_URL:-http://127.0.0.1:{port}}}"
 
