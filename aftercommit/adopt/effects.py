@@ -32,7 +32,7 @@ CALLS = {
         r"subprocess\.(run|Popen|call|check_call|check_output)|os\.(system|popen|spawn\w+)"
     ),
     "changes files": (
-        r".*\.(write_text|write_bytes)|(os|shutil)\.(remove|unlink|rename|replace|move|rmtree)"
+        r".*\.(write_text|write_bytes|unlink)|(os|shutil)\.(remove|unlink|rename|replace|move|rmtree)"
         r"|shutil\.(copy|copy2|copyfile|copytree)"
         r"|django\.core\.files\.storage\.(default_storage|storages\[\])\.(save|delete|open)"
     ),
@@ -47,6 +47,8 @@ PATTERNS = {label: re.compile(f"(?:{names})") for label, names in CALLS.items()}
 
 ORDER = list(CALLS)
 """The kinds of effect, those first that nothing takes back."""
+
+OPENING = re.compile(r"(builtins|.*\bio)\.open|pathlib\.Path\(\).*\.open")
 
 WRITING = re.compile(r"[rbtU]*[wax+][rbtU+]*")
 """The modes of ``open()`` in which a file is written."""
@@ -76,8 +78,9 @@ def _effects(task: Function, project: Project) -> Iterator[tuple[str, Use]]:
 
 def effect(use: Use, project: Project) -> str:
     """Return what a call does outside the database, in words; an empty text for nothing known."""
-    if use.name == "builtins.open" or use.name.endswith("io.open"):
-        mode = use.texts.get("mode", use.texts.get("1", ""))
+    if OPENING.fullmatch(use.name):
+        first = "0" if use.name.startswith("pathlib.") else "1"
+        mode = use.texts.get("mode", use.texts.get(first, ""))
         return "changes files" if WRITING.fullmatch(mode) else ""
     for label, pattern in PATTERNS.items():
         if pattern.fullmatch(use.name):

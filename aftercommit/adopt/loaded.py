@@ -24,6 +24,12 @@ def is_subclass(name: str, base: type) -> bool:
     return issubclass(type(found), type) and base in found.__mro__
 
 
+def is_exported(module: str, name: str) -> bool:
+    """Return whether ``from module import *`` binds the name. The module has to be loaded."""
+    names = vars(sys.modules[module]) if module in sys.modules else {}
+    return name in names.get("__all__", names) and not name.startswith("_")
+
+
 def _attribute(value: Any, parts: list[str]) -> Any:
     for part in parts:
         value = inspect.getattr_static(value, part, None)

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from aftercommit.adopt.loaded import is_exported
+
 UNKNOWN = "?"
 
 LAMBDA = "<lambda>"
@@ -17,6 +19,11 @@ LAMBDA = "<lambda>"
 
 LONGEST = 40
 """The most parts of a name. A longer chain is a query or a generated text."""
+
+CANVAS = "celery.chain()"
+"""The name of signatures that are joined by ``|``."""
+
+SIGNATURES = (".s()", ".si()", ".signature()", ".subtask()", ".group()", ".chord()", ".chain()")
 
 ROW = re.compile(
     r"\.(objects|_default_manager|_base_manager)\b.*(\.(get|create|first|last)\(\)|\(\)\(\))"
@@ -33,12 +40,29 @@ def dotted(node: ast.AST, names: Callable[[str], str]) -> str:
         if isinstance(node, ast.Await | ast.NamedExpr):
             node = node.value
             continue
+        if _joins_signatures(node, names):
+            return "".join([CANVAS, *reversed(parts)])
         part, inner = _part(node)
         if inner is None:
             break
         parts.append(part)
         node = inner
     return "".join([UNKNOWN, *reversed(parts)])
+
+
+def _joins_signatures(node: ast.AST, names: Callable[[str], str]) -> bool:
+    """Return whether it is a chain, as in ``first.s() | second.s()``."""
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.BitOr):
+        return False
+    # The left side of a long chain is as deep as the chain is long.
+    return dotted(node.right, names).endswith(SIGNATURES)
+
+
+def makes_function(node: ast.AST | None, names: Callable[[str], str]) -> bool:
+    """Return whether the expression makes a function: a lambda, or ``functools.partial(…)``."""
+    if isinstance(node, ast.Call):
+        return dotted(node.func, names) == "functools.partial"
+    return isinstance(node, ast.Lambda)
 
 
 def _part(node: ast.AST) -> tuple[str, ast.AST | None]:
@@ -63,9 +87,12 @@ class Names:
 
     def __call__(self, name: str) -> str:
         """Return the dotted name for a bare one. What the module doesn't say is its own."""
-        if name not in self.known and not self.stars and hasattr(builtins, name):
+        if name in self.known:
+            return self.known[name]
+        starred = [star for star in self.stars if is_exported(star, name)]
+        if not starred and not self.stars and hasattr(builtins, name):
             return f"builtins.{name}"
-        return self.known.get(name, f"{self.module}.{name}")
+        return f"{[self.module, *starred][-1]}.{name}"
 
     def read(self, tree: ast.Module) -> None:
         """Learn the imports of the whole module, and what its own statements define."""
@@ -77,6 +104,8 @@ class Names:
                 self.known[node.name] = f"{self.module}.{node.name}"
             for name, value in assigned(node):
                 self.known[name] = f"{self.module}.{name}"
+                if makes_function(value, self):
+                    continue
                 if (meaning := dotted(value, self)) and not meaning.startswith(UNKNOWN):
                     self._learn_alias(name, meaning)
 

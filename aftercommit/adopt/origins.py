@@ -47,7 +47,7 @@ class Origins:
         Returns None if nothing says that it runs in a transaction.
         """
         around = list(use.function.around) if use.function else []
-        if self._is_on_commit(use) or any(map(self._runs_on_commit, around)):
+        if self._is_on_commit(use) or any(each in self._on_commit for each in around):
             return Kind.ON_COMMIT, None
         if self._is_receiver(use) or any(each in self.receivers for each in around):
             return Kind.RECEIVER, None
@@ -123,12 +123,13 @@ class Origins:
         found: dict[str, set[Any]] = {}
         for use in self.project.uses:
             if _last(use.name) == "on_commit" and use.is_call and use.function:
-                found.setdefault(_last(use.function.name), set()).add(use.function)
+                for each in use.function.around:
+                    found.setdefault(_last(each.name), set()).add(each)
         return found
 
-    @staticmethod
-    def _runs_on_commit(function: Function) -> bool:
-        return any(_last(each.name) == "on_commit" for each in function.decorators)
+    def _runs_on_commit(self, function: Function) -> bool:
+        names = [each.name.removesuffix("()") for each in function.decorators]
+        return any(_last(name) == "on_commit" or self._hands_on(name) for name in names)
 
     @staticmethod
     def _is_receiver(use: Use) -> bool:

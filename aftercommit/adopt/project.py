@@ -114,7 +114,7 @@ class Project:
         """Return the function of the project that a use calls, or hands over to be called."""
         found = self.find(use.name)
         if isinstance(found, Class):
-            return self.method(found, "__init__") if use.is_call else None
+            return self.method(found, "__init__" if use.is_call else "__call__")
         return found
 
     def reach(self, starts: Iterable[Function]) -> dict[Function, Function | None]:

@@ -2,9 +2,10 @@
 
 import ast
 from dataclasses import replace
+from typing import Any
 
 from aftercommit.adopt.facts import Class, Decorator, Function, Module, Use
-from aftercommit.adopt.names import LAMBDA, UNKNOWN, Names
+from aftercommit.adopt.names import LAMBDA, UNKNOWN, Names, assigned, makes_function
 from aftercommit.adopt.scope import FunctionNode, Scope, bound_names
 from aftercommit.adopt.source import Source, parse
 
@@ -40,25 +41,29 @@ def _enter(node: ast.AST, scope: Scope, module: Module) -> Scope:
         return replace(scope, withs=(*scope.withs, *managers))
     if isinstance(node, ast.Call):
         return _enter_call(node, scope, module)
+    for name, value in assigned(node):
+        if makes_function(value, scope.meaning):
+            return replace(scope, function=_define(name, node, scope, module))
     return scope
 
 
 def _enter_function(node: FunctionNode, scope: Scope, module: Module) -> Scope:
-    function = Function(
-        module.source,
-        scope.qualified(node.name),
-        node.lineno,
-        scope.owner,
-        scope.function,
-        tuple(_decorator(each, scope) for each in node.decorator_list),
-    )
+    function = _define(node.name, node, scope, module)
+    return Scope(scope.names, function, local=bound_names(node, function, scope))
+
+
+def _define(name: str, node: Any, scope: Scope, module: Module) -> Function:
+    """Keep a function with this name: of a ``def``, or of a statement that names a lambda."""
+    decorators = tuple(_decorator(each, scope) for each in getattr(node, "decorator_list", ()))
+    place = (node.lineno, scope.owner, scope.function, decorators)
+    function = Function(module.source, scope.qualified(name), *place)
     module.functions[function.name] = function
     module.all_functions.append(function)
     if scope.function:
         scope.function.inside.append(function)
     if scope.owner in module.classes:
-        module.classes[scope.owner].methods.add(node.name)
-    return Scope(scope.names, function, local=bound_names(node, function, scope))
+        module.classes[scope.owner].methods.add(name)
+    return function
 
 
 def _enter_class(node: ast.ClassDef, scope: Scope, module: Module) -> Scope:
@@ -81,7 +86,7 @@ def _decorator(node: ast.expr, scope: Scope) -> Decorator:
 
 
 def _enter_call(node: ast.Call, scope: Scope, module: Module) -> Scope:
-    """Keep what is called, and each name that is handed over: it may be called there."""
+    """Keep what is called, and each thing that is handed over: it may be called there."""
     name = scope.dotted(node.func)
     inner = replace(scope, given_to=(*scope.given_to, name))
     values = [*node.args, *(each.value for each in node.keywords)]
@@ -94,7 +99,7 @@ def _enter_call(node: ast.Call, scope: Scope, module: Module) -> Scope:
     )
     _keep(called, module)
     for value in values:
-        if isinstance(value, ast.Name | ast.Attribute):
+        if isinstance(value, ast.Name | ast.Attribute | ast.Call):
             handed = _use(value, scope.dotted(value), inner, module.source)
             _keep(replace(handed, is_call=False), module)
     return inner

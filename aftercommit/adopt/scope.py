@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from aftercommit.adopt.facts import Function
-from aftercommit.adopt.names import UNKNOWN, Names, assigned, dotted
+from aftercommit.adopt.names import UNKNOWN, Names, assigned, dotted, makes_function
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -49,7 +49,7 @@ def bound_names(node: FunctionNode, function: Function, outer: Scope) -> dict[st
     for name, meaning in _arguments(node, function, outer):
         scope.local[name] = meaning
     for name, value in _statements(node):
-        if isinstance(value, FunctionNode | ast.ClassDef):
+        if isinstance(value, FunctionNode | ast.ClassDef) or makes_function(value, scope.meaning):
             scope.local[name] = f"{function.name}.{name}"
         elif scope.local.get(name, UNKNOWN).startswith(UNKNOWN) or name in outer.local:
             scope.local[name] = scope.dotted(value) if value else UNKNOWN

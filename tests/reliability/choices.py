@@ -51,11 +51,10 @@ def new_instance(label: str, rows: Rows, number: int, one: int, other: int) -> A
         return Category(name=title, slug=f"category-{number}")
     if label == ARTICLE and author_id:
         return Article(title=title, author_id=author_id, category_id=category_id)
-    article = rows.rows.get((ARTICLE, article_id), {})
-    # Another session may have deleted the author: until this one commits, nothing refuses that.
-    author = rows.rows.get((AUTHOR, article.get("author_id")))
-    if label == COMMENT and author:
-        return Comment(article_id=article_id, user_id=author["user_id"], text="One.")
+    if label == COMMENT and article_id:
+        # Another session may have deleted the author: nothing refuses that before the commit.
+        author = rows.rows.get((AUTHOR, rows.rows[ARTICLE, article_id]["author_id"]))
+        return author and Comment(article_id=article_id, user_id=author["user_id"], text="One.")
     return Product(name=title, price=Decimal("1.00"), stock=1)
 
 

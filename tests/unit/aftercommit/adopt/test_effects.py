@@ -10,6 +10,7 @@ HEAD = """
 import os, shutil, smtplib, subprocess, urllib.request
 import boto3, httpx
 import requests as http
+from functools import partial
 from pathlib import Path
 from celery import shared_task
 from django.core import mail
@@ -56,7 +57,12 @@ def effects(project: Project, body: str, decorator: str = "@shared_task") -> lis
         ("urllib.request.urlopen('https://example.org')", "asks another service"),
         ("boto3.client('s3').put_object()", "asks another service"),
         ("subprocess.run(['ls'])", "runs a program"),
+        ("ask = partial(http.post, timeout=3)\n    ask('a')", "asks another service"),
+        ("ask = lambda url: http.post(url)\n    ask('a')", "asks another service"),
         ("open('a', 'w').close()", "changes files"),
+        ("Path('a').unlink()", "changes files"),
+        ("Path('a').open('w')", "changes files"),
+        ("Path('a').open(mode='x')", "changes files"),
         ("with open('a', mode='ab') as file:\n        pass", "changes files"),
         ("Path('a').write_text('b')", "changes files"),
         ("shutil.rmtree('a')", "changes files"),

@@ -46,6 +46,8 @@ class TestOnCommit:
             "on_commit(lambda: current_app.send_task('shop.notify', [1]))",
             "on_commit(lambda: chain(notify.s(1), notify.s(2)).delay())",
             "on_commit(lambda: chain(notify.s(1), notify.s(2))())",
+            "on_commit(lambda: (notify.s(1) | notify.si(2))())",
+            "on_commit(lambda: (notify.s(1) | group(notify.s(2)) | notify.s(3)).delay())",
             "on_commit(lambda: [notify.delay(pk) for pk in (1, 2)])",
             "transaction.get_connection().on_commit(lambda: notify.delay(1))",
         ],
@@ -66,12 +68,25 @@ class TestOnCommit:
             "        notify.delay(1)\ndef view(request):\n    on_commit(Mail().send)\n",
             "def later(function):\n    on_commit(function)\n"
             "def view(request):\n    later(lambda: notify.delay(1))\n",
+            "def later(function):\n    def run():\n        on_commit(function)\n"
+            "    return run\n@later\ndef send():\n    notify.delay(1)\n",
+            "def view(request):\n    send = lambda: notify.delay(1)\n    on_commit(send)\n",
+            "send = lambda: notify.delay(1)\ndef view(request):\n    on_commit(send)\n",
+            "def v(r):\n    if send := lambda: notify.delay(1):\n        on_commit(send)\n",
+            "@receiver(post_save)\ndef saved(**kwargs):\n    def send():\n"
+            "        notify.delay(1)\n    on_commit(send)\n",
         ],
     )
     def test_through_a_function(self, project: Project, code: str) -> None:
         """What a function that is handed over sends is found in the function."""
         ((kind, line),) = found_in(project, code)
         assert (kind, "notify.delay(1)" in line) == ("on-commit", True)
+
+    def test_partial_with_a_name(self, project: Project) -> None:
+        """What is handed over can be a partial that was given a name before."""
+        line = "send = partial(notify.delay, 1)"
+        code = f"def view(request):\n    {line}\n    on_commit(send)\n"
+        assert found_in(project, code) == [("on-commit", line)]
 
     def test_advice(self, project: Project) -> None:
         """The durable call is written out, and says what it replaces."""
@@ -104,6 +119,12 @@ class TestReceiver:
             "class Base(models.Model):\n    class Meta:\n        abstract = True\n"
             "class Order(Base):\n    def delete(self, **kwargs):\n        notify.delay(1)\n",
             "class Shop(AppConfig):\n    def ready(self):\n        notify.delay(1)\n",
+            "class Saved:\n    def __call__(self, **kwargs):\n        notify.delay(1)\n"
+            "post_save.connect(Saved(), weak=False)\n",
+            "class Saved:\n    def __call__(self, **kwargs):\n        notify.delay(1)\n"
+            "saved = Saved()\npost_save.connect(saved)\n",
+            "def tell(pk):\n    notify.delay(1)\n"
+            "saved = partial(tell, 1)\npost_save.connect(saved)\n",
             "class Shop(AppConfig):\n    def ready(self):\n        post_save.connect(self.saved)\n"
             "    def saved(self, **kwargs):\n        notify.delay(1)\n",
             "@receiver(post_save)\ndef _(**kwargs):\n    notify.delay(1)\n"
@@ -119,9 +140,25 @@ class TestReceiver:
         ((kind, line),) = found_in(project, code)
         assert (kind, line.removesuffix("(1)")) == ("receiver", "notify.delay")
 
-    def test_lambda(self, project: Project) -> None:
-        """A receiver can be a lambda."""
-        line = "post_save.connect(lambda **kwargs: notify.delay(1), weak=False)"
+    def test_stars(self, project: Project) -> None:
+        """All names of a module of Django's can be imported at once."""
+        code = (
+            "from django.db.models.signals import *\nfrom django.dispatch import *\n"
+            "from shop.tasks import *\n@receiver(post_save)\n"
+            "def saved(**kwargs):\n    notify.delay(1)\n"
+        )
+        found = project.found(shop_tasks=TASKS, shop_receivers=code)
+        assert found == [("receiver", "notify.delay(1)")]
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "post_save.connect(lambda **kwargs: notify.delay(1), weak=False)",
+            "saved = lambda **kwargs: notify.delay(1); post_save.connect(saved)",
+        ],
+    )
+    def test_lambda(self, project: Project, line: str) -> None:
+        """A receiver can be a lambda, with a name or without."""
         assert found_in(project, f"{line}\n") == [("receiver", line)]
 
     def test_way(self, project: Project) -> None:
