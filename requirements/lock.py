@@ -17,7 +17,7 @@ CHOSEN = ("django", "celery")
 """What ``make test DJANGO=... CELERY=...`` replaces. No other locked file has these packages."""
 LEVELS = ("base", "stack", "docs", "dev", "bench", "wheel", "tools")
 """The files with all that their packages need. A file comes after the one that it includes."""
-ALONE = ("engines", "celery_outbox")
+ALONE = ("engines", "celery_outbox", "kubernetes")
 """The files whose packages are installed without what they need."""
 PIN = re.compile(r"^([\w.-]+)(?:\[[\w,]+\])?==([\w.!+]+)", re.MULTILINE)
 INCLUDED = re.compile(r"^-r (\w+)\.txt", re.MULTILINE)

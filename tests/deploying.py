@@ -8,7 +8,7 @@ import yaml
 
 from tests.integration.recipes.page import ROOT, Block, read_page
 
-PAGES = ("deploy", "deploy-compose", "deploy-systemd")
+PAGES = ("deploy", "deploy-compose", "deploy-systemd", "deploy-kubernetes")
 DROP_INS = {"aftercommit": ("site.conf", "hardening.conf"), "shop": ("hardening.conf",)}
 """The files that units share, by the first word of the units' names."""
 

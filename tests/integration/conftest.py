@@ -25,6 +25,12 @@ def celery_outbox(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> P
     return share_packages("celery_outbox", _folder_of_run(tmp_path_factory, worker_id))
 
 
+@pytest.fixture(scope="session")
+def kubernetes(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Return a folder with what checks manifests. It needs the network."""
+    return share_packages("kubernetes", _folder_of_run(tmp_path_factory, worker_id))
+
+
 def _folder_of_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """Return the folder that all processes of this run share."""
     own = tmp_path_factory.getbasetemp()

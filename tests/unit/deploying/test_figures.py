@@ -7,6 +7,7 @@ import pytest
 
 from aftercommit.outbox.task_options import DEFAULTS
 from core.serving import limits
+from core.stopping import MORE
 from tests.deploying import PAGES, site_env, text_of, variables_in
 from tests.unit.aftercommit.reference import in_code, rows
 from tests.unit.core.stack.test_compose import COMPOSE
@@ -49,9 +50,17 @@ def test_a_workers_seconds(page: str) -> None:
     """Wherever a page says how long a worker has to stop, it is as long as Compose gives it."""
     text = text_of(page)
     told = [*re.findall(r"(\d{2,}) (?:seconds|s)\b[^.]{0,30}\bto stop", text)]
+    told += re.findall(r"\bso (\d{2,}) seconds", text)
     told += re.findall(r"worker[^.]{0,30} (\d{2,}) (?:seconds|s) (?:before|to)", text)
     assert {*told} <= {str(STOPS_WITHIN)}
     assert told or page in PAGES[1:]
+
+
+@pytest.mark.parametrize("page", ["deploy-systemd", "deploy-kubernetes"])
+def test_seconds_beside_the_longest_call(page: str) -> None:
+    """Whoever has a time limit of their own learns how many seconds a worker needs beside it."""
+    told = re.findall(r"TIME_LIMIT`?[^.]*?\b(\d+) (?:s more|more|for the rest)", text_of(page))
+    assert {*told} == {str(MORE)}
 
 
 @pytest.mark.parametrize("given", [site_env(), variables_in("deploy-compose")])
