@@ -32,9 +32,16 @@ def check_options(called: Any, options: Mapping[str, Any]) -> dict[str, Any]:
         )
     if "expires" in kept:
         check_expires(task, kept["expires"])
+    if "headers" in kept:
+        _check_headers(task, kept["headers"])
     if "link" in kept:
         kept["link"] = [_check_link(task, each) for each in maybe_list(kept["link"])]
     return kept
+
+
+def _check_headers(task: str, headers: Any) -> None:
+    if not isinstance(headers, Mapping) or not all(isinstance(name, str) for name in headers):
+        raise TypeError(f"{task}: headers={headers!r} is not a mapping of names to values.")
 
 
 def _check_link(task: str, link: Any) -> Any:

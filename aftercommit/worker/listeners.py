@@ -63,8 +63,13 @@ def run_with_listeners(task: Any, request: CallRequest, run: Callable[[], Any]) 
 def _logged(request: CallRequest) -> Iterator[None]:
     try:
         yield
-    except Exception:
-        logger.exception("%s[%s]: a hook failed after the call", request.get("task"), request.id)
+    except Exception:  # noqa: BLE001  # A stranger's code; it is logged.
+        log_failed_hook(request)
+
+
+def log_failed_hook(request: CallRequest) -> None:
+    """Log the error of a hook that came after an effect outside the database."""
+    logger.exception("%s[%s]: a hook failed after the call", request.get("task"), request.id)
 
 
 def send_signal(signal: Any, task: Any, request: CallRequest, **values: Any) -> None:
@@ -103,12 +108,17 @@ def _is_housekeeping(reference: Any) -> bool:
 # A wrapped tracer sends the two signals itself: there the request is made eager by these receivers,
 # for as long as the receivers of the signal run.
 @task_postrun.connect
-def task_postrun_make_eager(task: Any, **kwargs: Any) -> None:
-    """Have Celery's receiver, which comes after this one, take the request for an eager one."""
+def task_postrun_make_eager(task: Any, retval: Any, state: str | None, **kwargs: Any) -> None:
+    """Have Celery's receiver, which comes after this one, take the request for an eager one.
+
+    Tell the tracer's caller how the function ended. A hook can have raised since.
+    """
     if task.request.get("outbox_calls"):
         task.request.is_eager = True
+        task.request.get("outbox_ended", {}).update(retval=retval, state=state)
 
 
+@task_prerun.connect
 def task_prerun_make_not_eager(task: Any, **kwargs: Any) -> None:
     """Have the function, which runs after the last receiver, see its request as it is."""
     if task.request.get("outbox_calls"):
@@ -117,5 +127,6 @@ def task_prerun_make_not_eager(task: Any, **kwargs: Any) -> None:
 
 @worker_init.connect
 def worker_init_come_last(**kwargs: Any) -> None:
-    """Connect behind Celery's own receiver, which is connected at this signal."""
+    """Connect again, behind Celery's own receiver, which is connected at this signal."""
+    task_prerun.disconnect(task_prerun_make_not_eager)
     task_prerun.connect(task_prerun_make_not_eager)

@@ -38,6 +38,12 @@ class CallRequest(Context):
     def __init__(self, **values: Any) -> None:
         self.__dict__ = values
 
+    def add_headers(self, headers: Mapping[str, Any]) -> None:
+        """Set the call's headers. As in Celery each is an attribute, too, if its name is free."""
+        self.headers = dict(headers)
+        free = {name: value for name, value in headers.items() if not hasattr(self, name)}
+        vars(self).update(free)
+
 
 def adopt(task: Any) -> None:
     """Have ``self.retry()`` and ``self.replace()`` of the task mean its durable call.

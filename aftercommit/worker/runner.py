@@ -21,7 +21,6 @@ from aftercommit.worker import results
 from aftercommit.worker.expiry import check_expiry
 from aftercommit.worker.listeners import (
     has_listeners,
-    has_own_hooks,
     run_with_listeners,
     send_signal,
 )
@@ -49,7 +48,7 @@ class Runner:
         self.options = Options.of(task)
         self.limits = Limits.of(task)
         self.has_listeners = has_listeners(task)
-        self.tracer = Tracer(task) if _is_traced(task, self.options) else None
+        self.tracer = Tracer(task) if is_tracer_wrapped() else None
         self.hostname: str = getattr(message, "hostname", None) or f"outbox@{HOST}"
         self._function = task if _has_own_call(task) else task.run
         self._store_result: Callable[[], None] | None = None
@@ -58,6 +57,9 @@ class Runner:
             "hostname": self.hostname,
             "delivery_info": getattr(message, "delivery_info", None) or {},
             "outbox_atomic": self.options.atomic,
+            "timelimit": (self.limits.hard, self.limits.soft),
+            "time_limit": self.limits.hard,
+            "soft_time_limit": self.limits.soft,
         }
 
     def read(self, call: Call) -> None:
@@ -85,18 +87,20 @@ class Runner:
     ) -> CallRequest:
         """Return the request of a call, or of a batch, which has the first call's id."""
         call = calls[0]
-        return CallRequest(
+        request = CallRequest(
             id=call.id,
             root_id=call.id,
             correlation_id=call.id,
             args=args,
             kwargs=kwargs,
             retries=call.attempts,
-            headers=call.options.get("headers") or {},
-            timelimit=(self.limits.hard, self.limits.soft),
+            headers={},
             outbox_calls=calls,
             **self._request_values,
         )
+        if headers := call.options.get("headers"):
+            request.add_headers(headers)
+        return request
 
     def take_result_writer(self) -> Callable[[], None] | None:
         """Return what stores the last outside call's result; None if no result is kept.
@@ -158,14 +162,6 @@ class Runner:
 
     def _call(self, request: Any) -> Any:
         return self._function(*request.args, **request.kwargs)
-
-
-def _is_traced(task: Any, options: Options) -> bool:
-    """Return whether the task's calls run by Celery's tracer.
-
-    The tracer would have an outside effect again if a hook fails after the effect.
-    """
-    return is_tracer_wrapped() and (options.atomic or not has_own_hooks(task))
 
 
 def _has_own_call(task: Any) -> bool:

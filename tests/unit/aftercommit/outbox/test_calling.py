@@ -54,6 +54,12 @@ class TestRefused:
         with pytest.raises(TypeError, match=f"not {name}.* Route a task by CELERY_TASK_ROUTES"):
             call(["a"], **{name: 1})
 
+    @pytest.mark.parametrize("headers", [5, "a", [("a", 1)], {1: "a"}])
+    def test_headers(self, headers: Any) -> None:
+        """Headers that are no mapping of names are refused: no request could have them."""
+        with pytest.raises(TypeError, match="is not a mapping of names to values"):
+            effects.make_group.apply_async_on_commit(["a"], headers=headers)
+
     @pytest.mark.parametrize("options", [{"expires": 5}, {"headers": {"a": 1}}])
     def test_option_of_a_statement(self, options: Any) -> None:
         """A call whose task has a statement has no options of its own: all go by one statement."""

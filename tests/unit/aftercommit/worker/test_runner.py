@@ -81,6 +81,38 @@ class TestRequest:
         drain_all()
         assert told[0]["headers"] == {"tenant": "a"}
 
+    def test_headers_are_attributes(self) -> None:
+        """As in Celery, a header is an attribute of the request, too. None hides another value."""
+        seen: list[Any] = []
+
+        @shared_task(name="tests.headers", bind=True)
+        def see(self: Any) -> None:
+            request = self.request
+            seen.append((request.tenant, request.id, request.callbacks, len(request.outbox_calls)))
+
+        headers = {"tenant": "a", "id": "b", "callbacks": ["c"], "outbox_calls": []}
+        call = see.apply_async_on_commit(headers=headers)
+        drain_all()
+        assert seen == [("a", call.id, None, 1)]
+
+    def test_tree(self) -> None:
+        """A call begins a tree of its own, also if another call makes it."""
+        trees: list[Any] = []
+
+        @shared_task(name="tests.tree", bind=True, time_limit=9, soft_time_limit=5)
+        def grow(self: Any, deeper: bool) -> None:
+            request = self.request
+            trees.append((request.id, request.root_id, request.correlation_id, request.parent_id))
+            assert (request.time_limit, request.soft_time_limit) == (9, 5)
+            assert request.as_execution_options()["root_id"] == request.id
+            if deeper:
+                grow.delay_on_commit(False)
+
+        grow.delay_on_commit(True)
+        drain_all()
+        assert [tree[1:] for tree in trees] == [(tree[0], tree[0], None) for tree in trees]
+        assert len({*trees}) == 2
+
     def test_is_gone_after_the_call(self) -> None:
         """After a call, and after one that failed, the task has no request any more."""
         look.delay_on_commit()
