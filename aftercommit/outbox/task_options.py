@@ -22,6 +22,7 @@ DEFAULTS: dict[str, Any] = {
     "dont_autoretry_for": (),
     "throws": (),
     "reject_on_worker_lost": False,
+    "retry_on_worker_lost": False,
     "expires": None,
     "time_limit": None,
     "soft_time_limit": None,
@@ -57,9 +58,18 @@ class Options:
     dont_autoretry_for: tuple[type[BaseException], ...]
     throws: tuple[type[BaseException], ...]
     reject_on_worker_lost: bool
+    retry_on_worker_lost: bool
     expires: float | datetime | None
     time_limit: float | None
     soft_time_limit: float | None
+
+    @property
+    def runs_again_if_lost(self) -> bool:
+        """Return whether an outside call whose process was lost runs again, and is not uncertain.
+
+        Of Celery's two names for this, the second came with Celery 5.7.
+        """
+        return self.reject_on_worker_lost or self.retry_on_worker_lost
 
     @classmethod
     def of(cls, task: Any) -> Self:

@@ -34,7 +34,7 @@ def expire_leases(using: str) -> int:
 
 
 def _expire(rows: QuerySet[OutboxCall], options: Options | None) -> int:
-    if options is None or not options.reject_on_worker_lost:
+    if options is None or not options.runs_again_if_lost:
         change_unlocked(rows, lambda some: _end(some, OutboxCall.Status.UNCERTAIN))
         return 0
     if options.max_retries is None:

@@ -46,11 +46,9 @@ def report_failure(
     try:
         request = _build_request(runner, call)
         is_retried = status == OutboxCall.Status.PENDING
-        if runner.has_listeners or results.is_result_kept(runner.task, call):
-            info = _describe(error)
+        if runner.has_listeners or results.is_error_kept(runner.task, call):
             with transaction.atomic(using=call.using), runner.as_current(request):
-                report = _report_retry if is_retried else _report_dead
-                report(runner, request, error, info)
+                _report_handled(runner, request, error, is_retried)
         task_events.send_failure(runner, call, error, is_retried)
     except Exception as problem:
         if is_transient(problem):
@@ -58,14 +56,21 @@ def report_failure(
         logger.exception("%s[%s]: not everybody was told that it failed", call.task, call.id)
 
 
-def _describe(error: BaseException) -> ExceptionInfo:
-    """Return what Celery's hooks get, with a traceback even for an error that nobody raised."""
-    if error.__traceback__ is None:
-        try:
-            raise error
-        except BaseException as raised:  # noqa: BLE001  # It is the same error.
-            error = raised
-    return ExceptionInfo((type(error), error, error.__traceback__))
+def _report_handled(
+    runner: Runner, request: CallRequest, error: BaseException, is_retried: bool
+) -> None:
+    """Report the error while it is the one that is handled, as Celery does.
+
+    Error trackers' handlers ask for it by ``sys.exc_info()``.
+    """
+    context = error.__context__
+    try:
+        raise error
+    except BaseException:  # noqa: BLE001  # It is the same error.
+        error.__context__ = context  # To raise it again within another's handling hides its own.
+        info = ExceptionInfo((type(error), error, error.__traceback__))
+        report = _report_retry if is_retried else _report_dead
+        report(runner, request, error, info)
 
 
 def _build_request(runner: Runner, call: Call) -> CallRequest:
@@ -83,7 +88,7 @@ def _build_request(runner: Runner, call: Call) -> CallRequest:
 def _report_retry(runner: Runner, request: CallRequest, error: Any, info: ExceptionInfo) -> None:
     task = runner.task
     reason = error if isinstance(error, Retry) else Retry(exc=error)
-    if results.is_result_kept(task, request.outbox_calls[0]):
+    if results.is_error_kept(task, request.outbox_calls[0]):
         results.store_retry(task, request, reason.exc or error, info)
     task.on_retry(reason.exc or error, request.id, request.args, request.kwargs, info)
     signals.task_retry.send(sender=task, request=request, reason=reason, einfo=info)
@@ -92,7 +97,7 @@ def _report_retry(runner: Runner, request: CallRequest, error: Any, info: Except
 
 def _report_dead(runner: Runner, request: CallRequest, error: Any, info: ExceptionInfo) -> None:
     task = runner.task
-    if results.is_result_kept(task, request.outbox_calls[0]):
+    if results.is_error_kept(task, request.outbox_calls[0]):
         results.store_error(task, request, error, info)
     task.on_failure(error, request.id, request.args, request.kwargs, info)
     signals.task_failure.send(

@@ -38,6 +38,16 @@ def is_result_kept(task: Any, call: Call) -> bool:
     return not ignored and not isinstance(task.backend, DisabledBackend)
 
 
+def is_error_kept(task: Any, call: Call) -> bool:
+    """Return whether the error of a call that fails is kept, as its result would be.
+
+    With ``store_errors_even_if_ignored`` it is kept though the result is not.
+    """
+    if not task.store_errors_even_if_ignored or getattr(task, "batch", False):
+        return is_result_kept(task, call)
+    return not isinstance(task.backend, DisabledBackend)
+
+
 def written_together(task: Any) -> AbstractContextManager[Any]:
     """Return a block whose results are written at its end, if the task's backend can do that."""
     together = None if task.ignore_result else getattr(task.backend, "written_together", None)

@@ -1,7 +1,9 @@
 """Celery's hooks and signals: who listens to a call is told of it."""
 
+import sys
+import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -9,11 +11,17 @@ from celery import Task, current_app, shared_task, signals
 from django.contrib.auth.models import Group
 from django.db import connection, transaction
 
+from aftercommit.models import OutboxCall
 from aftercommit.outbox.calling import call_on_commit
 from aftercommit.worker.drain import drain_all
+from aftercommit.worker.failures import report_failure
+from aftercommit.worker.loading import load_calls
+from aftercommit.worker.runner import Runner
 from tests.unit.aftercommit import effects
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+AT_ONCE: Any = {"retry_backoff": False, "default_retry_delay": 0}
 
 told: list[Any] = []
 """What hooks and receivers were told."""
@@ -163,6 +171,42 @@ class TestHooks:
         assert drain_all().dead == 1
         assert "not everybody was told that it failed" in caplog.text
         assert not Group.objects.exists()
+
+    @pytest.mark.parametrize("atomic", [True, False])
+    def test_error_is_the_one_that_is_handled(self, atomic: bool) -> None:
+        """``sys.exc_info()``, by which error trackers ask for the error, has it and its place."""
+
+        @shared_task(name=f"tests.handled_{atomic}", max_retries=1, atomic=atomic, **AT_ONCE)
+        def fails() -> None:
+            raise ValueError("no")
+
+        def look(sender: Any, **kwargs: Any) -> None:
+            error: Any = sys.exc_info()[1]
+            place = traceback.extract_tb(error.__traceback__)[-1].line
+            told.append((type(error), error.__context__, place))
+
+        for signal in (signals.task_retry, signals.task_failure):
+            signal.connect(look)
+        fails.delay_on_commit()
+        drain_all()
+        for signal in (signals.task_retry, signals.task_failure):
+            signal.disconnect(look)
+        assert told == [(ValueError, None, 'raise ValueError("no")')] * 2
+
+    def test_error_keeps_its_context(self) -> None:
+        """It is reported with what led to it, also while another error is handled."""
+        error, led_to_it = ValueError("no"), KeyError("key")
+        error.__context__ = led_to_it
+        effects.make_group.delay_on_commit("a")
+        (call,) = load_calls("default", OutboxCall.objects.all())
+        runner = Runner(current_app.tasks[hooked.name])
+        with suppress(OSError):
+            try:
+                raise OSError("another")
+            finally:
+                report_failure(runner, call, error, OutboxCall.Status.DEAD)
+        assert told[0][:2] == ("on_failure", "no")
+        assert error.__context__ is led_to_it
 
     def test_effects_of_a_hook(self) -> None:
         """What a hook writes commits with the call's end."""

@@ -1,11 +1,13 @@
 """Calls that end without a run that could tell of it: everybody who watches is told."""
 
 import logging
+import sys
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from celery import shared_task, signals
+from billiard.exceptions import WorkerLostError
+from celery import current_app, shared_task, signals
 from celery.result import AsyncResult
 from django.db.models.functions import Now
 
@@ -77,6 +79,22 @@ def test_killed_its_process(caplog: pytest.LogCaptureFixture) -> None:
     assert AsyncResult(call.id).status == "FAILURE"
 
 
+def test_error_is_the_one_that_is_handled(settings: Any) -> None:
+    """Error trackers, which ask for the error by ``sys.exc_info()``, find it."""
+    found: list[Any] = []
+
+    def look(**kwargs: Any) -> None:
+        found.append(sys.exc_info()[0])
+
+    call = killer.delay_on_commit("a")
+    OutboxCall.objects.update(crashes=2)
+    OutboxBatch.objects.create(task=killer.name, calls=[call.pk], worker="w", started_at=AGO)
+    signals.task_failure.connect(look)
+    recover_crashed("default")
+    signals.task_failure.disconnect(look)
+    assert found == [WorkerLostError]
+
+
 def test_outlived_its_lease(caplog: pytest.LogCaptureFixture) -> None:
     """So is one that ran out of retries with its lease."""
     call = slow.delay_on_commit("a")
@@ -85,6 +103,17 @@ def test_outlived_its_lease(caplog: pytest.LogCaptureFixture) -> None:
     assert told == [(slow.name, call.id, "WorkerLostError", ["a"])]
     assert "it is a dead letter now: Its lease ended" in errors(caplog)[0]
     assert AsyncResult(call.id).status == "FAILURE"
+
+
+@pytest.mark.parametrize("name", ["reject_on_worker_lost", "retry_on_worker_lost"])
+def test_runs_again(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One whose task says so, by either of Celery's names for it, is due again."""
+    task: Any = current_app.tasks[effects.send_outside.name]
+    monkeypatch.setattr(task, name, True, raising=False)  # the second is Celery 5.7's
+    effects.send_outside.delay_on_commit("a")
+    OutboxCall.objects.update(status=Status.RUNNING, available_at=AGO)
+    assert expire_leases("default") == 0
+    assert list(OutboxCall.objects.values_list("status", "attempts")) == [(Status.PENDING, 1)]
 
 
 def test_uncertain(caplog: pytest.LogCaptureFixture) -> None:

@@ -27,6 +27,12 @@ def answer(name: str) -> dict[str, str]:
     return {"name": name}
 
 
+@shared_task(ignore_result=True, store_errors_even_if_ignored=True, max_retries=0)
+def answer_nothing(name: str) -> None:
+    """A row, or an error."""
+    answer.run(name)
+
+
 class TestResult:
     """What a call returned, under its id."""
 
@@ -52,6 +58,12 @@ class TestResult:
         assert result.status == "FAILURE"
         assert isinstance(result.result, ValueError)
         assert "ValueError: no" in str(result.traceback)
+
+    def test_of_a_failure_whose_result_is_ignored(self) -> None:
+        """``store_errors_even_if_ignored`` keeps errors, and no results."""
+        calls = [answer_nothing.delay_on_commit(name) for name in ("good", "bad")]
+        drain_all()
+        assert [AsyncResult(call.id).status for call in calls] == ["PENDING", "FAILURE"]
 
     def test_none(self) -> None:
         """Others have none, nor has a call that says so."""
@@ -103,3 +115,25 @@ class TestResult:
         outside.delay_on_commit()
         assert drain_all().settled == 1
         assert not TaskResult.objects.exists()
+
+
+class TestState:
+    """``self.update_state()`` of a call."""
+
+    @pytest.mark.parametrize("atomic", [True, False])
+    def test_is_kept(self, atomic: bool) -> None:
+        """A call's own state is kept under its id, and with an error of the call it is gone."""
+        states: list[Any] = []
+
+        @shared_task(name=f"tests.state_{atomic}", bind=True, atomic=atomic, max_retries=0)
+        def work(self: Any, fails: bool) -> None:
+            self.update_state(state="PROGRESS", meta={"done": 1})
+            states.append(AsyncResult(self.request.id).status)
+            if fails:
+                raise ValueError("no")
+
+        calls = [work.delay_on_commit(fails) for fails in (False, True)]
+        drain_all()
+        assert {*states} == {"PROGRESS"}
+        ends = [AsyncResult(call.id).status for call in calls]
+        assert ends == ["PROGRESS", "PENDING" if atomic else "PROGRESS"]
