@@ -46,11 +46,13 @@ def choose_next_step(call: Call, options: Options, error: BaseException) -> Next
         case CallError() | SignatureError():
             return NextStep.DEAD
         case Retry():
-            return NextStep.RETRY  # self.retry() has compared the attempts with its max_retries.
+            # self.retry() has compared the attempts with its max_retries, and names what is to run.
+            is_asked = getattr(error, "sig", None) is not None
+            return NextStep.RETRY if is_asked else _by_limit(call, options)
         case Reject():
             requeue = getattr(error, "requeue", False)
             return _by_limit(call, options) if requeue else NextStep.DEAD
-    if error is call.exhausted or isinstance(error, tuple(options.dont_autoretry_for)):
+    if error is call.exhausted or _is_one_of(error, options.dont_autoretry_for):
         return NextStep.DEAD
     if costs_no_attempt(error):
         return NextStep.PUT_OFF
@@ -65,13 +67,18 @@ def _is_to_be_retried(options: Options, error: BaseException) -> bool:
     Celery has made a Retry of most errors that ``autoretry_for`` names.
     """
     if options.autoretry_for:
-        return isinstance(error, tuple(options.autoretry_for))
+        return _is_one_of(error, options.autoretry_for)
     return not is_expected(options, error)
 
 
 def is_expected(options: Options, error: BaseException) -> bool:
     """Return whether the task names the error in ``throws``."""
-    return isinstance(error, tuple(options.throws))
+    return _is_one_of(error, options.throws)
+
+
+def _is_one_of(error: BaseException, classes: Any) -> bool:
+    """Return whether the error is of the class, or of one of the classes, that an option names."""
+    return isinstance(error, classes if isinstance(classes, type) else tuple(classes))
 
 
 def _by_limit(call: Call, options: Options) -> NextStep:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from celery import exceptions
+from celery import exceptions, signature
 from celery.exceptions import Reject, SoftTimeLimitExceeded
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
@@ -67,6 +67,8 @@ class TestJudge:
             # throws
             (KeyError(), {"throws": (KeyError,)}, DEAD),
             (ValueError(), {"throws": (KeyError,)}, RETRY),
+            (KeyError(), {"throws": LookupError}, DEAD),  # Celery takes a class for a tuple, too
+            (ValueError(), {"throws": LookupError}, RETRY),
             # Reject
             (Reject("never"), {}, DEAD),
             (Reject("again", requeue=True), {}, RETRY),
@@ -89,7 +91,9 @@ class TestJudge:
             (ValueError(), DEAD),
             (LOST, DEAD),
             (Reject("again", requeue=True), DEAD),
-            (Retry(), RETRY),  # self.retry() has held it against its own max_retries
+            # self.retry() has held it against its own max_retries, and has made a signature
+            (Retry(sig=signature("a.task")), RETRY),
+            (Retry(), DEAD),  # made by hand: nobody else holds it against a limit
             (DEADLOCK, PUT_OFF),
             (BrokerError("down"), PUT_OFF),
         ],
