@@ -19,6 +19,9 @@ from aftercommit.worker.runner import Runner
 
 logger = logging.getLogger(__name__)
 
+LARGEST_ID = 2**63 - 1
+"""The largest key that a row can have. SQLite raises an error when it is asked for a larger one."""
+
 
 def revoke_calls(ids: Iterable[str | int], using: str = DEFAULT_DB_ALIAS) -> int:
     """Delete the pending calls with these ids, and return their number.
@@ -26,9 +29,8 @@ def revoke_calls(ids: Iterable[str | int], using: str = DEFAULT_DB_ALIAS) -> int
     Calls that a worker runs at this moment, dead letters, and calls of another database are left
     alone. Raises ValueError for an id that is not a number.
     """
-    pending = OutboxCall.objects.using(using).filter(
-        pk__in=list(map(int, ids)), status=OutboxCall.Status.PENDING
-    )
+    keys = [key for key in map(int, ids) if abs(key) <= LARGEST_ID]
+    pending = OutboxCall.objects.using(using).filter(pk__in=keys, status=OutboxCall.Status.PENDING)
     with transaction.atomic(using=using):
         calls = load_calls(using, lock_rows(pending.order_by("pk")))
         delete_rows(OutboxCall, using, [call.pk for call in calls])
@@ -42,5 +44,10 @@ def revoke_calls(ids: Iterable[str | int], using: str = DEFAULT_DB_ALIAS) -> int
 
 def revoke_as_told(using: str) -> int:
     """Revoke the calls that this worker was told to revoke, and return their number."""
-    ids = [each for each in list(state.revoked) if str(each).isdecimal()]
+    ids = [each for each in map(str, list(state.revoked)) if _is_id(each)]
     return revoke_calls(ids, using) if ids else 0
+
+
+def _is_id(text: str) -> bool:
+    """Return whether a text that came through the broker is written as a call's id is."""
+    return text.isascii() and text.isdecimal() and len(text) <= len(str(LARGEST_ID))

@@ -60,6 +60,24 @@ def test_as_a_worker_is_told() -> None:
         state.revoked.clear()
 
 
+@pytest.mark.every_database
+def test_odd_ids() -> None:
+    """Ids that no call can have, which anybody can send, keep no other from being revoked."""
+    call, other = (effects.make_group.delay_on_commit(name) for name in "ab")
+    OutboxCall.objects.filter(pk=other.pk).update(id=3)
+    state.revoked.update([call.id, "9" * 19, "9" * 40, "9" * 5000, "٣", "²", "-1", "1.0", ""])
+    try:
+        assert revoke_as_told("default") == 1
+    finally:
+        state.revoked.clear()
+    assert OutboxCall.objects.get().pk == 3
+
+
+def test_no_id_of_a_row() -> None:
+    """A number that is too large for a key is nobody's id."""
+    assert revoke_calls([2**63, -(2**70)]) == 0
+
+
 def test_fail_no_id() -> None:
     """What is no call's id is refused."""
     with pytest.raises(ValueError, match="abc"):
