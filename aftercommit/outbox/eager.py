@@ -15,9 +15,13 @@ from aftercommit.call import Call
 from aftercommit.context import use
 from aftercommit.outbox.carriers import carriers
 from aftercommit.outbox.record import CallRecord
+from aftercommit.outbox.task_options import Options
 from aftercommit.outbox.watchers import watchers
 
 SETTING = "task_always_eager"
+
+CELERYS = ("headers", "link", "ignore_result")
+"""The options of a call that Celery's ``apply()`` takes."""
 
 _configured: dict[Any, bool] = {}
 """For each Celery app, what its configuration said when it was last read."""
@@ -40,19 +44,23 @@ class EagerCall:
         for watcher in watchers:
             watcher.see_committed([self.record])
         call = self._load()
-        batch = getattr(self.task, "batch", False)
-        args, kwargs = ([[call]], {}) if batch else (call.args, call.kwargs)
-        with (
-            use(call.context),
-            carriers.restored(call.carried),
-            transaction.atomic(using=call.using),
-        ):
-            options = {name: call.options.get(name) for name in ("headers", "link")}
-            result = self.task.apply(args, kwargs, task_id=call.id, **options)
-            if result.failed():
-                transaction.set_rollback(True, using=call.using)
+        with use(call.context), carriers.restored(call.carried):
+            result = self._run(call)
         if end := getattr(self.task, "end_eager_call", None):
             end(call, result)
+
+    def _run(self, call: Call) -> Any:
+        """Run the call, in a transaction if its task's calls are atomic; return Celery's result."""
+        options = Options.of(self.task)
+        args, kwargs = ([[call]], {}) if options.batch else (call.args, call.kwargs)
+        own = {name: call.options[name] for name in CELERYS if name in call.options}
+        if not options.atomic:
+            return self.task.apply(args, kwargs, task_id=call.id, **own)
+        with transaction.atomic(using=call.using):
+            result = self.task.apply(args, kwargs, task_id=call.id, **own)
+            if result.failed():
+                transaction.set_rollback(True, using=call.using)
+        return result
 
     def _load(self) -> Call:
         """Return the call as a worker would load it from its row."""

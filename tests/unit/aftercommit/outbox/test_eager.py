@@ -27,6 +27,18 @@ def look_at_call(calls: Sequence[Call]) -> None:
     created.append(call.created_at)
 
 
+@shared_task(bind=True)
+def look_at_request(self: Any) -> None:
+    """Remember what the request says."""
+    looked_at.append((self.request.headers, self.request.ignore_result))
+
+
+def write_durably(name: str) -> None:
+    """Make a row in a transaction that can't be within another."""
+    with transaction.atomic(durable=True):
+        Group.objects.create(name=name)
+
+
 @pytest.fixture
 def propagates() -> bool:
     """Whether errors reach whoever commits."""
@@ -97,6 +109,29 @@ class TestCommit:
         effects.make_group.delay_on_commit("bad")
         assert effects.received == ["bad"]
         assert effects.names() == []
+
+    def test_outside_effect(self) -> None:
+        """A call with outside effects has no transaction around it, as with a worker."""
+        effects.act("durable", write_durably)
+        effects.send_outside.delay_on_commit("durable")
+        assert effects.names() == ["durable"]
+
+    def test_outside_effect_fails(self) -> None:
+        """What it had committed before it failed stays."""
+
+        def fail(name: str) -> None:
+            write_durably(name)
+            raise ValueError(name)
+
+        effects.act("bad", fail)
+        effects.send_outside.delay_on_commit("bad")
+        assert effects.names() == ["bad"]
+
+    @pytest.mark.parametrize("ignored", [True, False])
+    def test_options_of_the_call(self, ignored: bool) -> None:
+        """Those that Celery's own eager calls have are the call's."""
+        look_at_request.apply_async_on_commit(headers={"a": 1}, ignore_result=ignored)
+        assert looked_at.pop() == ({"a": 1}, ignored)
 
     @pytest.mark.parametrize("propagates", [True])
     def test_fails_aloud(self) -> None:
