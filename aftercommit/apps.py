@@ -19,6 +19,7 @@ class AftercommitConfig(AppConfig):
         from aftercommit.contrib.tasks.finder import DjangoTasks
         from aftercommit.defaults import install_defaults
         from aftercommit.outbox import checks as outbox_checks  # noqa: F401  # so do these
+        from aftercommit.outbox import setting_checks  # noqa: F401
         from aftercommit.outbox.signatures import extend_signatures
         from aftercommit.outbox.task import add_finder
         from aftercommit.shown_settings import hide_in_settings

@@ -1,17 +1,14 @@
-"""System checks of tasks and settings: name what is not durable, and what would be ignored."""
+"""System checks of the app and its tasks: name what is not durable, and what would be ignored."""
 
-import inspect
 from collections.abc import Iterator
-from dataclasses import fields
 from typing import Any
 
-from celery import _state, current_app
+from celery import Task, _state, current_app
 from celery.contrib.django.task import DjangoTask
-from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning, register
-from django.utils.module_loading import autodiscover_modules, import_string
+from django.utils.module_loading import autodiscover_modules
 
-from aftercommit.conf import TAG, Conf, conf
+from aftercommit.conf import TAG
 from aftercommit.outbox.call_options import check_expires
 from aftercommit.outbox.task import OutboxTask
 from aftercommit.outbox.task_function import check_runnable
@@ -22,10 +19,11 @@ SHOWN = 10
 LIBRARY = ("celery.", "aftercommit.")
 """The beginnings of the names of tasks that nobody calls durably."""
 
+OF_MESSAGES = ("apply_async", "Strategy", "Request")
+"""What a task's class can have of its own that is about messages. A durable call is none."""
+
 FALLBACK = "default"
 """The name of the app that Celery makes where the project has made none."""
-
-EVENTS = ("failures", "all", "none")
 
 
 @register(TAG)
@@ -68,13 +66,13 @@ def check_app_of_threads(**kwargs: Any) -> list[CheckMessage]:
 @register(TAG)
 def check_tasks(**kwargs: Any) -> list[CheckMessage]:
     """Return a message for the tasks whose calls are not durable, or whose options don't hold."""
-    return [*_not_durable(), *_not_runnable(), *_not_json(), *_not_expiring()]
-
-
-@register(TAG)
-def check_settings(**kwargs: Any) -> list[CheckMessage]:
-    """Return a message for each setting that doesn't exist, and for each impossible value."""
-    return [*_unknown_settings(), *_bad_settings()]
+    return [
+        *_not_durable(),
+        *_about_messages(),
+        *_not_runnable(),
+        *_not_json(),
+        *_not_expiring(),
+    ]
 
 
 def own_tasks() -> list[Any]:
@@ -104,6 +102,28 @@ def _not_durable() -> Iterator[CheckMessage]:
             hint="Call them durably by aftercommit.call_on_commit(task, …).",
             id="aftercommit.I011",
         )
+
+
+def _about_messages() -> Iterator[CheckMessage]:
+    found = {task: names for task in own_tasks() if (names := _own_parts(task))}
+    durable = [task for task in found if isinstance(task, OutboxTask)]
+    for level, tasks, id in (
+        (Warning, durable, "aftercommit.W021"),
+        (Info, [task for task in found if task not in durable], "aftercommit.I021"),
+    ):
+        if tasks:
+            named = [f"{task.name} ({', '.join(found[task])})" for task in tasks]
+            yield level(
+                f"A durable call doesn't go through what the classes of these tasks have of their "
+                f"own for messages: {_names(named)}.",
+                hint="What it adds to each message belongs into a carrier of OUTBOX_CONTEXT. A "
+                "lock or a batch that it makes doesn't hold for durable calls.",
+                id=id,
+            )
+
+
+def _own_parts(task: Any) -> list[str]:
+    return [name for name in OF_MESSAGES if getattr(type(task), name) is not getattr(Task, name)]
 
 
 def _default_class() -> type:
@@ -143,38 +163,6 @@ def _not_expiring() -> Iterator[CheckMessage]:
                 check_expires(task.name, task.expires)
         except TypeError as error:
             yield Error(f"{error}", hint="Give expires a number of seconds.", id="aftercommit.E014")
-
-
-def _unknown_settings() -> Iterator[CheckMessage]:
-    known = {f"OUTBOX_{field.name}" for field in fields(Conf)}
-    given = {name for name in dir(settings) if name.startswith("OUTBOX_")}
-    for name in sorted(given - known):
-        yield Warning(
-            f"There is no setting {name}.",
-            hint=f"These are known: {', '.join(sorted(known))}.",
-            id="aftercommit.W015",
-        )
-
-
-def _bad_settings() -> Iterator[CheckMessage]:
-    if conf().EVENTS not in EVENTS:
-        yield Error(
-            f"OUTBOX_EVENTS={conf().EVENTS!r} is not one of {', '.join(EVENTS)}.",
-            id="aftercommit.E016",
-        )
-    for name, path in conf().CONTEXT.items():
-        try:
-            carrier = import_string(path)
-        except ImportError as error:
-            carrier, why = None, str(error)
-        else:
-            why = "it has no methods capture() and restore()"
-        if not (inspect.isclass(carrier) and {"capture", "restore"} <= set(dir(carrier))):
-            yield Error(
-                f"OUTBOX_CONTEXT[{name!r}]={path!r} is no carrier: {why}.",
-                hint="Name a class such as aftercommit.outbox.carriers.Language.",
-                id="aftercommit.E017",
-            )
 
 
 def _names(names: list[str]) -> str:

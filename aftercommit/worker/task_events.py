@@ -37,7 +37,7 @@ def worker_init_enable_events(sender: Any, **kwargs: Any) -> None:
 
 def send_failure(runner: Runner, call: Call, error: BaseException, retried: bool) -> None:
     """Send the events of a call that failed, or that is to be retried."""
-    if _enabled and conf().EVENTS != "none":
+    if _enabled and runner.task.send_events and conf().EVENTS != "none":
         about = {
             "exception": summarize_error(error),
             "traceback": format_error(error),
@@ -48,7 +48,7 @@ def send_failure(runner: Runner, call: Call, error: BaseException, retried: bool
 
 def send_success(runner: Runner, calls: Sequence[Call]) -> None:
     """Send the events of calls that succeeded, if ``OUTBOX_EVENTS`` is "all"."""
-    if _enabled and calls and conf().EVENTS == "all":
+    if _enabled and calls and runner.task.send_events and conf().EVENTS == "all":
         events = [
             event
             for call in calls

@@ -8,7 +8,9 @@ from celery.contrib.django.task import DjangoTask
 from django.core.checks import INFO, WARNING
 
 from aftercommit.outbox import checks
-from aftercommit.outbox.checks import check_settings, check_tasks
+from aftercommit.outbox.checks import check_tasks
+from aftercommit.outbox.setting_checks import check_settings
+from aftercommit.outbox.task import OutboxTask
 
 
 def nothing() -> None:
@@ -95,6 +97,19 @@ class TestTasks:
         task("other.pickled", serializer="pickle")
         task("other.expiring", expires="soon")
         assert ids(check_tasks()) == ["aftercommit.W013", "aftercommit.E014"]
+
+    @pytest.mark.parametrize(
+        ("base", "expected"), [(OutboxTask, "aftercommit.W021"), (DjangoTask, "aftercommit.I021")]
+    )
+    @pytest.mark.parametrize("name", ["apply_async", "Strategy", "Request"])
+    def test_about_messages(self, base: Any, name: str, expected: str) -> None:
+        """A task whose class has a lock, a header or a batch for its messages is named."""
+        own = type("Own", (base,), {"abstract": True, name: lambda *args, **options: None})
+        task("other.messages", base=own)
+        message = check_tasks()[-1]
+        assert message.id == expected
+        assert f"other.messages ({name})" in message.msg
+        assert "OUTBOX_CONTEXT" in str(message.hint)
 
 
 class TestApp:
