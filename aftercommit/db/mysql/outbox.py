@@ -1,10 +1,11 @@
 """Do what the outbox asks on MySQL and MariaDB."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aftercommit.db.operations import OutboxOperations
+from aftercommit.outbox.record import CallRecord
 
 if TYPE_CHECKING:
     from aftercommit.models import OutboxBatch, OutboxCall
@@ -16,6 +17,14 @@ DELETE = """
     FROM JSON_TABLE(%s, '$[*]' COLUMNS (id bigint PATH '$')) AS ids
     STRAIGHT_JOIN {table} FORCE INDEX (PRIMARY) ON {table}.id = ids.id
 """
+
+
+LONGEST = 2**20
+"""The number of characters of arguments and contexts in one INSERT. A server closes the connection
+at a message of more than max_allowed_packet: 16 MB by default on MariaDB, 4 MB on some servers."""
+
+ROW_CHARACTERS = 200
+"""The number of characters that the rest of a row takes, at most."""
 
 
 class MySQLOperations(OutboxOperations):
@@ -47,6 +56,11 @@ class MySQLOperations(OutboxOperations):
     _limited: Any = None
     """The driver's connection that has its limit."""
 
+    def insert_calls(self, cursor: Any, calls: Sequence[CallRecord], ending: str = "") -> None:
+        """Write the calls with one statement, or with several if one would be too long."""
+        for some in split(calls):
+            super().insert_calls(cursor, some, ending)
+
     def delete_rows(self, model: "type[OutboxCall | OutboxBatch]", ids: Sequence[int]) -> None:
         """Delete the rows with these ids, and read no other row."""
         with self.connection.cursor() as cursor:
@@ -64,3 +78,15 @@ class MySQLOperations(OutboxOperations):
         with self.connection.cursor() as cursor:
             cursor.execute("SET SESSION wait_timeout = %s", [max(1, round(longest()))])
         self._limited = self.connection.connection
+
+
+def split(calls: Sequence[CallRecord]) -> Iterator[Sequence[CallRecord]]:
+    """Yield the calls in parts of LONGEST characters. A longer call is a part of its own."""
+    start = characters = 0
+    for index, call in enumerate(calls):
+        own = len(call.payload) + len(call.raw_context) + ROW_CHARACTERS
+        if characters and characters + own > LONGEST:
+            yield calls[start:index]
+            start, characters = index, 0
+        characters += own
+    yield calls[start:]

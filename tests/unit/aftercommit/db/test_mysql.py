@@ -5,7 +5,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from types import ModuleType
+from itertools import chain
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from django.db.transaction import TransactionManagementError
 from django.db.utils import DatabaseErrorWrapper, load_backend
 
 from aftercommit.db import combine
+from aftercommit.db.mysql import outbox
+from aftercommit.db.mysql.outbox import split
 from aftercommit.models import OutboxCall
 from aftercommit.worker.claim import claim_batch
 from aftercommit.worker.database_errors import costs_no_attempt, is_transient
@@ -253,3 +256,24 @@ class TestClock:
         eta = datetime(2051, 2, 3, 4, 5, 6, 789012, tzinfo=UTC)
         effects.make_group.apply_async_on_commit(["a"], eta=eta)
         assert OutboxCall.objects.get().available_at == eta
+
+
+def test_more_than_a_message_may_hold() -> None:
+    """Calls that are too long for one message of the server's are written by several statements."""
+    ((longest,),) = run(connection, "SELECT @@max_allowed_packet")
+    size = longest // 8
+    with transaction.atomic():
+        calls = [effects.make_group.delay_on_commit("x" * size) for _ in range(10)]
+    stored = OutboxCall.objects.order_by("pk").values_list("pk", flat=True)
+    assert list(stored) == [call.pk for call in calls]
+
+
+@pytest.mark.parametrize(("sizes", "parts"), [([], 1), ([1, 1], 1), ([9, 1, 9, 9], 4)])
+def test_parts(monkeypatch: pytest.MonkeyPatch, sizes: list[int], parts: int) -> None:
+    """Each call is in one part, and a call that is too long itself is a part of its own."""
+    monkeypatch.setattr(outbox, "LONGEST", 10)
+    monkeypatch.setattr(outbox, "ROW_CHARACTERS", 1)
+    calls: Any = [SimpleNamespace(payload="x" * size, raw_context="") for size in sizes]
+    found = list(split(calls))
+    assert list(chain(*found)) == calls
+    assert len(found) == parts
