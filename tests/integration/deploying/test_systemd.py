@@ -57,6 +57,25 @@ def ask(analyze: Path, units: Path, *words: str) -> subprocess.CompletedProcess[
     )
 
 
+def test_taken_from_the_page(tmp_path: Path) -> None:
+    """The command of the page writes each file of the site's units, and none else."""
+    (block,) = [
+        each.text
+        for each in read_page("how-to/deploy-systemd.md").blocks
+        if "awk" in each.text and each.language == "sh"
+    ]
+    command = block.partition("systemctl")[0].replace("/etc/systemd/system", str(tmp_path))
+    subprocess.run(["sh", "-ec", command], cwd=ROOT, check=True)
+    written = {
+        str(each.relative_to(tmp_path)): each.read_text()
+        for each in tmp_path.rglob("*")
+        if each.is_file()
+    }
+    assert written == {
+        path: text for path, text in unit_files().items() if path.startswith("aftercommit-")
+    }
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_taken(analyze: Path, units: Path, name: str) -> None:
     """systemd knows each key and each value."""
