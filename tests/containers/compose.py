@@ -182,6 +182,9 @@ def adapted(config: dict[str, Any], secrets: Path, has_start_interval: bool) -> 
         secret["file"] = str(secrets / name)
     for service in config["services"].values():
         service.pop("build", None)
+        wanted = service.get("depends_on", {})
+        for name in wanted.keys() - config["services"].keys():  # a profile's, which is off
+            del wanted[name]
         service.pop("profiles", None)  # those that are wanted have been chosen
         if "SECRET_KEY_FILE" in service.get("environment", {}):
             service["environment"] |= ACTIVE

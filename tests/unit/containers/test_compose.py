@@ -16,6 +16,7 @@ def config() -> dict[str, Any]:
         "services": {
             "web": {
                 "build": {"context": "."},
+                "depends_on": {"redis": {}, "pgbouncer": {"required": False}},
                 "environment": {"SECRET_KEY_FILE": "/run/secrets/secret_key"},
                 "healthcheck": {"interval": "10s", "start_interval": "1s"},
             },
@@ -32,6 +33,7 @@ def test_adapted(tmp_path: Path, has_start_interval: bool) -> None:
     assert "name" not in found
     assert found["secrets"] == {"secret_key": {"file": str(tmp_path / "secret_key")}}
     assert "build" not in found["services"]["web"]
+    assert found["services"]["web"]["depends_on"] == {"redis": {}}
     assert found["services"]["web"]["environment"]["THROTTLES"] == "off"
     old, new = {"interval": "1s"}, {"interval": "10s", "start_interval": "1s"}
     assert found["services"]["web"]["healthcheck"] == (new if has_start_interval else old)
