@@ -22,23 +22,27 @@ def encode_arguments(
     try:
         payload = _encoder.encode([args, kwargs, options] if options else [args, kwargs])
     except (TypeError, ValueError, RecursionError) as error:
-        _check_arguments(task, args, kwargs)
+        _check_arguments(task, args, kwargs, options or {})
         raise TypeError(f"{task}: its arguments can't be stored: {error}") from error
     # Most arguments are flat and name no type. Those are read back as they were without a check.
     if '"__type__"' in payload or payload.count("[") + payload.count("{") > DEEPEST:
-        _check_arguments(task, args, kwargs)
+        _check_arguments(task, args, kwargs, options or {})
     return payload
 
 
-def _check_arguments(task: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-    named = [(f"number {position}", value) for position, value in enumerate(args, start=1)]
-    for name, value in [*named, *kwargs.items()]:
+def _check_arguments(
+    task: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any]
+) -> None:
+    named = [(f"argument 'number {position}'", value) for position, value in enumerate(args, 1)]
+    named += [(f"argument {name!r}", value) for name, value in kwargs.items()]
+    named += [(f"option {name!r}", value) for name, value in options.items()]
+    for name, value in named:
         try:
             _encoder.encode(value)
             _check_value(value)
         except (TypeError, ValueError, RecursionError) as error:
             raise TypeError(
-                f"{task}: argument {name!r} is or holds what JSON can't carry: {error}. "
+                f"{task}: {name} is or holds what JSON can't carry: {error}. "
                 "Pass plain data, or an object's primary key."
             ) from error
 

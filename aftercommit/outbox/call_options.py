@@ -53,10 +53,10 @@ def _check_link(task: str, link: Any) -> Any:
 def check_expires(task: str, expires: Any) -> None:
     """Raise TypeError unless ``expires`` is a number of seconds or an aware datetime."""
     aware = isinstance(expires, datetime) and expires.tzinfo is not None
-    if not aware and not _is_seconds(expires):
+    if not (_is_near(expires) if aware else _is_seconds(expires)):
         raise TypeError(
-            f"{task}: expires={expires!r} is neither a number of seconds after the commit, at most "
-            f"{FARTHEST.days} days, nor a datetime with a time zone."
+            f"{task}: expires={expires!r} is neither a number of seconds after the commit nor a "
+            f"datetime with a time zone, at most {FARTHEST.days} days from now."
         )
 
 
@@ -73,8 +73,13 @@ def check_time(task: str, countdown: Any, eta: Any) -> None:
         raise TypeError(f"{task}: eta={eta!r} is not a datetime.")
     if eta is not None and eta.tzinfo is None:
         raise TypeError(f"{task}: eta={eta!r} has no time zone. Give an aware datetime.")
-    if eta is not None and not 1970 < eta.year <= (datetime.now(UTC) + FARTHEST).year:
+    if eta is not None and not _is_near(eta):
         raise TypeError(f"{task}: eta={eta!r} is not within {FARTHEST.days} days from now.")
+
+
+def _is_near(time: datetime) -> bool:
+    # The years alone: with a time zone, datetime.max is beyond what Python can compare.
+    return 1970 < time.year <= (datetime.now(UTC) + FARTHEST).year
 
 
 def _is_seconds(value: Any) -> bool:

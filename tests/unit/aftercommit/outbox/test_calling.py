@@ -23,6 +23,14 @@ def double(number: int) -> int:
     return 2 * number
 
 
+def nested(depth: int) -> Any:
+    """Return a list in a list in a list."""
+    value: Any = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 class TestRefused:
     """Options and arguments that can't be kept."""
 
@@ -39,11 +47,16 @@ class TestRefused:
             {"eta": datetime.datetime(2026, 1, 1)},
             {"eta": "2030-01-01T00:00:00Z"},
             {"eta": datetime.date(2030, 1, 1)},
+            {"expires": datetime.datetime.max.replace(tzinfo=datetime.UTC)},
+            {"expires": datetime.datetime.min.replace(tzinfo=datetime.UTC)},
+            {"expires": datetime.datetime(2030, 1, 1)},
+            {"expires": datetime.timedelta(1)},
+            {"expires": 1e12},
         ],
     )
     def test_time(self, options: Any) -> None:
         """A time that the database or the admin couldn't hold is refused at the call."""
-        with pytest.raises(TypeError, match=r"make_group: (countdown|eta)="):
+        with pytest.raises(TypeError, match=r"make_group: (countdown|eta|expires)="):
             effects.make_group.apply_async_on_commit(["a"], **options)
         assert not OutboxCall.objects.exists()
 
@@ -79,14 +92,28 @@ class TestRefused:
         with pytest.raises(TypeError, match=r"argument 'value' .*__type__"):
             effects.take_values.delay_on_commit(value=value)
 
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"headers": {"a": {"__type__": "datetime", "__value__": 3}}},
+            {"headers": {"a": nested(101)}},
+            {"headers": {"a": object()}},
+            {"link": {"task": "a", "args": [{"__type__": "uuid", "__value__": "no"}]}},
+            {"link": {"task": "a", "args": nested(101)}},
+        ],
+    )
+    def test_option_that_json_cannot_carry(self, options: Any) -> None:
+        """What holds for arguments holds for options: a worker must be able to read them."""
+        (name,) = options
+        with pytest.raises(TypeError, match=f"option '{name}' is or holds what JSON can't carry"):
+            effects.make_group.apply_async_on_commit(["a"], **options)
+        assert not OutboxCall.objects.exists()
+
     @pytest.mark.parametrize("depth", [101, 990, 100_000])
     def test_depth(self, depth: int) -> None:
         """What a worker might not be able to read is refused."""
-        value: Any = 1
-        for _ in range(depth):
-            value = [value]
         with pytest.raises(TypeError, match="argument 'value' is or holds what JSON can't carry"):
-            effects.take_values.delay_on_commit(value=value)
+            effects.take_values.delay_on_commit(value=nested(depth))
 
     def test_wide(self) -> None:
         """Many values side by side are fine, and so are types that stand beside them."""
