@@ -1,5 +1,6 @@
 """A task's options, as they hold for its durable calls."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -75,13 +76,21 @@ class Options:
     def of(cls, task: Any) -> Self:
         """Return the options of a registered task of any class."""
         task = unwrap_task(task)
-        return cls(**{name: _option(task, name, value) for name, value in DEFAULTS.items()})
+        values = {name: _option(task, name, value) for name, value in DEFAULTS.items()}
+        return cls(**{**values, "max_retries": _as_limit(values["max_retries"])})
 
 
 def unwrap_task(task: Any) -> Any:
     """Return the task behind what ``@shared_task`` returns, which only stands for it."""
     unwrap = getattr(task, "_get_current_object", None)
     return unwrap() if unwrap else task
+
+
+def _as_limit(max_retries: Any) -> Any:
+    """Return the number of retries as an integer, and None for ``math.inf``."""
+    if not isinstance(max_retries, float) or math.isnan(max_retries):
+        return max_retries
+    return None if math.isinf(max_retries) else math.ceil(max_retries)
 
 
 def _option(task: Any, name: str, default: Any) -> Any:

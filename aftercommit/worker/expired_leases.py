@@ -8,6 +8,7 @@ from aftercommit.outbox.task import find_task
 from aftercommit.outbox.task_options import Options
 from aftercommit.worker.announced_tasks import is_announced
 from aftercommit.worker.lost_calls import end_lost_calls
+from aftercommit.worker.retry_policy import retry_limit
 from aftercommit.worker.rows import change_unlocked
 
 LOST = (
@@ -37,12 +38,13 @@ def _expire(rows: QuerySet[OutboxCall], options: Options | None) -> int:
     if options is None or not options.runs_again_if_lost:
         change_unlocked(rows, lambda some: _end(some, OutboxCall.Status.UNCERTAIN))
         return 0
-    if options.max_retries is None:
+    limit = retry_limit(options)
+    if limit is None:
         change_unlocked(rows, _put_back)
         return 0
-    spent = rows.filter(attempts__gte=options.max_retries)
+    spent = rows.filter(attempts__gte=limit)
     dead = change_unlocked(spent, lambda some: _end(some, OutboxCall.Status.DEAD))
-    change_unlocked(rows.filter(attempts__lt=options.max_retries), _put_back)
+    change_unlocked(rows.filter(attempts__lt=limit), _put_back)
     return dead
 
 

@@ -88,10 +88,16 @@ def _by_limit(call: Call, options: Options) -> NextStep:
 
 def default_next_step(call: Call, options: Options) -> NextStep:
     """Return the next step of a call whose error or options raise when they are asked."""
-    limit = options.max_retries
-    if not isinstance(limit, int | None):
-        limit = DEFAULTS["max_retries"]
+    limit = retry_limit(options)
     return NextStep.RETRY if limit is None or call.attempts < limit else NextStep.DEAD
+
+
+def retry_limit(options: Options) -> int | None:
+    """Return the number of retries, the default for an option that is no number, None for any."""
+    limit = options.max_retries
+    if limit is None or isinstance(limit, int):
+        return limit
+    return int(DEFAULTS["max_retries"])
 
 
 def default_delay(call: Call) -> datetime | float:

@@ -1,5 +1,6 @@
 """Which options hold for a task's durable calls: what its author names, else the defaults."""
 
+import math
 from typing import Any
 
 import pytest
@@ -48,6 +49,13 @@ def test_named(base: Any, retries: int | None) -> None:
     task = make(base, f"tests.options.named.{base.__name__}", max_retries=retries, atomic=False)
     options = Options.of(task)
     assert (options.max_retries, options.atomic) == (retries, False)
+
+
+@pytest.mark.parametrize(("retries", "limit"), [(math.inf, None), (2.5, 3), (2.0, 2)])
+def test_retries_that_are_no_integer(retries: float, limit: int | None) -> None:
+    """``math.inf`` is "for ever", and so many are there as a comparison would allow."""
+    name = f"tests.options.retries.{retries}"
+    assert Options.of(make(OutboxTask, name, max_retries=retries)).max_retries == limit
 
 
 def test_named_by_a_base_class() -> None:

@@ -1,5 +1,6 @@
 """Calls with effects outside the database: their leases, and what a lost process leaves."""
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -443,6 +444,21 @@ class TestExpireLeases:
             OutboxCall.objects.update(available_at=Now() - timedelta(seconds=1))
         assert expire_leases("default") == 1
         assert OutboxCall.objects.get().status == DEAD
+
+    @pytest.mark.parametrize("retries", [math.inf, "many", 2.5])
+    def test_odd_limit(self, retries: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A task's max_retries that is no integer keeps no call of any task from its end."""
+        monkeypatch.setattr(
+            find_task(effects.send_again.name), "max_retries", retries, raising=False
+        )
+        lose(effects.send_again)
+        lose(effects.send_outside)
+        expire_leases("default")
+        statuses = OutboxCall.objects.values_list("task", "status")
+        assert dict(statuses) == {
+            effects.send_again.name: PENDING,
+            effects.send_outside.name: UNCERTAIN,
+        }
 
     @row_locks_only
     @pytest.mark.usefixtures("_impatient")
