@@ -79,8 +79,12 @@ def drain_limits(task: Any) -> tuple[float | None, float | None]:
     have had their time, later than any of the calls. Celery's limits for all tasks would hit the
     call that happens to run when the drain's time is up.
     """
+    return total_limits(*(_limit(task, name) for name in ("time_limit", "soft_time_limit")))
+
+
+def total_limits(hard: float | None, soft: float | None) -> tuple[float | None, float | None]:
+    """Return the limits of a drain whose calls have these limits, in seconds, or None."""
     own = conf().DRAIN_SECONDS + LIMIT_SLACK
-    hard, soft = (_limit(task, name) for name in ("time_limit", "soft_time_limit"))
     total = own + LATE_CALLS * hard if hard else None
     if not soft:
         return total, None

@@ -4,10 +4,11 @@ from typing import Any
 
 from celery import Task, current_app, shared_task
 from celery.canvas import maybe_signature
+from celery.signals import worker_init
 
 from aftercommit.outbox.calling import START
 from aftercommit.outbox.task import OutboxTask, find_task
-from aftercommit.outbox.wake_message import DRAIN, is_overtaken
+from aftercommit.outbox.wake_message import DRAIN, is_overtaken, total_limits
 from aftercommit.worker.drain import drain_task
 from aftercommit.worker.due import oldest_age
 from aftercommit.worker.summary import DrainSummary
@@ -23,6 +24,21 @@ def drain(self: Any, task: str, using: str) -> dict[str, Any]:
     if found is not None and not is_overtaken(using, task, self.request.headers or {}):
         summary = drain_task(found, using, message=self.request)
     return {"task": task, **summary.as_result()}
+
+
+@worker_init.connect
+def worker_init_free_drains(sender: Any, **kwargs: Any) -> None:
+    """Keep what a project says of all its tasks from drains. It holds for calls.
+
+    ``CELERY_TASK_DEFAULT_RATE_LIMIT`` would hold back the wake-ups of all tasks, and ``acks_late``
+    in CELERY_TASK_ANNOTATIONS would have a lost broker cut off the mail that is being sent. The
+    worker's time limits would end a drain in a call that has time left.
+    """
+    task = sender.app.tasks[DRAIN]
+    task.rate_limit, task.acks_late = None, False
+    task.time_limit, task.soft_time_limit = total_limits(
+        getattr(sender, "time_limit", None), getattr(sender, "soft_time_limit", None)
+    )
 
 
 def _find_task(name: str, using: str) -> Any:
