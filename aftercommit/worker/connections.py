@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from celery.signals import task_postrun, task_prerun
-from django.db import InterfaceError, OperationalError, close_old_connections, connections
+from django.db import Error, close_old_connections, connections
 from kombu.utils import compat
 
 from aftercommit.worker.database_errors import is_transient
@@ -20,7 +20,7 @@ def retry_transient(using: str, function: Callable[[], Value]) -> Value:
     for _ in range(1, TRIES):
         try:
             return function()
-        except (InterfaceError, OperationalError) as error:
+        except Error as error:
             if not is_transient(error):
                 raise
             drop_broken_connection(using)

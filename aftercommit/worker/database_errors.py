@@ -77,13 +77,16 @@ CONFLICT_OR_FULL = Codes(
 # call that always computes too long would never be a dead letter, and at each try it would hold its
 # process and its locks for the whole limit.
 CONNECTION_LOST = Codes(
-    ("08", "57P"),  # no connection; the server stops, starts or ends the session
+    # No connection; the server stops, starts or ends the session; a server that is read-only, as
+    # after a failover, or with a full disk at some hosters.
+    ("08", "57P", "25006"),
     frozenset(
         {
             *(0, 2002, 2003, 2006, 2013, 2055),  # no connection, as the client says
             *(1053, 1158, 1159, 1160, 1161, 1927, 4031),  # no connection, as the server says
             *(1030, 1180),  # the storage or a COMMIT in trouble
-            *(1290, 1836),  # read-only, as a server is whose place another has taken
+            *(1290, 1792, 1836),  # read-only, as a server is whose place another has taken
+            *(1047, 3101),  # a node that is not in its cluster, or that the cluster refused
         }
     ),
     frozenset(

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from celery.signals import worker_process_shutdown, worker_shutdown
-from django.db import InterfaceError, OperationalError, connections
+from django.db import InterfaceError, InternalError, OperationalError, connections
 
 from aftercommit.conf import conf
 from aftercommit.worker.forks import no_fork
@@ -29,11 +29,13 @@ FIRST_PAUSE = 0.2
 """Seconds before the thread's first try. In an outage the pause doubles with each try, up to half
 of a sweep's interval: after an outage sweeps wait one interval for what processes have to write."""
 
-OUTAGES = (OperationalError, InterfaceError)
-"""The errors of a database that is away. Any other error would come again at each try."""
 
 IN_FLIGHT_SECONDS = 10
 """Seconds for which a server may still execute a statement whose connection broke."""
+
+OUTAGES = (OperationalError, InterfaceError, InternalError)
+"""The errors of a database that is away, is read-only, or has ended a transaction. Any other error
+would come again at each try."""
 
 EXIT_SECONDS = 10
 """Seconds that a process which ends waits for a try that is under way."""

@@ -37,6 +37,7 @@ def fault_of(error: BaseException) -> tuple[bool, bool]:
         ("08006", TRANSIENT),  # the connection failed
         ("57P01", TRANSIENT),  # the server stops
         ("57P03", TRANSIENT),  # the server starts
+        ("25006", TRANSIENT),  # the server is read-only
         ("57014", CALLS_FAULT),  # statement_timeout
         ("25P03", CALLS_FAULT),  # idle_in_transaction_session_timeout
         ("42P01", CALLS_FAULT),  # no such table
@@ -57,6 +58,9 @@ def test_sqlstate(sqlstate: str, expected: tuple[bool, bool], text: str) -> None
         (1114, BLAMELESS),
         (2013, TRANSIENT),
         (1290, TRANSIENT),
+        (1792, TRANSIENT),
+        (1047, TRANSIENT),
+        (3101, TRANSIENT),
         (1317, CALLS_FAULT),
         (1054, CALLS_FAULT),
     ],

@@ -9,7 +9,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import DataError, InterfaceError, OperationalError, connections
+from django.db import (
+    DataError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    connection,
+    connections,
+)
 from django.db.models.functions import Now
 
 from aftercommit.models import OutboxCall
@@ -165,6 +172,27 @@ class TestEndOfARun:
         assert deferred_writes.write_deferred()
         assert OutboxCall.objects.get().status == RUNNING
 
+    @pytest.mark.only_on("postgres", reason="its servers can turn read-only while sessions go on")
+    @pytest.mark.parametrize("fails", [True, False])
+    def test_read_only(self, fails: bool) -> None:
+        """A server that has turned read-only is told of the end once it can be written to."""
+
+        def act(_: str) -> None:
+            with connection.cursor() as cursor:
+                cursor.execute("SET default_transaction_read_only = on")
+            if fails:
+                raise ValueError("no mail server")
+
+        effects.act("a", act)
+        effects.send_outside.delay_on_commit("a")
+        with pytest.raises(InternalError, match="read-only"):
+            drain_task(find_task(effects.send_outside.name), "default")
+        assert not deferred_writes.write_deferred()
+        connection.close()
+        deferred_writes.write_deferred()
+        left = list(OutboxCall.objects.values_list("status", "attempts"))
+        assert left == ([(PENDING, 1)] if fails else [])
+
     def test_still_away(self, away: Away) -> None:
         """The end of a run is written once the database is there, however often it was not."""
         effects.act("a", away.leave)
@@ -241,7 +269,7 @@ class FakeWrite:
 class TestKept:
     """What is kept, and what is not."""
 
-    @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+    @pytest.mark.parametrize("error", [OperationalError, InterfaceError, InternalError])
     def test_one_database_is_away(self, error: type[Exception]) -> None:
         """A database that is away is tried once, and another is written to all the same."""
         gone = [FakeWrite("gone", error("no server")) for _ in range(2)]
