@@ -82,7 +82,7 @@ class Call(Identified):
     """The lease under which the call runs outside any transaction."""
 
     asked: Retry | None
-    """The retry that ``self.retry(throw=False)`` asked for."""
+    """The retry that ``self.retry()`` asked for."""
 
     exhausted: BaseException | None
     """The error that ``self.retry()`` raised because no retry was left."""

@@ -94,10 +94,11 @@ def retry(
     if changed:
         payload = encode_arguments(task.name, error.sig.args, error.sig.kwargs, calls[0].options)
         error.payload = payload
-    if throw:
-        raise error from exc
+    # Celery has sent its message by now: the retry holds, also if the function catches the Retry.
     for call in calls:
         call.asked = error
+    if throw:
+        raise error from exc
     return error  # type: ignore[no-any-return]  # what Celery returns has no type
 
 

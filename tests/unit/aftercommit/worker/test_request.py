@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from celery import Task, current_app, shared_task
 from django.contrib.auth.models import Group
+from django.db import transaction
 from django.utils import timezone
 
 from aftercommit.call import Call
@@ -110,6 +111,44 @@ def test_throw_is_false(base: Any, atomic: bool) -> None:
     assert (report.settled, report.retried) == (1, 1)
     assert effects.names() == ["run 0", "run 1"]
     assert call.id
+
+
+@BASES
+@pytest.mark.parametrize("options", [{}, {"atomic": False}], ids=["atomic", "outside"])
+def test_caught(base: Any, options: Any) -> None:
+    """A retry holds also if the function catches what ``self.retry()`` raises, as in Celery."""
+
+    def work(self: Any) -> None:
+        runs.append(self.request.retries)
+        try:
+            if not self.request.retries:
+                self.retry(countdown=0)
+        except Exception:  # noqa: BLE001  # as a function does that lets nothing out
+            runs.append("caught")
+
+    call_on_commit(make(base, work, **options))
+    report = drain_all()
+    assert runs == [0, "caught", 1]
+    assert (report.settled, report.retried) == (1, 1)
+
+
+def test_caught_in_a_batch() -> None:
+    """In a batch it holds for all calls of the run."""
+
+    def work(self: Any, calls: Sequence[Call]) -> None:
+        runs.append([call.attempts for call in calls])
+        try:
+            if not calls[0].attempts:
+                self.retry(countdown=0)
+        except Exception:  # noqa: BLE001  # the same
+            runs.append("caught")
+
+    task = make(OutboxTask, work, batch=True)
+    with transaction.atomic():
+        call_on_commit(task)
+        call_on_commit(task)
+    assert drain_all().settled == 2
+    assert runs == [[0, 0], "caught", [1, 1]]
 
 
 def test_throw_is_false_and_watched() -> None:
