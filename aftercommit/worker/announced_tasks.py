@@ -18,6 +18,7 @@ from aftercommit.conf import conf
 from aftercommit.models import OutboxWorker
 from aftercommit.outbox.task import find_task
 from aftercommit.outbox.task_options import Options
+from aftercommit.worker.error_text import make_storable
 from aftercommit.worker.heartbeat import Tasks, stale_seconds
 
 
@@ -34,15 +35,21 @@ def _describe_tasks(names: tuple[str, ...]) -> Tasks:
 
 
 def describe_signature(task: Any) -> str | None:
-    """Return the arguments that the task's function takes, as text; None if nothing is checked."""
+    """Return the arguments that the task's function takes, as text; None if nothing is checked.
+
+    Return None, too, if Python can't look into a callable that is written in C, or if a default
+    value can't be shown.
+    """
     if not task.typing or Options.of(task).batch:
         return None
     try:
         signature = inspect.signature(task.run)
-    except (TypeError, ValueError):  # Python can't look into some callables written in C.
+        bare = [each.replace(annotation=each.empty) for each in signature.parameters.values()]
+        return make_storable(
+            str(signature.replace(parameters=bare, return_annotation=signature.empty))
+        )
+    except Exception:  # noqa: BLE001  # A default value's repr is a stranger's code.
         return None
-    bare = [each.replace(annotation=each.empty) for each in signature.parameters.values()]
-    return str(signature.replace(parameters=bare, return_annotation=signature.empty))
 
 
 def is_announced(using: str, name: str) -> bool:

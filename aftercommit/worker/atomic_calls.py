@@ -4,8 +4,6 @@ A batch that fails rolls back as one. Its calls then run again, each in a savepo
 find the calls that failed.
 """
 
-from django.db import transaction
-
 from aftercommit.call import Call
 from aftercommit.worker.batch import Batch, journal_batch
 from aftercommit.worker.batch_runner import BatchRunner
@@ -19,6 +17,7 @@ from aftercommit.worker.results import written_together
 from aftercommit.worker.settle import settle_done
 from aftercommit.worker.summary import DrainSummary
 from aftercommit.worker.task_events import send_success
+from aftercommit.worker.transactions import settling_transaction
 
 
 class AtomicCalls:
@@ -87,7 +86,7 @@ class AtomicCalls:
 
     def _run_in_transaction(self, batch: Batch) -> DrainSummary:
         state, summary = self._state, self._state.new_summary()
-        with transaction.atomic(using=state.using):
+        with settling_transaction(state.using, state.task.name):
             calls = batch.lock()
             self._tried = {call.pk: call for call in calls}
             with written_together(state.runner.task):
@@ -112,7 +111,7 @@ class AtomicCalls:
 
     def _record(self, batch: Batch, error: Exception) -> None:
         state = self._state
-        with transaction.atomic(using=state.using):
+        with settling_transaction(state.using, state.task.name):
             for call in batch.lock():
                 tried = self._tried.get(call.pk, call)
                 settle_failure(state.runner, state.summary, tried, error)

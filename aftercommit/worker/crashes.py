@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from django.db import connections, transaction
+from django.db import connections
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
@@ -77,7 +77,7 @@ def clear_crash(using: str, journal: int, ids: Sequence[int] | None = None) -> b
         counted = counted.filter(pk__in=ids)
     if not counted.exists():
         return True
-    with transaction.atomic(using=using):
+    with short_transaction(using):
         free, was_all = lock_unlocked(counted)
         calls = OutboxCall.objects.using(using).filter(pk__in=free)
         killed = calls.filter(status=OutboxCall.Status.DEAD, crashes__gte=conf().MAX_CRASHES)

@@ -15,7 +15,6 @@ from celery.exceptions import Retry
 from aftercommit.call import Call
 from aftercommit.outbox.task_function import SignatureError
 from aftercommit.outbox.task_options import Options
-from aftercommit.worker.database_errors import is_transient
 from aftercommit.worker.error_text import format_error, summarize_error
 from aftercommit.worker.logs import log_fields, log_safely
 from aftercommit.worker.misfits import decide_misfit
@@ -40,7 +39,7 @@ class Guard:
     notes: list[str] = field(default_factory=list)
 
     def ask(self, what: str, function: Callable[[], Value], default: Value) -> Value:
-        """Return the function's value, or the default if it raises anything but an outage."""
+        """Return the function's value, or the default if it raises."""
         try:
             return function()
         except Exception as failure:  # noqa: BLE001  # options, errors and texts of strangers
@@ -48,9 +47,7 @@ class Guard:
             return default
 
     def note(self, what: str, failure: Exception) -> None:
-        """Log and note what could not be done. Raise the failure if a database is out of order."""
-        if is_transient(failure):
-            raise failure
+        """Log and note what could not be done."""
         self.notes.append(f"This failure could not {what}: {summarize_error(failure)}")
         named = (self.call.task, self.call.id, self.notes[-1])
         log_safely(
@@ -61,27 +58,30 @@ class Guard:
 def decide(
     using: str, call: Call, task: Any, options: Options, error: BaseException, guard: Guard
 ) -> Outcome:
-    """Return the outcome of the call, by its error and its task's options."""
-    text = guard.ask("be described", lambda: format_error(error), summarize_error(error))
-    decided = _next_step_of_misfit(using, call, task, error, guard)
+    """Return the outcome of the call, by its error and its task's options.
+
+    Raises only what the database raises that is asked about a call that fits no function.
+    """
+    summary = summarize_error(error)
+    text = guard.ask("be described", lambda: format_error(error), summary)
+    decided = _next_step_of_misfit(using, call, task, error)
     if decided is None:
         next_step, when = _next_step_of_call(call, options, error, guard)
     else:
         next_step, when, text = decided
     expected = guard.ask("be looked for in throws", lambda: is_expected(options, error), False)
     payload = guard.ask("be given other arguments", lambda: _new_payload(error), None)
-    return Outcome(next_step, when, "\n".join([text.rstrip("\n"), *guard.notes]), expected, payload)
+    text = "\n".join([text.rstrip("\n"), *guard.notes])
+    return Outcome(next_step, when, text, summary, expected, payload)
 
 
 def _next_step_of_misfit(
-    using: str, call: Call, task: Any, error: BaseException, guard: Guard
+    using: str, call: Call, task: Any, error: BaseException
 ) -> tuple[NextStep, datetime | float, str] | None:
     """Return the next step of a call whose arguments don't fit the function. None for any other."""
     if not isinstance(error, SignatureError):
         return None
-    misfit = guard.ask("be compared", lambda: decide_misfit(using, call, task, error), None)
-    if misfit is None:
-        return None
+    misfit = decide_misfit(using, call, task, error)
     next_step = NextStep.DEAD if misfit.seconds is None else NextStep.PUT_OFF
     return next_step, misfit.seconds or 0.0, misfit.text
 
@@ -104,8 +104,7 @@ def _new_payload(error: BaseException) -> str | None:
     return payload if isinstance(payload, str) else None
 
 
-def reduce_outcome(outcome: Outcome, call: Call, error: BaseException, guard: Guard) -> Outcome:
+def reduce_outcome(outcome: Outcome, call: Call, guard: Guard) -> Outcome:
     """Return the outcome with a text that any database can hold, and nothing of the task's."""
-    text = "\n".join([summarize_error(error), *guard.notes])
-    in_ascii = text.encode("ascii", "backslashreplace").decode()
-    return Outcome(outcome.next_step, default_delay(call), in_ascii, outcome.expected)
+    text = "\n".join([outcome.summary, *guard.notes]).encode("ascii", "backslashreplace").decode()
+    return Outcome(outcome.next_step, default_delay(call), text, outcome.summary, outcome.expected)

@@ -15,7 +15,6 @@ from django.db import transaction
 from aftercommit.call import Call, CallError
 from aftercommit.models import OutboxCall
 from aftercommit.worker import results, task_events
-from aftercommit.worker.database_errors import is_transient
 from aftercommit.worker.expiry import Expired
 from aftercommit.worker.listeners import send_signal
 from aftercommit.worker.loading import rows_of
@@ -23,6 +22,7 @@ from aftercommit.worker.request import CallRequest
 from aftercommit.worker.runner import Runner
 from aftercommit.worker.settle import settle_failed
 from aftercommit.worker.summary import DrainSummary
+from aftercommit.worker.transactions import can_commit
 
 logger = logging.getLogger(__name__)
 
@@ -34,9 +34,9 @@ def settle_failure(runner: Runner, summary: DrainSummary, call: Call, error: Bas
         summary.expired += bool(rows._raw_delete(call.using))
         report_expired(runner, call, error)
         return
-    status = settle_failed(rows, call, runner.task, error)
-    summary.count_failed(status, call, error)
-    report_failure(runner, call, error, status)
+    outcome = settle_failed(rows, call, runner.task, error)
+    summary.count_failed(outcome, call, error)
+    report_failure(runner, call, error, outcome.status)
 
 
 def report_failure(
@@ -50,8 +50,8 @@ def report_failure(
             with transaction.atomic(using=call.using), runner.as_current(request):
                 _report_handled(runner, request, error, is_retried)
         task_events.send_failure(runner, call, error, is_retried)
-    except Exception as problem:
-        if is_transient(problem):
+    except Exception:
+        if not can_commit(call.using):
             raise  # The failure is not recorded either: the batch is tried again.
         logger.exception("%s[%s]: not everybody was told that it failed", call.task, call.id)
 

@@ -24,6 +24,9 @@ class Outcome:
     """The time of the next attempt, or the seconds until then."""
 
     text: str
+    summary: str
+    """The error in one line."""
+
     expected: bool
     """Whether the task names the error in ``throws``."""
 
@@ -57,7 +60,9 @@ class Outcome:
         """Write the outcome into the row. Return 0 if another process has taken the row, else 1."""
         if self.next_step is NextStep.DEAD:
             return bury(rows, self.text, attempts=F("attempts") + 1)
-        arguments = {} if self.payload is None else {"payload": self.payload}
+        changed: dict[str, Any] = {} if self.payload is None else {"payload": self.payload}
+        if self.next_step is NextStep.RETRY:  # The function ran, so that the call fits this code.
+            changed["misfit_since"] = None
         return rows.update(
             status=OutboxCall.Status.PENDING,
             attempts=F("attempts") + int(self.next_step is NextStep.RETRY),
@@ -65,7 +70,7 @@ class Outcome:
             failing_since=Coalesce(F("failing_since"), Now()),
             error=self.text,
             lease=None,
-            **arguments,
+            **changed,
         )
 
     def _next_time(self, using: str) -> Any:

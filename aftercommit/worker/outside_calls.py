@@ -11,19 +11,21 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from django.db import transaction
+from django.db import connections, transaction
 
 from aftercommit.call import Call
+from aftercommit.db.vendors import outbox_ops
 from aftercommit.worker.connections import retry_transient
-from aftercommit.worker.database_errors import is_transient
 from aftercommit.worker.deferred_writes import write_or_defer
 from aftercommit.worker.drain_state import DrainState
 from aftercommit.worker.failures import settle_failure
+from aftercommit.worker.idle import idle_seconds
 from aftercommit.worker.lease import Ended, Lease, Taken, take_back_attempt
 from aftercommit.worker.loading import rows_of
 from aftercommit.worker.rate_limits import RateLimit
 from aftercommit.worker.request import start_links
 from aftercommit.worker.task_events import send_success
+from aftercommit.worker.transactions import can_commit, settling_transaction
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +114,8 @@ class OutsideCalls:
         error: BaseException | None,
     ) -> None:
         state, summary = self._state, self._state.new_summary()
-        with transaction.atomic(using=state.using):
+        with settling_transaction(state.using, state.task.name):
+            outbox_ops(connections[state.using]).limit_idle(idle_seconds(call.task))
             if error is not None:
                 take_back_attempt(call)
                 settle_failure(state.runner, summary, call, error)
@@ -133,7 +136,7 @@ class OutsideCalls:
         try:
             with transaction.atomic(using=self._state.using):
                 start_links(call, result)
-        except Exception as error:
-            if is_transient(error):
+        except Exception:
+            if not can_commit(self._state.using):
                 raise
             logger.exception("%s[%s]: what is linked to it is not called", call.task, call.id)

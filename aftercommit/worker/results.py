@@ -15,9 +15,9 @@ from celery.backends.base import DisabledBackend
 from django.db import transaction
 
 from aftercommit.call import Call
-from aftercommit.worker.database_errors import is_transient
 from aftercommit.worker.error_text import make_storable
 from aftercommit.worker.request import CallRequest
+from aftercommit.worker.transactions import can_commit
 
 logger = logging.getLogger(__name__)
 
@@ -67,8 +67,8 @@ def store_outside_result(task: Any, request: CallRequest, result: Any) -> None:
     try:
         with transaction.atomic(using=request.outbox_calls[0].using):
             store_result(task, request, result)
-    except Exception as error:
-        if is_transient(error):
+    except Exception:
+        if not can_commit(request.outbox_calls[0].using):
             raise
         logger.exception(LOST, task.name, request.id)
 

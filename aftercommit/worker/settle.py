@@ -2,14 +2,16 @@
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
-from django.db import connections, transaction
+from django.db import Error, connections, transaction
 from django.db.models import QuerySet
 
 from aftercommit.call import Call
 from aftercommit.models import OutboxCall
 from aftercommit.outbox.task_options import Options
+from aftercommit.worker.database_errors import is_transient
 from aftercommit.worker.decision import Guard, decide, reduce_outcome
 from aftercommit.worker.logs import log_failure
 from aftercommit.worker.outcome import Outcome
@@ -27,23 +29,29 @@ def settle_done(using: str, calls: Iterable[Call]) -> int:
 
 def settle_failed(
     rows: QuerySet[OutboxCall], call: Call, task: Any, error: BaseException
-) -> OutboxCall.Status:
-    """Record that the call failed. Return its status: PENDING, with a later time, or DEAD.
+) -> Outcome:
+    """Record that the call failed. Return the outcome: a later time, or the end as a dead letter.
 
-    Raises only what says that a database is out of order. Whatever else raises here is logged, and
-    the call has had an attempt. Otherwise its row would stay the first of its task for ever.
+    Raises only what says that the call's database is out of order. Whatever else raises here is
+    logged, and the call has had an attempt. Otherwise its row would stay the first of its task for
+    ever.
     """
-    options, guard = Options.of(task), Guard(call)
-    outcome = decide(rows.db, call, task, options, error, guard)
+    options, guard, outcome = Options.of(task), Guard(call), None
     try:
-        with transaction.atomic(using=rows.db):  # what fails must not spoil what comes after it
+        # What fails must not spoil what comes after it: an error's text can be made by a query.
+        with transaction.atomic(using=rows.db):
+            outcome = decide(rows.db, call, task, options, error, guard)
             recorded = outcome.write(rows)
-    except Exception as failure:  # noqa: BLE001  # whatever it is, the call must be settled
-        guard.note("be recorded in full", failure)
-        outcome = reduce_outcome(outcome, call, error, guard)
+    except Exception as failure:
+        if outcome is None or is_transient(failure):
+            raise
+        # To log it can ask the database, too: the call's error is in the context of the failure.
+        with suppress(Error), transaction.atomic(using=rows.db):
+            guard.note("be recorded in full", failure)
+        outcome = reduce_outcome(outcome, call, guard)
         recorded = outcome.write(rows)
     _log_on_commit(rows.db, call, options, error, outcome if recorded else None)
-    return outcome.status
+    return outcome
 
 
 def _log_on_commit(

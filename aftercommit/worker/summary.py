@@ -5,7 +5,7 @@ from typing import Any
 
 from aftercommit.call import Call
 from aftercommit.models import OutboxCall
-from aftercommit.worker.error_text import summarize_error
+from aftercommit.worker.outcome import Outcome
 
 MAX_FAILURES = 20
 """The number of failures at most that a summary names."""
@@ -34,10 +34,10 @@ class DrainSummary:
         for call, failure in other.failures.items():
             self._keep_failure(call, failure)
 
-    def count_failed(self, status: OutboxCall.Status, call: Call, error: BaseException) -> None:
-        """Count a call that failed with this error and was given this status."""
-        self._keep_failure(f"{call.task}[{call}]", f"{status}: {summarize_error(error)}")
-        if status == OutboxCall.Status.DEAD:
+    def count_failed(self, outcome: Outcome, call: Call, error: BaseException) -> None:
+        """Count a call that failed with this error and has this outcome."""
+        self._keep_failure(f"{call.task}[{call}]", f"{outcome.status}: {outcome.summary}")
+        if outcome.status == OutboxCall.Status.DEAD:
             self.dead += 1
         else:
             self.retried += 1

@@ -38,10 +38,8 @@ def worker_init_enable_events(sender: Any, **kwargs: Any) -> None:
 def send_failure(runner: Runner, call: Call, error: BaseException, retried: bool) -> None:
     """Send the events of a call that failed, or that is to be retried."""
     if _enabled and runner.task.send_events and conf().EVENTS != "none":
-        about = {
-            "exception": summarize_error(error),
-            "traceback": format_error(error),
-        }
+        with transaction.atomic(using=call.using):  # The error's text can be made by a query.
+            about = {"exception": summarize_error(error), "traceback": format_error(error)}
         end = ("task-retried" if retried else "task-failed", {"uuid": call.id, **about})
         _send_on_commit(runner, call.using, [*_begin(call), end])
 

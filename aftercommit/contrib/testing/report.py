@@ -8,6 +8,7 @@ from celery.exceptions import Retry
 from aftercommit.call import Call
 from aftercommit.contrib.testing.made_calls import write_call
 from aftercommit.models import OutboxCall
+from aftercommit.worker.outcome import Outcome
 from aftercommit.worker.summary import DrainSummary
 
 
@@ -60,13 +61,13 @@ class KeepingSummary(DrainSummary):
         super().add(other)
         self.last.update(getattr(other, "last", {}))
 
-    def count_failed(self, status: OutboxCall.Status, call: Call, error: BaseException) -> None:
+    def count_failed(self, outcome: Outcome, call: Call, error: BaseException) -> None:
         """Count a call that failed, and keep its error."""
-        super().count_failed(status, call, error)
+        super().count_failed(outcome, call, error)
         self.last.pop((call.using, call.pk), None)  # the last to fail comes last
         raised = error.exc if isinstance(error, Retry) else error
         if isinstance(raised, Exception):  # self.retry() without an error is a wish
-            self.last[call.using, call.pk] = FailedCall(call, raised, status)
+            self.last[call.using, call.pk] = FailedCall(call, raised, outcome.status)
 
     def report(self) -> Report:
         """Return the numbers, with the errors of the calls that are still in the outbox."""

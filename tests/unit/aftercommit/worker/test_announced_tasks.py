@@ -158,6 +158,26 @@ class TestAnnounced:
         finally:
             current_app.tasks.unregister("tests.late")
 
+    @pytest.mark.parametrize("text", ["\udc80", "\x00", None])
+    def test_odd_default(self, text: str | None) -> None:
+        """A default value that can't be shown or stored keeps no worker from its heartbeat."""
+        name = f"tests.odd {text!r}"
+
+        class Odd:
+            def __repr__(self) -> str:
+                return 1 / 0 if text is None else text  # type: ignore[return-value]
+
+        @shared_task(name=name)
+        def odd(value: Any = Odd()) -> None:  # noqa: B008
+            """Do nothing."""
+
+        try:
+            tasks = list_own_tasks()
+            assert (tasks[name] is None) == (text is None)
+            announce("odd@web", {name: tasks[name]})
+        finally:
+            current_app.tasks.unregister(name)
+
     def test_signatures(self) -> None:
         """Each version that a live worker has is named once."""
         for number, takes in enumerate(["(name)", "(name)", "(name, date)", None]):

@@ -9,9 +9,10 @@ import pytest
 from django.db import connection, transaction
 
 from aftercommit.db.vendors import outbox_ops
+from aftercommit.outbox.task import find_task
 from aftercommit.worker import time_limits
 from aftercommit.worker.claim import claim_batch
-from aftercommit.worker.drain import drain_all
+from aftercommit.worker.drain import drain_all, drain_task
 from aftercommit.worker.idle import NO_LIMIT, idle_seconds
 from aftercommit.worker.lease import Lease
 from aftercommit.worker.rows import short_transaction
@@ -71,6 +72,19 @@ class TestPostgreSQL:
         effects.make_group.delay_on_commit("a")
         before = setting(self.NAME)
         drain_all()
+        assert seen == ["123s"]
+        assert setting(self.NAME) == before
+
+    def test_while_an_outside_call_is_marked(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It holds while hooks are told of an outside call, whose row is locked then."""
+        seen: list[str] = []
+        task: Any = find_task(effects.send_outside.name)
+        hook = lambda *_: seen.append(setting(self.NAME))  # noqa: E731
+        monkeypatch.setattr(type(task), "on_retry", hook, raising=False)
+        effects.act("a", lambda name: 1 / 0)
+        task.delay_on_commit("a")
+        before = setting(self.NAME)
+        drain_task(task, "default", 0)
         assert seen == ["123s"]
         assert setting(self.NAME) == before
 

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from celery import Task, current_app, shared_task, signals
 from django.contrib.auth.models import Group
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from aftercommit.models import OutboxCall
 from aftercommit.outbox.calling import call_on_commit
-from aftercommit.worker.drain import drain_all
+from aftercommit.outbox.task import find_task
+from aftercommit.worker.drain import drain_all, drain_task
 from aftercommit.worker.failures import report_failure
 from aftercommit.worker.loading import load_calls
 from aftercommit.worker.runner import Runner
@@ -22,6 +23,12 @@ from tests.unit.aftercommit import effects
 pytestmark = pytest.mark.django_db(transaction=True)
 
 AT_ONCE: Any = {"retry_backoff": False, "default_retry_delay": 0}
+
+KINDS = {
+    "single": effects.make_group,
+    "batch": effects.make_groups,
+    "outside": effects.send_outside,
+}
 
 told: list[Any] = []
 """What hooks and receivers were told."""
@@ -207,6 +214,29 @@ class TestHooks:
                 report_failure(runner, call, error, OutboxCall.Status.DEAD)
         assert told[0][:2] == ("on_failure", "no")
         assert error.__context__ is led_to_it
+
+    @pytest.mark.every_database
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_hook_meets_an_outage(self, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A hook that finds another server away keeps neither the failure from being recorded, nor
+        the calls behind it from being settled."""
+        task: Any = find_task(KINDS[kind].name)
+        for name in ("on_retry", "on_failure"):
+            monkeypatch.setattr(type(task), name, self.find_away, raising=False)
+        effects.act("bad", lambda _: 1 / 0)
+        with transaction.atomic():
+            for each in ("a", "bad", "b"):
+                task.delay_on_commit(name=each)
+        for _ in range(3):
+            drain_task(task, "default")
+        row = OutboxCall.objects.get()
+        assert (row.status, row.attempts) == (OutboxCall.Status.DEAD, 3)
+        assert {"a", "b"} <= set(effects.received)
+
+    @staticmethod
+    def find_away(*args: Any) -> None:
+        """Raise what Django raises if a server can't be reached."""
+        raise OperationalError("no other server")
 
     def test_effects_of_a_hook(self) -> None:
         """What a hook writes commits with the call's end."""

@@ -13,7 +13,9 @@ from aftercommit.models import OutboxCall, OutboxWorker
 from aftercommit.outbox.task import find_task
 from aftercommit.outbox.task_function import SignatureError
 from aftercommit.worker.claim import claim_batch
+from aftercommit.worker.loading import rows_of
 from aftercommit.worker.misfits import Misfit, decide_misfit
+from aftercommit.worker.settle import settle_failed
 from tests.unit.aftercommit import effects
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -79,6 +81,13 @@ class TestMisfit:
         self.ask(call)
         self.age(GRACE + 60)
         assert self.ask(call).seconds is None
+        assert self.ask(call).seconds
+
+    def test_fitted_meanwhile(self, call: Call) -> None:
+        """One that another worker has run, and that failed there, waits anew."""
+        self.ask(call)
+        self.age(GRACE + 60)
+        settle_failed(rows_of(call), call, find_task(call.task), ValueError("no mail server"))
         assert self.ask(call).seconds
 
     def test_no_grace(self, call: Call, settings: Any) -> None:

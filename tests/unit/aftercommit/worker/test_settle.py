@@ -1,5 +1,6 @@
 """How a failure is recorded: whatever it is, the call's row leaves the head of its queue."""
 
+import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,8 @@ from aftercommit.call import Call
 from aftercommit.context import Context, use
 from aftercommit.models import OutboxCall
 from aftercommit.outbox.task import find_task
-from aftercommit.worker import drain, outcome
+from aftercommit.worker import drain
+from aftercommit.worker import outcome as outcomes
 from aftercommit.worker.drain import drain_all, drain_task
 from aftercommit.worker.loading import load_calls, rows_of
 from aftercommit.worker.settle import settle_failed
@@ -56,6 +58,22 @@ class Weird(Exception):
     sqlstate = pgcode = sqlite_errorcode = max_retries = payload = when
 
 
+class Asking(Exception):
+    """An error whose text is made by a query, which fails."""
+
+    def __str__(self) -> str:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT nothing FROM nowhere")
+        return "never"
+
+
+class Outage(Exception):
+    """An error whose text is made by a query of another database, which is away."""
+
+    def __str__(self) -> str:
+        raise OperationalError("no other server")
+
+
 def error_with(**values: Any) -> Exception:
     """Return an error with these attributes."""
     error = ValueError("poison")
@@ -85,7 +103,7 @@ def deep(depth: int) -> BaseException:
     return error
 
 
-STRANGE = {
+STRANGE: dict[str, BaseException] = {
     "surrogate": ValueError("no file \udc80"),
     "surrogate in a note": note(ValueError("poison"), "no file \udc80"),
     "surrogate in a cause": caused(OSError("no file \udc80")),
@@ -93,6 +111,9 @@ STRANGE = {
     "surrogate in arguments": KeyError("\udc80", b"\xff"),
     "NUL": ValueError("a\x00b"),
     "no text": Weird(),
+    "text by a query": Asking(),
+    "text of a server that is away": Outage(),
+    "no Exception": asyncio.CancelledError(),
     "own limit": error_with(max_retries="many"),
     "own SQLSTATE": error_with(sqlstate=40001),
     "notes": error_with(__notes__=5),
@@ -168,9 +189,9 @@ def fail_call(call: Call, error: BaseException, **options: Any) -> OutboxCall:
     """Settle the call as failed, and return its row."""
     task = SimpleNamespace(name=call.task, **options)
     with transaction.atomic():
-        status = settle_failed(rows_of(call), call, task, error)
+        outcome = settle_failed(rows_of(call), call, task, error)
     row = OutboxCall.objects.get(pk=call.pk)
-    assert row.status == status
+    assert row.status == outcome.status
     return row
 
 
@@ -327,7 +348,7 @@ class TestRecords:
     ) -> None:
         """A failure that the database refuses to record is recorded in short, in the same
         transaction, whose other effects commit."""
-        monkeypatch.setattr(outcome, "_from_now", lambda seconds: broken(seconds))
+        monkeypatch.setattr(outcomes, "_from_now", lambda seconds: broken(seconds))
 
         def broken(seconds: float) -> Any:
             monkeypatch.undo()
@@ -353,7 +374,7 @@ class TestRecords:
             raise deadlock()
 
         call = make_call()
-        monkeypatch.setattr(outcome, "_from_now", broken)
+        monkeypatch.setattr(outcomes, "_from_now", broken)
         with pytest.raises(OperationalError), transaction.atomic():
             settle_failed(rows_of(call), call, SimpleNamespace(), ValueError())
         assert OutboxCall.objects.get().attempts == 0
