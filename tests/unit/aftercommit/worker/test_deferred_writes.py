@@ -185,10 +185,12 @@ class TestEndOfARun:
 
         effects.act("a", act)
         effects.send_outside.delay_on_commit("a")
-        with pytest.raises(InternalError, match="read-only"):
-            drain_task(find_task(effects.send_outside.name), "default")
-        assert not deferred_writes.write_deferred()
-        connection.close()
+        try:
+            with pytest.raises(InternalError, match="read-only"):
+                drain_task(find_task(effects.send_outside.name), "default")
+            assert not deferred_writes.write_deferred()
+        finally:
+            connection.close()  # a new one can write
         deferred_writes.write_deferred()
         left = list(OutboxCall.objects.values_list("status", "attempts"))
         assert left == ([(PENDING, 1)] if fails else [])
