@@ -248,7 +248,7 @@ class TestExactlyOnce:
     ) -> None:
         """A worker that dies in it leaves nothing, and the next one gathers all."""
 
-        class Died(BaseException):
+        class Died(SystemExit):
             pass
 
         CommentFactory.create_batch(3, article=article)

@@ -24,7 +24,7 @@ Drain = Callable[[], DrainSummary]
 Status = Delivery.Status
 
 
-class Died(BaseException):
+class Died(SystemExit):
     """Stands for a worker that is gone: nothing catches it."""
 
 
