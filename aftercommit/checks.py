@@ -3,7 +3,7 @@
 ``manage.py check --tag aftercommit`` runs the library's checks alone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.apps import apps
@@ -14,6 +14,7 @@ from django.db.models import Model
 
 from aftercommit.conf import TAG, conf
 from aftercommit.db.hints import engine_hint
+from aftercommit.db.vendors import outbox_ops
 from aftercommit.models import OutboxCall
 from aftercommit.tracking.auditable import AuditableMixin
 
@@ -53,6 +54,24 @@ def check_tables(**kwargs: Any) -> list[CheckMessage]:
         )
         for alias in connections
         if _has_hook(alias) and (why := _why_no_outbox(alias))
+    ]
+
+
+@register(Tags.database, TAG)
+def check_pooler(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """Return a message for each setting that a pooler in front of a database does not keep.
+
+    The databases are asked, so Django has to be told which: ``check --database default``.
+    """
+    return [
+        Warning(
+            f"Database {alias!r} is reached through a pooler, and {what}.",
+            hint=f"{advice} If the pooler is in session mode, silence this message.",
+            id="aftercommit.W006",
+        )
+        for alias in databases or ()
+        if _has_hook(alias)
+        for what, advice in outbox_ops(connections[alias]).lost_in_pooler()
     ]
 
 

@@ -44,6 +44,10 @@ class OutboxOperations(InsertOperations):
     table_setup_undone: ClassVar[str | None] = None
     """The statement that undoes ``table_setup``."""
 
+    def lost_in_pooler(self) -> list[tuple[str, str]]:
+        """Return what a pooler in front of the database does not keep, each with what to do."""
+        return []
+
     pending_tasks_sql: ClassVar[str] = """
         WITH RECURSIVE tasks (task) AS (
             SELECT min(task) FROM aftercommit_outboxcall WHERE status = 'pending'

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 from core.stack.redis_server import RedisServer
 from core.stack.servers import Server, ServerError
-from tests.tools.servers import browser, mysql, rabbitmq
+from tests.tools.servers import browser, mysql, pgbouncer, rabbitmq
 from tests.tools.servers.debian import fetch
 from tests.tools.servers.mysql import MySQLServer
 from tests.tools.servers.postgres import PostgresServer
@@ -57,6 +57,7 @@ def found(fetches: bool) -> list[str]:
     can_start("Not shown, that RabbitMQ works as the broker", lambda: find_rabbitmq(wanted))
     can_start("Not shown, what a person sees in a browser", lambda: find_browser(fetches))
     if fetches:
+        can_start("Not shown, that PgBouncer works", find_pgbouncer)
         can_start("Not shown, that the site works behind Caddy", lambda: find_or_fetch("caddy"))
         units = "Not shown, that systemd takes the units of the page about it"
         can_start(units, lambda: find_or_fetch("systemd-analyze"))
@@ -72,6 +73,11 @@ def start_mysql(fetches: bool) -> None:
 def find_rabbitmq(fetches: bool) -> None:
     """Find the programs of RabbitMQ, or fetch them. Raises ServerError if there are none."""
     or_fetch(RabbitMQServer, [rabbitmq.PACKAGE], fetches)
+
+
+def find_pgbouncer() -> None:
+    """Find the program of PgBouncer, or fetch it. Raises ServerError if there is none."""
+    or_fetch(pgbouncer.find_program, [pgbouncer.PACKAGE], fetches=True)
 
 
 def find_browser(fetches: bool) -> None:

@@ -10,6 +10,7 @@ from django.db.models import Model
 from aftercommit.db.answers import Claimed, Exchanged, Position, Row, Settled
 from aftercommit.db.operations import OutboxOperations
 from aftercommit.db.postgresql import statements
+from aftercommit.db.postgresql.pooler import is_pooled, not_kept
 from aftercommit.outbox.record import CallRecord
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ class PostgreSQLOperations(OutboxOperations):
     later_row = statements.LATER_ROW
     table_setup = statements.TABLE_SETUP
     table_setup_undone = statements.TABLE_SETUP_UNDONE
+
+    def lost_in_pooler(self) -> list[tuple[str, str]]:
+        """Return the settings that mean a session, if a pooler is in front. Costs a query."""
+        lost = list(not_kept(self.connection.settings_dict))
+        return lost if lost and is_pooled(self.connection) else []
 
     @property
     def can_copy(self) -> bool:
