@@ -41,7 +41,7 @@ TOOLS_VENV := .venv-tools
 ALONE := DJANGO_SETTINGS_MODULE=tests.settings VAR_DIR=$(VENV) DATABASE_URL=sqlite://:memory:
 
 # Everybody on this machine can read a command line. The environment is its owner's.
-SECRETS := DATABASE_PASSWORD DATABASE_URL EMAIL_HOST_PASSWORD FLOWER_BASIC_AUTH REDIS_PASSWORD REDIS_URL SECRET_KEY
+SECRETS := DATABASE_PASSWORD DATABASE_URL EMAIL_HOST_PASSWORD FLOWER_BASIC_AUTH RABBITMQ_PASSWORD RABBITMQ_URL REDIS_PASSWORD REDIS_URL SECRET_KEY
 $(foreach name,$(SECRETS),$(if $(findstring command line,$(origin $(name))),$(error \
     $(name) is on the command line of make, where every user of this machine can read it. \
     Put it before make: $(name)=... make $(MAKECMDGOALS))))

@@ -1,18 +1,15 @@
 """The address of Redis, and the login apart from it: a password in a URL is shown by accident."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 from core.given_secrets import given_secret
+from core.url_login import take_apart
 
 EXPECTED = "Expected redis://HOST:PORT/NUMBER, with the password in REDIS_PASSWORD."
-
-IN_QUERY = re.compile(r"(?:^|&)(?:username|password)=")
-"""A login that redis-py would take. Celery can't read such a URL."""
 
 
 class RedisLogin(NamedTuple):
@@ -39,16 +36,8 @@ class RedisLogin(NamedTuple):
     @classmethod
     def parse(cls, url: str) -> Self:
         """Take a URL apart. Raises ImproperlyConfigured, with nothing of the URL in its text."""
-        try:
-            parts = urlsplit(url)
-            _ = parts.port  # reading it checks it
-        except ValueError:
-            raise ImproperlyConfigured(f"REDIS_URL can't be read. {EXPECTED}") from None
-        is_hidden = "@" in parts.path + parts.fragment or IN_QUERY.search(parts.query)
-        if parts.scheme not in ("redis", "rediss") or is_hidden:
-            raise ImproperlyConfigured(f"REDIS_URL can't be read. {EXPECTED}")
-        place = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-        return cls(place, unquote(parts.username or ""), unquote(parts.password or ""))
+        refusal = f"REDIS_URL can't be read. {EXPECTED}"
+        return cls(*take_apart(url, ("redis", "rediss"), refusal))
 
     @property
     def options(self) -> dict[str, Any]:

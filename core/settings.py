@@ -1,8 +1,8 @@
 """The project's settings. Those that differ between installations come from the environment.
 
 ``DATABASE_URL``, ``DATABASE_PASSWORD``, ``DATABASE_POOLER``, ``REDIS_URL``, ``REDIS_USERNAME``,
-``REDIS_PASSWORD``, ``SECRET_KEY``, ``DEBUG``, ``ALLOWED_HOSTS``,
-``CSRF_TRUSTED_ORIGINS``, ``EMAIL_HOST``, ``EMAIL_PORT``, ``EMAIL_HOST_USER``,
+``REDIS_PASSWORD``, ``RABBITMQ_URL``, ``RABBITMQ_PASSWORD``, ``SECRET_KEY``, ``DEBUG``,
+``ALLOWED_HOSTS``, ``CSRF_TRUSTED_ORIGINS``, ``EMAIL_HOST``, ``EMAIL_PORT``, ``EMAIL_HOST_USER``,
 ``EMAIL_HOST_PASSWORD``, ``EMAIL_USE_TLS``, ``DEFAULT_FROM_EMAIL``, ``SITE_URL``, ``VAR_DIR``,
 ``STATIC_ROOT``, ``LOG_LEVEL``, ``TRUSTED_PROXIES``, ``THROTTLES``,
 ``NOTIFICATIONS_RESEND_UNCONFIRMED``, ``NOTIFICATIONS_MAX_FAILED``,
@@ -30,6 +30,7 @@ from core.given_secrets import given_secret
 from core.https import header_of_proxy, read_site_url
 from core.one_line import tell_in_one_line
 from core.pooler import through_pooler
+from core.rabbitmq_login import RabbitMQLogin
 from core.redis_login import RedisLogin
 from core.retention.days import read_days
 from core.secret_key import secret_key
@@ -123,6 +124,22 @@ def embedded_redis() -> RedisLogin:
     return RedisLogin("redis://127.0.0.1:6379/0", password=password)
 
 
+def cache(redis: RedisLogin, connecting: float, answering: float) -> dict[str, Any]:
+    """Return a cache in Redis with these time limits in seconds, or each process's own."""
+    if not redis.url:
+        return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    return {
+        "BACKEND": "aftercommit.redis.cache.RedisCache",
+        "LOCATION": redis.url,
+        "KEY_PREFIX": "aftercommit",
+        "OPTIONS": {
+            **redis.options,
+            "socket_connect_timeout": connecting,
+            "socket_timeout": answering,
+        },
+    }
+
+
 DEBUG = env_flag("DEBUG")
 SECRET_KEY = secret_key(given_secret(os.environ, "SECRET_KEY"), VAR_DIR, DEBUG)
 SITE_URL = os.environ.get("SITE_URL") or "http://127.0.0.1:8000"
@@ -206,19 +223,12 @@ if DATABASES["default"]["ENGINE"] == "aftercommit.db.mysql":
     SILENCED_SYSTEM_CHECKS += ["models.W036", "models.W037"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-_redis = RedisLogin.read(os.environ, fallback=embedded_redis())
+# RabbitMQ, if it is named, is the broker. Redis is a cache beside it then, if that is named too.
+_rabbitmq = RabbitMQLogin.read(os.environ)
+_redis = RedisLogin.read(os.environ, fallback=RedisLogin("") if _rabbitmq else embedded_redis())
 REDIS_URL = _redis.url
 CACHES = {
-    alias: {
-        "BACKEND": "aftercommit.redis.cache.RedisCache",
-        "LOCATION": REDIS_URL,
-        "KEY_PREFIX": "aftercommit",
-        "OPTIONS": {
-            **_redis.options,
-            "socket_connect_timeout": connecting,
-            "socket_timeout": answering,
-        },
-    }
+    alias: cache(_redis, connecting, answering)
     for alias, connecting, answering in (("default", 2, 5), ("counters", 0.5, 0.5))
 }
 
@@ -309,9 +319,14 @@ LOGGING = {
 }
 
 # --- Celery ---------------------------------------------------------------------------------
-CELERY_BROKER_URL = REDIS_URL
-CELERY_BROKER_USER = _redis.username or None
-CELERY_BROKER_PASSWORD = _redis.password or None
+CELERY_BROKER_URL, _user, _password = _rabbitmq or _redis
+CELERY_BROKER_USER, CELERY_BROKER_PASSWORD = _user or None, _password or None
+if _rabbitmq:
+    # RabbitMQ 4.3 refuses how Celery reads other queues, and what it would make for countdowns,
+    # which wait in the database here.
+    CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum"
+    CELERY_BROKER_NATIVE_DELAYED_DELIVERY_QUEUE_TYPE = "classic"
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {"confirm_publish": True}
 CELERY_RESULT_BACKEND = "django-db"
 CELERY_RESULT_EXTENDED = True
 CELERY_TASK_IGNORE_RESULT = True  # a task that is to have results says ignore_result=False

@@ -7,20 +7,24 @@ import os
 
 from celery import Celery
 
+from core.rabbitmq_login import RabbitMQLogin
 from core.redis_login import RedisLogin
 
-_redis = RedisLogin.read(os.environ, fallback=RedisLogin("redis://127.0.0.1:6379/0"))
+_rabbitmq = RabbitMQLogin.read(os.environ)
+_login = _rabbitmq or RedisLogin.read(os.environ, RedisLogin("redis://127.0.0.1:6379/0"))
 
-app = Celery("flower", broker=_redis.url, fixups=[])
+# Not the workers' own: Flower gives no message back, and may touch none of theirs.
+OF_REDIS = {
+    "unacked_key": "flower.unacked",
+    "unacked_index_key": "flower.unacked_index",
+    "unacked_mutex_key": "flower.unacked_mutex",
+}
+
+app = Celery("flower", broker=_login.url, fixups=[])
 app.conf.update(
-    broker_user=_redis.username or None,
-    broker_password=_redis.password or None,
-    # Not the workers' own: Flower gives no message back, and may touch none of theirs.
-    broker_transport_options={
-        "unacked_key": "flower.unacked",
-        "unacked_index_key": "flower.unacked_index",
-        "unacked_mutex_key": "flower.unacked_mutex",
-    },
+    broker_user=_login.username or None,
+    broker_password=_login.password or None,
+    broker_transport_options={} if _rabbitmq else OF_REDIS,
     broker_connection_max_retries=None,
     broker_connection_retry_on_startup=True,
     accept_content=["json"],

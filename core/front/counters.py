@@ -86,6 +86,11 @@ def _take_in_redis(windows: Sequence[Window]) -> Full | None:
 def _script() -> Any:
     """Return the script on its server, or None if the alias of CACHES is no Redis."""
     redis: Any = integer_cache(ALIAS)
+    if redis is None:
+        logger.warning(
+            "There is no Redis, so each process counts limits for itself. A limit is as many times "
+            "as high as there are processes. Set REDIS_URL to have one count for all."
+        )
     return redis and redis._cache.get_client(write=True).register_script(SCRIPT)
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from secrets import token_urlsafe
 
+from core.stack.rabbitmq_users import definitions
 from core.stack.redis_users import user_lines
 
 DATABASE_USER = "aftercommit"
@@ -34,13 +35,15 @@ def keep_secrets(folder: Path) -> None:
 
 
 def write_users(folder: Path) -> None:
-    """Write who may log in at Redis and at PgBouncer, in the form that each of them reads."""
+    """Write who may log in at each server, in the form that the server reads."""
 
     def word(name: str) -> str:
         return (folder / name).read_text().rstrip("\r\n")
 
     redis = user_lines(word("redis_password"), word("flower_redis_password"))
+    rabbitmq = definitions(word("rabbitmq_password"), word("flower_rabbitmq_password"))
     write(folder / "redis_users", "\n".join(redis))
+    write(folder / "rabbitmq_users", rabbitmq)
     write(folder / "pgbouncer_users", pooled_line(DATABASE_USER, word("database_password")))
 
 
@@ -59,6 +62,8 @@ def make_up() -> dict[str, str]:
         "database_password": token_urlsafe(18),
         "redis_password": token_urlsafe(18),
         "flower_redis_password": token_urlsafe(18),
+        "rabbitmq_password": token_urlsafe(18),
+        "flower_rabbitmq_password": token_urlsafe(18),
         "flower_login": f"admin:{token_urlsafe(9)}",
         "email_password": "",
     }

@@ -144,6 +144,11 @@ def given_logins(environ: Mapping[str, str]) -> dict[str, str]:
     Raises ImproperlyConfigured if one is given twice, or can't be read.
     """
     redis = RedisLogin.read(environ, RedisLogin(""))
+    if environ.get("RABBITMQ_URL"):
+        raise ImproperlyConfigured(
+            "RABBITMQ_URL is set, and make run has Redis as its broker. Leave RABBITMQ_URL out. "
+            "docker-compose.rabbitmq.yml runs the system with RabbitMQ."
+        )
     if redis.password and not redis.url:
         raise ImproperlyConfigured(
             "REDIS_PASSWORD is set, and REDIS_URL is not. The embedded server makes up a password "

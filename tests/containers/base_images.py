@@ -150,6 +150,7 @@ def others() -> Mapping[str, tuple[str, Context]]:
             },
         ),
         "haproxy": ("haproxy:3.2", {"haproxy.sh": FILES / "haproxy.sh"}),
+        "rabbitmq": ("rabbitmq:4.3", {}),
         "mailpit": ("axllent/mailpit:v1.27", {**mail, "mailpit.py": FILES / "mailpit.py"}),
     }
 

@@ -17,6 +17,12 @@ IMAGE = "aftercommit-test"
 PASSWORD = "Tide#7/b@d"
 """Each password. A URL would not take it as it is."""
 
+PASSWORDS = (
+    *("database_password", "redis_password", "flower_redis_password"),
+    *("rabbitmq_password", "flower_rabbitmq_password"),
+)
+"""The files with one."""
+
 LOGIN = ("admin", PASSWORD)
 """Flower's."""
 
@@ -165,7 +171,7 @@ def is_healthy(state: Mapping[str, Any]) -> bool:
 def write_secrets(folder: Path) -> None:
     """Write the secrets, with passwords that are hard to pass on."""
     folder.mkdir(mode=0o700)
-    for name in ("database_password", "redis_password", "flower_redis_password"):
+    for name in PASSWORDS:
         (folder / name).write_text(f"{PASSWORD}\n")
     (folder / "flower_login").write_text(":".join(LOGIN))
     for each in folder.iterdir():

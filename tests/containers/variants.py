@@ -78,4 +78,25 @@ PGBOUNCER = Trial(
     check_pooled,
 )
 
-TRIALS = (PGBOUNCER,)
+
+def check_instead(compose: Compose) -> str:
+    """Return the site's queues. Raises Broken if Redis is there, or Flower sees no worker."""
+    if "redis" in compose.states():
+        raise Broken("There is a Redis beside RabbitMQ.")
+    story.check_flower(compose)
+    command = ("rabbitmqctl", "--quiet", "list_queues", "name", "type", "--no-table-headers")
+    rows = compose.docker("exec", compose.container("rabbitmq"), *command).splitlines()
+    kinds = dict(row.split("\t") for row in rows)
+    if kinds.get("celery") != "quorum":
+        raise Broken(f"The queue celery is no quorum queue: {kinds}.")
+    return f"{len(kinds)} queues"
+
+
+RABBITMQ = Trial(
+    "with RabbitMQ instead of Redis",
+    Variant(files=("docker-compose.yml", "docker-compose.rabbitmq.yml")),
+    "rabbitmq",
+    check_instead,
+)
+
+TRIALS = (PGBOUNCER, RABBITMQ)

@@ -24,7 +24,7 @@ from aftercommit.outbox.task_options import DEFAULTS
 from aftercommit.redis.options import OPTIONS
 from tests.unit.aftercommit.reference import PROJECT, REFERENCE, defaults, in_code, rows
 
-READERS = ("settings", "stack/config", "redis_login", "flower/login")
+READERS = ("settings", "stack/config", "redis_login", "rabbitmq_login", "flower/login")
 """The modules of ``core`` that read variables of the environment."""
 
 

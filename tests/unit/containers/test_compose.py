@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from tests.containers.compose import NAME, PASSWORD, Compose, adapted, is_healthy, write_secrets
+from tests.containers.compose import (
+    NAME,
+    PASSWORD,
+    PASSWORDS,
+    Compose,
+    adapted,
+    is_healthy,
+    write_secrets,
+)
 from tests.containers.docker import Docker, client_environment
 
 
@@ -16,9 +24,10 @@ def config() -> dict[str, Any]:
         "services": {
             "web": {
                 "build": {"context": "."},
-                "depends_on": {"redis": {}, "pgbouncer": {"required": False}},
                 "environment": {"SECRET_KEY_FILE": "/run/secrets/secret_key"},
                 "healthcheck": {"interval": "10s", "start_interval": "1s"},
+                "depends_on": {"redis": {}, "pgbouncer": {"required": False}},
+                "profiles": ["wanted"],
             },
             "redis": {},
         },
@@ -32,7 +41,7 @@ def test_adapted(tmp_path: Path, has_start_interval: bool) -> None:
     found = adapted(config(), tmp_path, has_start_interval)
     assert "name" not in found
     assert found["secrets"] == {"secret_key": {"file": str(tmp_path / "secret_key")}}
-    assert "build" not in found["services"]["web"]
+    assert not {"build", "profiles"} & {*found["services"]["web"]}
     assert found["services"]["web"]["depends_on"] == {"redis": {}}
     assert found["services"]["web"]["environment"]["THROTTLES"] == "off"
     old, new = {"interval": "1s"}, {"interval": "10s", "start_interval": "1s"}
@@ -45,10 +54,7 @@ def test_secrets(tmp_path: Path) -> None:
     write_secrets(tmp_path / "secrets")
     words = {each.name: each.read_text() for each in (tmp_path / "secrets").iterdir()}
     passwords = {name: word for name, word in words.items() if PASSWORD in word}
-    assert passwords.keys() == {
-        *("database_password", "redis_password", "flower_redis_password", "flower_login"),
-        "pgbouncer_users",
-    }
+    assert passwords.keys() == {*(*PASSWORDS, "flower_login", "pgbouncer_users")}
 
 
 def test_nothing_of_a_person(tmp_path: Path) -> None:

@@ -143,11 +143,12 @@ def test_outage_ends(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.text.count("Redis failed") == 2
 
 
-def test_no_redis_at_all(settings: Settings) -> None:
-    """A site without Redis among its caches counts by process."""
+def test_no_redis_at_all(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    """A site without Redis among its caches counts by process, and says so once."""
     memory = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
     settings.CACHES = settings.CACHES | {"counters": memory}
     assert [take([Window(KEY, 1, 60)]) is None for _ in range(2)] == [True, False]
+    assert caplog.text.count("There is no Redis, so each process counts limits for itself.") == 1
 
 
 def test_one_thread_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

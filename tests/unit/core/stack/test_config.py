@@ -66,6 +66,12 @@ def test_demo_data_is_for_this_machine_alone(given: dict[str, str], expected: bo
     assert RunConfig.from_environment(given).demo_data == expected
 
 
+def test_fail_with_another_broker() -> None:
+    """Its Flower, its checks and its own server are Redis'."""
+    with pytest.raises(ConfigError, match=r"RABBITMQ_URL is set, .* Leave RABBITMQ_URL out\."):
+        RunConfig.from_environment({"RABBITMQ_URL": "amqp://me@host//"})
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
