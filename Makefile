@@ -147,6 +147,8 @@ check:
 	$(ALONE) $(BIN)/python manage.py check --fail-level WARNING
 	$(ALONE) $(BIN)/python manage.py makemigrations --check --dry-run
 	"$$($(BIN)/python -c 'import compose; print(*compose.__path__)')/docker-compose" -f docker-compose.yml config --quiet
+	"$$($(BIN)/python -c 'import compose; print(*compose.__path__)')/docker-compose" -f docker-compose.yml \
+	    -f docker-compose.rabbitmq.yml --profile '*' config --quiet
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/actionlint .github/workflows/*.yml
 	$(BIN)/pre-commit validate-config

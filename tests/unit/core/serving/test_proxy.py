@@ -66,7 +66,7 @@ def test_who_tells_the_client() -> None:
     """The web servers believe the proxy's network alone, and the proxies that somebody names."""
     (config,) = COMPOSE["networks"]["proxy"]["ipam"]["config"]
     trusted = SERVICES["web"]["environment"]["TRUSTED_PROXIES"]
-    assert trusted == config["subnet"] + "${TRUSTED_PROXIES:+,${TRUSTED_PROXIES}}"
+    assert trusted == config["subnet"] + "${TRUSTED_PROXIES:+,${TRUSTED_PROXIES:-}}"
     assert "option forwardfor" in lines()
     on_it = {name for name, each in SERVICES.items() if "proxy" in each["networks"]}
     assert on_it == {"proxy", "web"}
