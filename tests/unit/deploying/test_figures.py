@@ -7,10 +7,11 @@ import pytest
 
 from aftercommit.outbox.task_options import DEFAULTS
 from core.serving import limits
+from core.serving.__main__ import parser
 from core.stopping import MORE
 from tests.deploying import PAGES, site_env, text_of, variables_in
 from tests.unit.aftercommit.reference import in_code, rows
-from tests.unit.core.stack.test_compose import COMPOSE
+from tests.unit.core.stack.test_compose import COMPOSE, SERVICES
 from tests.unit.deploying.figures import STOPS_WITHIN, TIME_LIMIT
 
 FIGURES = {
@@ -76,3 +77,18 @@ def test_the_machine_as_the_containers_see_it() -> None:
     (config,) = COMPOSE["networks"]["site"]["ipam"]["config"]
     network = config["subnet"].partition(":-")[2].strip("}")
     assert variables_in("deploy-compose")["TRUSTED_PROXIES"] == network.replace("0/24", "1")
+
+
+def test_log() -> None:
+    """A container keeps as many megabytes of its log as the page says."""
+    options = SERVICES["worker"]["logging"]["options"]
+    megabytes = int(options["max-size"].removesuffix("m")) * int(options["max-file"])
+    assert f"keeps {megabytes} MB of it" in text_of("deploy-compose")
+
+
+def test_connections() -> None:
+    """A web server has one for each thread and one for ``/readyz``, in each of its processes."""
+    words = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+    processes = parser().get_default("processes")
+    number = words[processes * (limits.THREADS + 1)]
+    assert f"A web server needs up to {number} connections" in text_of("deploy-compose")
