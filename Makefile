@@ -14,6 +14,7 @@ MUTANTS_ARGS ?=
 CHAOS_ARGS ?=
 ATTACK_ARGS ?=
 BENCH_ARGS ?=
+DEPLOY_ARGS ?=
 DOCS_PORT ?= 8010
 NOT_RUN ?=
 
@@ -53,7 +54,7 @@ define set_up
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo chaos attack bench bench-quick test check docs docs-serve fmt wheel mutants test-all test-rabbitmq test-browser test-containers lock outdated clean secrets
+.PHONY: help run demo chaos attack bench bench-quick test check docs docs-serve fmt wheel mutants test-all test-rabbitmq test-browser test-containers lock outdated clean secrets deploy
 
 help:
 	@echo 'make run     set everything up and run the system here; Ctrl-C stops it, var/ keeps the data'
@@ -84,6 +85,7 @@ help:
 	@echo 'make wheel   build the library, as a wheel and as an sdist, in dist/'
 	@echo 'make lock    write requirements/locked/ again, with the hashes of all files, after a pin has changed'
 	@echo 'make outdated  which packages have a newer version, and which are known to be vulnerable'
+	@echo 'make deploy  bring a new version of the containers in without a pause (DEPLOY_ARGS="--within 300")'
 	@echo 'make clean   remove what was built; keeps var/'
 	@echo
 	@echo 'PYTHON=PATH  with another Python (3.11 or newer); DJANGO and CELERY with another of those:'
@@ -167,6 +169,10 @@ docs-serve:
 secrets:
 	@python=$$(sh requirements/find-python '$(PYTHON)') && "$$python" -m core.stack.compose_secrets .secrets
 	@echo 'The passwords for docker-compose.yml are in .secrets/.'
+
+# A new version takes over from the containers that run. It needs Docker and Python alone.
+deploy:
+	@python=$$(sh requirements/find-python '$(PYTHON)') && exec "$$python" -m core.deploy $(DEPLOY_ARGS)
 
 fmt:
 	$(call set_up,dev)

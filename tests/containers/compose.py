@@ -182,7 +182,8 @@ def write_secrets(folder: Path) -> None:
 def adapted(config: dict[str, Any], secrets: Path, has_start_interval: bool) -> dict[str, Any]:
     """Return the configuration with these secrets, for visitors who are more active than people.
 
-    An engine before version 25 knows no ``start_interval``. There it is the interval at all times.
+    An engine before version 25 knows no ``start_interval``. There twice of it is the interval at
+    all times. Once would be too much: each check is a program, and there are ten of them.
     """
     for name, secret in config["secrets"].items():
         secret["file"] = str(secrets / name)
@@ -196,6 +197,11 @@ def adapted(config: dict[str, Any], secrets: Path, has_start_interval: bool) -> 
             service["environment"] |= ACTIVE
         check = service.get("healthcheck", {})
         if "start_interval" in check and not has_start_interval:
-            check["interval"] = check.pop("start_interval")
+            check["interval"] = doubled(check.pop("start_interval"))
     config.pop("name", None)
     return config
+
+
+def doubled(interval: str) -> str:
+    """Return twice the seconds."""
+    return f"{2 * int(interval.removesuffix('s'))}s"

@@ -11,7 +11,7 @@ django.setup()
 
 from aftercommit.models import OutboxCall  # noqa: E402  # needs the settings
 from audit.models import AuditLog  # noqa: E402
-from content.models import Article, Author  # noqa: E402
+from content.models import Article, Author, Comment  # noqa: E402
 from notifications.models import Delivery  # noqa: E402
 
 created = AuditLog.objects.filter(
@@ -21,6 +21,7 @@ print(
     json.dumps(
         {
             "articles": dict(Article.objects.values_list("title", "status")),
+            "comments": Counter(Comment.objects.values_list("text", flat=True)),
             "created": Counter(created.values_list("object_id", flat=True)),
             "ids": dict(Article.objects.values_list("title", "pk")),
             "counted": sum(Author.objects.values_list("article_count", flat=True)),

@@ -28,6 +28,19 @@ def check_client(compose: Compose) -> str:
     return client
 
 
+def check_spread(compose: Compose) -> None:
+    """Wait until each web server has answered. Raises TimeoutError if one is never asked."""
+    servers = {each.name.removeprefix(f"{NAME}-") for each in compose.containers("web")}
+    url = f"{compose.url('WEB_PORT')}/whoever-answers/"
+
+    def asked() -> bool:
+        httpx.get(url, timeout=10, trust_env=False)
+        lines = lines_about(compose, " GET /whoever-answers/")
+        return servers <= {line.partition(" ")[0] for line in lines}
+
+    wait_until(asked, 30, f"{servers} to answer")
+
+
 def lines_about(compose: Compose, words: str) -> list[str]:
     """Return the lines that the web servers have written with these words."""
     return [each for each in compose("logs", "--no-color", "web").splitlines() if words in each]

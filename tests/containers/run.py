@@ -5,14 +5,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from tests.containers import faults, figures, isolation, proxy, story, truth
+from core.stack.waiting import wait_until
+from tests.containers import deploying, faults, figures, isolation, proxy, story, truth
 from tests.containers.base_images import check_base_images, make_base_images
 from tests.containers.compose import IMAGE, PROJECT, Compose
 from tests.containers.docker import Docker
+from tests.containers.errors import Broken
 from tests.containers.image import check_image
 from tests.containers.people import Person
 from tests.containers.traffic import Traffic
+from tests.containers.versions import build_broken, build_second
 from tests.tools.demo.progress import Screen
+
+WEB_SERVERS, WORKERS = 2, 3
 
 
 class Run:
@@ -39,8 +44,10 @@ class Run:
                 self.step("Few rights, few ways", lambda: isolation.check(self.compose))
                 self.step("The proxy tells who asks", lambda: proxy.check_client(self.compose))
                 self.try_faults(author)
+                self.step("A new worker is not missed", self.renew_worker)
+                self.step("Two web servers, three workers", self.scale)
+                self.try_deploys(author, reader)
             self.show_memory()
-            self.step("A new worker is not missed", self.renew_worker)
             self.step("All stop by SIGTERM", lambda: figures.stop(self.compose))
 
     def try_faults(self, author: Person) -> None:
@@ -50,6 +57,56 @@ class Run:
                 self.step(f"kill -9 {service}, under load", partial(self.kill, service, traffic))
         self.step("Nothing lost or doubled", lambda: self.judge(traffic))
         self.step("/healthz, the database frozen", self.freeze)
+
+    def try_deploys(self, author: Person, reader: Person) -> None:
+        """Kill one web server of two, and deploy a version that is broken and one that is not."""
+        with self.traffic(author, reader) as traffic:
+            self.step("kill -9 of one web server", lambda: self.kill_one(traffic))
+        self.step("Two other versions are built", self.build_versions)
+        with self.traffic(author, reader) as traffic:
+            self.deploy("A broken version goes, under load", deploying.check_broken_deploy, traffic)
+            self.deploy("A new version comes, under load", deploying.check_deploy, traffic)
+        self.step(
+            "No request failed, nothing lost or doubled",
+            lambda: deploying.check_nothing_failed(self.compose, traffic),
+        )
+        self.step("One beat, three workers", self.count)
+
+    def traffic(self, author: Person, reader: Person) -> Traffic:
+        return Traffic(author, reader, f"{self.compose.url('WEB_PORT')}/login/")
+
+    def kill_one(self, traffic: Traffic) -> str:
+        seconds = faults.kill_under_load(self.compose, "web", traffic)
+        if traffic.refused > traffic.people:
+            raise Broken(f"More failed than was under way: {traffic.failures[:5]}")
+        return f"healthy again after {seconds:.0f} s, {traffic.requests}"
+
+    def build_versions(self) -> None:
+        build_second(self.docker)
+        build_broken(self.docker)
+
+    def count(self) -> str:
+        wait_until(lambda: not story.not_ready(self.compose, WORKERS), 60, "the workers", every=0.5)
+        return deploying.check_periodic(self.compose)
+
+    def deploy(
+        self, title: str, check: Callable[[Compose, Traffic], str], traffic: Traffic
+    ) -> None:
+        logs: list[str] = []
+        self.step(title, lambda: logs.append(check(self.compose, traffic)))
+        for line in logs[0].splitlines():
+            self.screen.line(f"    {line}")
+
+    def scale(self) -> None:
+        scale = ("--scale", f"web={WEB_SERVERS}", "--scale", f"worker={WORKERS}")
+        self.compose("up", "--detach", "--no-build", "--no-recreate", "--wait", *scale)
+        proxy.check_spread(self.compose)
+        wait_until(
+            lambda: not story.not_ready(self.compose, WORKERS),
+            60,
+            lambda: story.not_ready(self.compose, WORKERS),
+            every=0.5,
+        )
 
     def kill(self, service: str, traffic: Traffic) -> str:
         seconds = faults.kill_under_load(self.compose, service, traffic)

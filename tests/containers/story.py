@@ -53,9 +53,16 @@ def check_flower(compose: Compose) -> None:
         )
 
 
-def check_ready(compose: Compose) -> None:
-    """Raise Broken if ``/readyz`` has a problem, misses a worker, or knows more than one."""
+def check_ready(compose: Compose, number: int = 1) -> None:
+    """Raise Broken if ``/readyz`` has a problem, misses a worker, or knows another number."""
+    if found := not_ready(compose, number):
+        raise Broken(found)
+
+
+def not_ready(compose: Compose, number: int) -> str:
+    """Return what ``/readyz`` has to say, or "" if it has no problem and knows these workers."""
     answer = httpx.get(f"{compose.url('WEB_PORT')}/readyz", timeout=10, trust_env=False).json()
     workers = answer["databases"]["default"]["workers"]
-    if not answer["ready"] or [each["stale"] for each in workers] != [False]:
-        raise Broken(f"/readyz has the problems {answer['problems']} and the workers {workers}.")
+    if answer["ready"] and [each["stale"] for each in workers] == [False] * number:
+        return ""
+    return f"/readyz has the problems {answer['problems']} and the workers {workers}."

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,8 +28,8 @@ class Truth(NamedTuple):
         """Return of how many mails nobody knows whether they arrived, and a person is told so."""
         return sum(status in NOT_KNOWN for _, status, _ in self.database["deliveries"])
 
-    def problems(self, published: list[str]) -> Iterator[str]:
-        """Yield all that was lost or doubled, given the titles that the site said are published."""
+    def problems(self, published: list[str], commented: Sequence[str] = ()) -> Iterator[str]:
+        """Yield all that was lost or doubled, given what the site said is published."""
         articles, created = self.database["articles"], self.database["created"]
         yield from (f"{title} is lost" for title in published if title not in articles)
         for title, number in self.database["ids"].items():
@@ -37,6 +37,9 @@ class Truth(NamedTuple):
                 yield f"{title} has {created.get(str(number), 0)} entries that it was created"
         if self.database["counted"] != len(articles):
             yield f"{self.database['counted']} articles were counted, there are {len(articles)}"
+        comments = self.database["comments"]
+        yield from (f"{text!r} is lost" for text in commented if text not in comments)
+        yield from (f"{text!r} came {times} times" for text, times in comments.items() if times > 1)
         yield from self._mail_problems()
 
     def _mail_problems(self) -> Iterator[str]:
@@ -71,9 +74,9 @@ def settled(compose: Compose) -> Truth:
     return found
 
 
-def check(compose: Compose, published: list[str]) -> Truth:
+def check(compose: Compose, published: list[str], commented: Sequence[str] = ()) -> Truth:
     """Return what there is. Raises Broken if anything is lost or doubled."""
     found = settled(compose)
-    if problems := [*found.problems(published)]:
+    if problems := [*found.problems(published, commented)]:
         raise Broken(f"{len(problems)} problems: {'; '.join(problems[:5])}.")
     return found

@@ -44,7 +44,7 @@ def test_adapted(tmp_path: Path, has_start_interval: bool) -> None:
     assert not {"build", "profiles"} & {*found["services"]["web"]}
     assert found["services"]["web"]["depends_on"] == {"redis": {}}
     assert found["services"]["web"]["environment"]["THROTTLES"] == "off"
-    old, new = {"interval": "1s"}, {"interval": "10s", "start_interval": "1s"}
+    old, new = {"interval": "2s"}, {"interval": "10s", "start_interval": "1s"}
     assert found["services"]["web"]["healthcheck"] == (new if has_start_interval else old)
     assert found["services"]["redis"] == {}
 

@@ -1,0 +1,1 @@
+"""``make deploy``, with a small engine in place of Docker."""
