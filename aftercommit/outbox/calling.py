@@ -17,13 +17,14 @@ from aftercommit.outbox.eager import EagerCall, is_eager
 from aftercommit.outbox.misuse_warnings import warn_of_other_transaction
 from aftercommit.outbox.pending import PendingCall
 from aftercommit.outbox.task_function import SignatureError, check_runnable, check_signature
+from aftercommit.outbox.task_options import check_own_options
 from aftercommit.outbox.watchers import watchers
 
 START = "aftercommit.start"
 """The task that starts a canvas."""
 
 _runnable: set[str] = set()
-"""The names of the tasks that check_runnable() has accepted."""
+"""The names of the tasks whose function and options were accepted."""
 
 
 def call_on_commit(
@@ -47,6 +48,7 @@ def call_on_commit(
     """
     if task.name not in _runnable:
         check_runnable(task)
+        check_own_options(task)
         _runnable.add(task.name)
     if countdown is not None or eta is not None:
         check_time(task.name, countdown, eta)

@@ -12,6 +12,7 @@ from aftercommit.conf import TAG
 from aftercommit.outbox.call_options import check_expires
 from aftercommit.outbox.task import OutboxTask
 from aftercommit.outbox.task_function import check_runnable
+from aftercommit.outbox.task_options import check_own_options
 
 SHOWN = 10
 """The number of tasks that a message names."""
@@ -136,6 +137,7 @@ def _not_runnable() -> Iterator[CheckMessage]:
     for task in own_tasks():
         try:
             check_runnable(task)
+            check_own_options(task)
         except TypeError as error:
             yield Warning(
                 f"{error}",

@@ -1,6 +1,7 @@
 """A task's options, as they hold for its durable calls."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -78,6 +79,37 @@ class Options:
         task = unwrap_task(task)
         values = {name: _option(task, name, value) for name, value in DEFAULTS.items()}
         return cls(**{**values, "max_retries": _as_limit(values["max_retries"])})
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_time(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and 0 < value < math.inf
+
+
+OWN: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "batch": ("True or False", _is_bool),
+    "atomic": ("True or False", _is_bool),
+    "batch_size": ("a positive whole number", _is_size),
+    "lease": ("a positive number of seconds", _is_time),
+}
+"""The library's own options with what each can be. A batch of no calls would never run any, and a
+lease that is over at once would let a call run twice."""
+
+
+def check_own_options(task: Any) -> None:
+    """Raise TypeError if one of the library's own options has a value that it can't have."""
+    options = Options.of(task)
+    for name, (expected, accepts) in OWN.items():
+        if not accepts(value := getattr(options, name)):
+            raise TypeError(f"{task.name} has {name}={value!r}. Expected {expected}.")
 
 
 def unwrap_task(task: Any) -> Any:

@@ -90,6 +90,6 @@ class BatchRunner:
             # Django would roll back without a word, and the call would count as done.
             raise transaction.TransactionManagementError(
                 f"{call!r}: the function returned, but has its transaction roll back: by "
-                "set_rollback(), or by an error that it caught outside a block of its own. Put "
-                "what may fail into transaction.atomic()."
+                "set_rollback(), by closing the connection, or by an error that it caught outside "
+                "a block of its own. Put what may fail into transaction.atomic()."
             )

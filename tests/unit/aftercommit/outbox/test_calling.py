@@ -1,6 +1,8 @@
 """Options of a durable call, and canvas: what is honoured, and what is refused with a sentence."""
 
 import datetime
+import math
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from django.db import transaction
 from aftercommit.models import OutboxCall
 from aftercommit.outbox import misuse_warnings
 from aftercommit.outbox.calling import START, call_on_commit, start_on_commit
+from aftercommit.outbox.task import OutboxTask
 from aftercommit.worker.drain import drain_all
 from tests.unit.aftercommit import effects
 
@@ -21,6 +24,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def double(number: int) -> int:
     """Return twice the number."""
     return 2 * number
+
+
+def do_nothing() -> None:
+    """Do nothing."""
 
 
 def nested(depth: int) -> Any:
@@ -107,6 +114,30 @@ class TestRefused:
         (name,) = options
         with pytest.raises(TypeError, match=f"option '{name}' is or holds what JSON can't carry"):
             effects.make_group.apply_async_on_commit(["a"], **options)
+        assert not OutboxCall.objects.exists()
+
+    @pytest.mark.parametrize(
+        "option",
+        [
+            {"batch_size": 0},
+            {"batch_size": 2.5},
+            {"batch_size": True},
+            {"lease": 0},
+            {"lease": "60"},
+            {"lease": math.inf},
+            {"atomic": "no"},
+            {"batch": 1},
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("base", [OutboxTask, Task])
+    def test_option_of_the_task(self, option: Any, base: Any) -> None:
+        """A task with an option that would have its calls never run, or run twice, is refused."""
+        ((name, value),) = option.items()
+        app: Any = current_app
+        task = app.task(do_nothing, base=base, name=f"tests.{base.__module__}.{option}", **option)
+        with pytest.raises(TypeError, match=re.escape(f"has {name}={value!r}. Expected ")):
+            call_on_commit(task)
         assert not OutboxCall.objects.exists()
 
     @pytest.mark.parametrize("depth", [101, 990, 100_000])
