@@ -82,10 +82,17 @@ def settings_of(**variables: str) -> list[str]:
     ).stdout.splitlines()
 
 
+GIVEN = {"RABBITMQ_URL": "amqp://me@h:5672//", "RABBITMQ_PASSWORD": "word"}
+BROKER = "amqp://h:5672// me word"
+
+
 def test_instead_of_redis() -> None:
-    """Nobody asks a Redis then. With one beside it, caches are there."""
-    rabbitmq = {"RABBITMQ_URL": "amqp://me@h:5672//", "RABBITMQ_PASSWORD": "word"}
-    broker = "amqp://h:5672// me word"
-    assert settings_of(**rabbitmq) == [broker, "LocMemCache LocMemCache", "quorum"]
-    beside = settings_of(**rabbitmq, REDIS_URL="redis://h:1/0")
-    assert beside == [broker, "RedisCache RedisCache", "quorum"]
+    """Nobody asks a Redis then."""
+    assert settings_of(**GIVEN) == [BROKER, "LocMemCache LocMemCache", "quorum"]
+
+
+@pytest.mark.slow
+def test_beside_redis() -> None:
+    """Caches are in the Redis that is named, and messages are not."""
+    found = settings_of(**GIVEN, REDIS_URL="redis://h:1/0")
+    assert found == [BROKER, "RedisCache RedisCache", "quorum"]

@@ -15,6 +15,7 @@ with app.connection_for_read() as c:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
