@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import pytest
 
 from aftercommit.outbox.task_options import DEFAULTS
+from core.management.commands.migrate_when_ready import Command
 from core.serving import limits
 from core.serving.__main__ import parser
 from core.stopping import MORE
@@ -35,12 +36,12 @@ def named_in(text: str) -> list[tuple[str, int]]:
 def test_figures_beside_their_names(page: str) -> None:
     """A figure in parentheses behind the name of a setting is that of the setting."""
     found = named_in(text_of(page))
-    assert found
     assert [pair for pair in found if FIGURES[pair[0]] != pair[1]] == []
 
 
 def test_another_figure_is_seen() -> None:
-    """The page is red that names another one."""
+    """The page is red that names another one. The pages name several."""
+    assert len([pair for page in PAGES for pair in named_in(text_of(page))]) > 5
     assert named_in("for `WORKER_STOPS_WITHIN` (90) seconds") == [("WORKER_STOPS_WITHIN", 90)]
     assert named_in("`lease` (60 by default)") == [("lease", 60)]
     assert named_in("CELERY_TASK_TIME_LIMIT = 60  # seconds") == [("CELERY_TASK_TIME_LIMIT", 60)]
@@ -92,3 +93,9 @@ def test_connections() -> None:
     processes = parser().get_default("processes")
     number = words[processes * (limits.THREADS + 1)]
     assert f"A web server needs up to {number} connections" in text_of("deploy-compose")
+
+
+def test_migrations_wait() -> None:
+    """Those of the job wait for the database as long as the page says."""
+    seconds = Command().create_parser("manage.py", "migrate_when_ready").get_default("seconds")
+    assert f"waits up to {seconds} s for the database" in text_of("deploy-kubernetes")
