@@ -85,7 +85,8 @@ class BatchRunner:
 
     def _run_one(self, call: Call) -> None:
         result = self._runner.run(call)
-        start_links(call, result)
+        if not call.asked:  # The run that ends the call starts them.
+            start_links(call, result)
         if transaction.get_rollback(using=self._using):
             # Django would roll back without a word, and the call would count as done.
             raise transaction.TransactionManagementError(

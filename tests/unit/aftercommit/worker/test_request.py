@@ -132,6 +132,21 @@ def test_caught(base: Any, options: Any) -> None:
     assert (report.settled, report.retried) == (1, 1)
 
 
+@pytest.mark.parametrize("options", [{}, {"atomic": False}], ids=["atomic", "outside"])
+def test_link_of_a_call_that_asked_for_a_retry(options: Any) -> None:
+    """What is linked to a call is called once: with the result of the run that ended the call."""
+
+    def work(self: Any) -> str:
+        if not self.request.retries:
+            self.retry(countdown=0, throw=False)
+        return f"run {self.request.retries}"
+
+    link = effects.make_group.s()
+    call_on_commit(make(OutboxTask, work, **options), link=link)
+    drain_all()
+    assert effects.names() == ["run 1"]
+
+
 def test_caught_in_a_batch() -> None:
     """In a batch it holds for all calls of the run."""
 
