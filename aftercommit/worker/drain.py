@@ -15,6 +15,7 @@ from aftercommit.worker.runner import Runner
 from aftercommit.worker.summary import DrainSummary
 from aftercommit.worker.sweep import recover
 from aftercommit.worker.task_drain import drain
+from aftercommit.worker.time_limits import hold_limits
 
 IDLE_ROUNDS = 25
 """The number of rounds in a row, without the end of a call, after which ``drain_all`` gives up. A
@@ -30,6 +31,7 @@ def drain_task(
     """
     seconds = conf().DRAIN_SECONDS if seconds is None else seconds
     apply_time_limits()
+    hold_limits()
     return drain(DrainState(Runner(task, message), using, seconds))
 
 

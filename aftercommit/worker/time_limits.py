@@ -63,6 +63,16 @@ class RunningCall:
 _running = RunningCall()
 
 
+def hold_limits() -> None:
+    """Hold limits from here on, whatever an earlier call did with the process's timer and signal.
+
+    Libraries that limit time by ``signal.alarm()`` leave the timer off, and some their handler.
+    """
+    if _running.enabled:
+        signal.signal(signal.SIGALRM, _on_alarm)
+        _running.set_for = inf
+
+
 @contextmanager
 def limit_time(limits: Limits, name: str) -> Iterator[None]:
     """Raise SoftTimeLimitExceeded in a block that takes too long, or kill the process.

@@ -10,7 +10,14 @@ import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 
 from aftercommit.worker import time_limits
-from aftercommit.worker.time_limits import Limits, RunningCall, limit_time, worker_init_take_limits
+from aftercommit.worker.drain import drain_task
+from aftercommit.worker.time_limits import (
+    Limits,
+    RunningCall,
+    hold_limits,
+    limit_time,
+    worker_init_take_limits,
+)
 from tests.unit.aftercommit import effects
 
 NONE = Limits(None, None)
@@ -60,6 +67,24 @@ def test_each_its_own(killed: list[str]) -> None:
     assert killed == []
     with pytest.raises(SoftTimeLimitExceeded), limit_time(Limits(0.05, None), "slow"):
         wait_for_ever()
+
+
+def test_taken_by_a_call(killed: list[str]) -> None:
+    """A drain holds its limits also if a call before it took the process's timer and signal."""
+    with limit_time(Limits(30, None), "thief"):
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(0)
+    hold_limits()
+    with pytest.raises(SoftTimeLimitExceeded), limit_time(Limits(0.05, None), "slow"):
+        wait_for_ever()
+
+
+@pytest.mark.django_db
+def test_held_by_a_drain(killed: list[str]) -> None:
+    """Each drain begins so."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    drain_task(effects.make_group, "default")
+    assert signal.getsignal(signal.SIGALRM) is time_limits._on_alarm
 
 
 def test_after_the_call(killed: list[str]) -> None:
