@@ -87,19 +87,29 @@ def call_on_commit(
     return call
 
 
-def start_on_commit(signature: Signature, using: str | None = None) -> PendingCall:
+def start_on_commit(
+    signature: Signature,
+    using: str | None = None,
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+) -> PendingCall:
     """Have a signature started if the current transaction of ``using`` commits.
 
     The signature of a single task becomes a durable call of the task. A canvas (``chain``,
     ``group``, ``chord``) is sent to the broker by a durable call. From there on it is Celery's.
-    Raises the same errors as ``call_on_commit``.
+    ``args`` and ``kwargs`` are those of the signature's ``apply_async()``. Raises the same errors
+    as ``call_on_commit``.
     """
+    args, kwargs = tuple(args or ()), dict(kwargs or {})
     options = {name: value for name, value in signature.options.items() if value is not None}
     task = current_app.tasks.get(str(signature.task))
     single = task is not None and type(signature) is Signature
     if single and not set(options) - {*HONOURED, "countdown", "eta"}:
-        return call_on_commit(task, signature.args, signature.kwargs, using=using, **options)
-    return call_on_commit(current_app.tasks[START], [signature], using=using)
+        whole = signature.clone(args, kwargs)
+        return call_on_commit(task, whole.args, whole.kwargs, using=using, **options)
+    # A canvas has no place for arguments of its own. A chain, for example, gives them to its first.
+    more = [args, kwargs] if args or kwargs else []
+    return call_on_commit(current_app.tasks[START], [signature, *more], using=using)
 
 
 def _in_coroutine(task: str) -> str:

@@ -29,7 +29,7 @@ def apply_async_on_commit(
 
     See ``start_on_commit``; ``options`` are those of ``call_on_commit``.
     """
-    return start_on_commit(signature.clone(args, kwargs, **options), using=using)
+    return start_on_commit(signature.clone(**options), using, args, kwargs)
 
 
 def extend_signatures() -> None:

@@ -124,7 +124,7 @@ def start_links(call: Call, result: Any) -> None:
     """Have what is linked to the call started with what the call returned, in this transaction."""
     for link in call.options.get("link", ()):
         linked: Any = maybe_signature(link, app=current_app)
-        start_on_commit(linked.clone((result,)), using=call.using)
+        start_on_commit(linked, call.using, (result,))
 
 
 def _check_retry(task: Any, calls: Sequence[Call], options: Any, changed: bool) -> None:

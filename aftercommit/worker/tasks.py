@@ -1,5 +1,6 @@
 """Define the library's own tasks: one that wake-ups start, and one that starts a canvas."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from celery import Task, current_app, shared_task
@@ -51,7 +52,11 @@ def _find_task(name: str, using: str) -> Any:
 
 
 @shared_task(base=OutboxTask, name=START, atomic=False, ignore_result=True)
-def start(signature: dict[str, Any]) -> None:
-    """Send a canvas to the broker. From there on Celery runs it."""
+def start(
+    signature: dict[str, Any],
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+) -> None:
+    """Send a canvas to the broker, with these arguments. From there on Celery runs it."""
     canvas: Any = maybe_signature(signature, app=current_app)
-    canvas.apply_async()
+    canvas.apply_async(tuple(args), kwargs or {})

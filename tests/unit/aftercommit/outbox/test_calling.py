@@ -3,6 +3,7 @@
 import datetime
 import math
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @shared_task
 def double(number: int) -> int:
     """Return twice the number."""
+    seen.append(number)
     return 2 * number
 
 
@@ -36,6 +38,24 @@ def nested(depth: int) -> Any:
     for _ in range(depth):
         value = [value]
     return value
+
+
+@shared_task
+def add(*numbers: int) -> int:
+    """Return the sum."""
+    seen.append(numbers)
+    return sum(numbers)
+
+
+@shared_task
+def take_all(value: Any) -> Any:
+    """Return what it is given."""
+    seen.append(value)
+    return value
+
+
+seen: list[Any] = []
+"""What ``double``, ``add`` and ``take_all`` were called with."""
 
 
 class TestRefused:
@@ -228,6 +248,14 @@ class TestLink:
 class TestStart:
     """``start_on_commit``."""
 
+    @pytest.fixture
+    def eager(self) -> Iterator[None]:
+        """Run tasks, those of a canvas too, where they are called."""
+        conf: Any = current_app.conf
+        conf.update(task_always_eager=True)
+        yield
+        conf.update(task_always_eager=False)
+
     def test_single(self) -> None:
         """The signature of a task is a durable call of it."""
         call = start_on_commit(effects.make_group.s("a"))
@@ -248,7 +276,7 @@ class TestStart:
     def test_canvas(self, canvas: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         """A canvas is stored with the transaction, and started by a worker."""
         sent: list[Any] = []
-        monkeypatch.setattr(type(canvas), "apply_async", lambda self: sent.append(self))
+        monkeypatch.setattr(type(canvas), "apply_async", lambda self, *_: sent.append(self))
         with transaction.atomic():
             start_on_commit(canvas)
             transaction.set_rollback(True)
@@ -276,6 +304,31 @@ class TestStart:
         assert canvas.delay_on_commit().task == START
         both: Any = group(double.s(1), double.s(2))
         assert both.apply_async_on_commit(using="default").task == START
+
+    @pytest.mark.parametrize(
+        "canvas",
+        [
+            chain(double.s(), add.s(1)),
+            group(add.s(1), add.s(2)),
+            chord([add.s(1), add.s(2)], take_all.s()),
+            group(chain(double.s(), add.s(1)), add.s(2)),
+            add.s(1).set(priority=3),
+            chain(double.si(1), double.si(2)),
+        ],
+        ids=["chain", "group", "chord", "nested", "routed", "immutable"],
+    )
+    @pytest.mark.usefixtures("eager")
+    def test_arguments_of_a_canvas(self, canvas: Any) -> None:
+        """A canvas gets the arguments that it gets from ``delay``, and so does what is linked."""
+        ends = []
+        for start in (canvas.delay, canvas.delay_on_commit):
+            seen.clear()
+            start(5)
+            ends.append(seen[:])
+        seen.clear()
+        take_all.apply_async_on_commit([5], link=canvas.clone())
+        assert ends == [seen[1:], seen[1:]]
+        assert len(seen) > 1
 
     def test_of_an_unknown_task(self) -> None:
         """The signature of a task that another service has is sent there."""

@@ -86,7 +86,7 @@ def test_settings_for_all_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_canvas_while_the_broker_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """A canvas that can't be sent waits for the broker, without an attempt."""
 
-    def fail(self: Any) -> None:
+    def fail(self: Any, *args: Any) -> None:
         raise BrokerError("down")
 
     canvas = chain(effects.make_group.si("a"), effects.make_group.si("b"))
@@ -96,7 +96,7 @@ def test_canvas_while_the_broker_is_down(monkeypatch: pytest.MonkeyPatch) -> Non
     row = OutboxCall.objects.get()
     assert (row.status, row.attempts) == (OutboxCall.Status.PENDING, 0)
     sent: list[Any] = []
-    monkeypatch.setattr(type(canvas), "apply_async", lambda self: sent.append(self))
+    monkeypatch.setattr(type(canvas), "apply_async", lambda self, *_: sent.append(self))
     OutboxCall.objects.update(available_at=row.created_at)
     assert drain_all().settled == 1
     assert len(sent) == 1
