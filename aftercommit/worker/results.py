@@ -12,7 +12,7 @@ from typing import Any
 
 from billiard.einfo import ExceptionInfo
 from celery.backends.base import DisabledBackend
-from django.db import transaction
+from django.db import router, transaction
 
 from aftercommit.call import Call
 from aftercommit.worker.error_text import make_storable
@@ -20,9 +20,6 @@ from aftercommit.worker.request import CallRequest
 from aftercommit.worker.transactions import can_commit
 
 logger = logging.getLogger(__name__)
-
-IN_DATABASE = ("django_celery_results.", "aftercommit.")
-"""The beginnings of the modules of result backends that write into the project's own database."""
 
 LOST = "%s[%s]: its result is lost"
 
@@ -101,11 +98,19 @@ def store_revoked(task: Any, request: CallRequest, reason: str) -> None:
 
 
 def _store(task: Any, request: CallRequest, store: Callable[[], Any]) -> None:
-    if type(task.backend).__module__.startswith(IN_DATABASE):
+    using = request.outbox_calls[0].using
+    if _commits_with_calls(task.backend, using):
         store()
         return
-    using = request.outbox_calls[0].using
     transaction.on_commit(partial(_store_safely, task, request, store), using=using)
+
+
+def _commits_with_calls(backend: Any, using: str) -> bool:
+    """Return whether what the backend stores is a row in the database of the call."""
+    if hasattr(backend, "written_together"):  # that of Django's tasks
+        return True
+    model = getattr(backend, "TaskModel", None)  # that of django-celery-results for databases
+    return model is not None and router.db_for_write(model) == using
 
 
 def _store_safely(task: Any, request: CallRequest, store: Callable[[], Any]) -> None:

@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
-from celery import shared_task
+from celery import current_app, shared_task
 from celery.exceptions import Ignore
 from celery.result import AsyncResult
 from django.contrib.auth.models import Group
+from django.db import connection
+from django_celery_results.backends import CacheBackend, DatabaseBackend
 from django_celery_results.models import TaskResult
 
 from aftercommit.models import OutboxCall
@@ -115,6 +117,58 @@ class TestResult:
         outside.delay_on_commit()
         assert drain_all().settled == 1
         assert not TaskResult.objects.exists()
+
+
+class TestBackend:
+    """Where a result goes."""
+
+    @pytest.fixture
+    def stored_in(self, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+        """Return whether a transaction was open, for each result that was stored."""
+        stored: list[bool] = []
+
+        def mark_as_done(*args: Any, **kwargs: Any) -> None:
+            stored.append(connection.in_atomic_block)
+
+        for backend in (CacheBackend, DatabaseBackend):
+            monkeypatch.setattr(backend, "mark_as_done", mark_as_done)
+        return stored
+
+    @pytest.fixture
+    def call(self, monkeypatch: pytest.MonkeyPatch) -> Any:
+        """Return a function that has the task called and run, with results in this backend."""
+
+        def call(backend: Any) -> None:
+            app: Any = current_app._get_current_object()
+            monkeypatch.setattr(current_app.tasks[answer.name], "backend", backend(app=app))
+            answer.delay_on_commit("a")
+            assert drain_all().settled == 1
+
+        return call
+
+    def test_database(self, stored_in: list[bool], call: Any) -> None:
+        """It commits with the effect in a database, also by a class of the project's own."""
+        call(type("Own", (DatabaseBackend,), {}))
+        assert stored_in == [True]
+
+    def test_cache(self, stored_in: list[bool], call: Any) -> None:
+        """A cache is told after the commit: it would keep the result of a run that rolls back."""
+        call(CacheBackend)
+        assert stored_in == [False]
+
+    def test_another_database(self, stored_in: list[bool], call: Any, settings: Any) -> None:
+        """So is a database that is not the call's."""
+        settings.DATABASE_ROUTERS = [Elsewhere()]
+        call(DatabaseBackend)
+        assert stored_in == [False]
+
+
+class Elsewhere:
+    """A router by which results have a database of their own."""
+
+    def db_for_write(self, model: Any, **hints: Any) -> str | None:
+        """Return the alias for results, and none for others."""
+        return "elsewhere" if model is TaskResult else None
 
 
 class TestState:
