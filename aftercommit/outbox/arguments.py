@@ -1,6 +1,7 @@
 """A call's arguments as they are stored: Celery's JSON, checked to be read back as they were."""
 
 from collections.abc import Mapping, Sequence
+from types import NoneType
 from typing import Any
 
 from kombu.utils import json as celery_json
@@ -9,7 +10,24 @@ DEEPEST = 100
 """The depth to which arguments can be nested. Python reads JSON by recursion, and a worker's stack
 is already deeper than the request's when it does."""
 
+POSITIONAL = (list, tuple, NoneType)
+NAMED = (dict, NoneType)
+"""The usual types of a call's arguments. To ask about these is no Python call in the request."""
+
 _encoder = celery_json.JSONEncoder()  # celery_json.dumps() makes one each time
+
+
+def check_containers(task: str, args: Any, kwargs: Any) -> None:
+    """Raise TypeError unless the arguments are a sequence and a mapping, or None.
+
+    A text is a sequence, too. It is a list that somebody forgot.
+    """
+    if args is not None and (not isinstance(args, Sequence) or isinstance(args, str | bytes)):
+        raise TypeError(
+            f"{task}: args={args!r} is not a list or a tuple. For one write [{args!r}]."
+        )
+    if kwargs is not None and not isinstance(kwargs, Mapping):
+        raise TypeError(f"{task}: kwargs={kwargs!r} is not a mapping of names to values.")
 
 
 def encode_arguments(

@@ -32,6 +32,8 @@ def check_options(called: Any, options: Mapping[str, Any]) -> dict[str, Any]:
         )
     if "expires" in kept:
         check_expires(task, kept["expires"])
+    if not isinstance(ignored := kept.get("ignore_result", False), bool):
+        raise TypeError(f"{task}: ignore_result={ignored!r} is neither True nor False.")
     if "headers" in kept:
         _check_headers(task, kept["headers"])
     if "link" in kept:

@@ -10,7 +10,7 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.utils.connection import ConnectionDoesNotExist
 
-from aftercommit.outbox.arguments import encode_arguments
+from aftercommit.outbox.arguments import NAMED, POSITIONAL, check_containers, encode_arguments
 from aftercommit.outbox.call_options import HONOURED, check_options, check_time
 from aftercommit.outbox.carriers import encode_context
 from aftercommit.outbox.eager import EagerCall, is_eager
@@ -53,6 +53,8 @@ def call_on_commit(
     if countdown is not None or eta is not None:
         check_time(task.name, countdown, eta)
     kept = check_options(task, options) if options else None
+    if not isinstance(args, POSITIONAL) or not isinstance(kwargs, NAMED):
+        check_containers(task.name, args, kwargs)
     args, kwargs = list(args or ()), dict(kwargs or {})
     # As check_signature() does: to call it would be a Python call more for each effect.
     if task.typing and not getattr(task, "batch", False):

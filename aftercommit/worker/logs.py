@@ -6,16 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from aftercommit.call import Call
-from aftercommit.printable import make_printable
+from aftercommit.printable import escape_controls, make_printable
 from aftercommit.worker.error_text import format_error, summarize_error
 
 logger = logging.getLogger(__name__)
 
 
 def _format_safely(record: logging.LogRecord) -> bool:
-    """Give handlers a traceback that any file can hold. With another they would lose the record."""
+    """Give handlers a traceback that any file can hold, and that gives no terminal an order.
+
+    With another they would lose the record.
+    """
     if record.exc_info and record.exc_info[1]:
-        record.exc_text = format_error(record.exc_info[1])
+        record.exc_text = escape_controls(format_error(record.exc_info[1]))
     return True
 
 

@@ -4,6 +4,7 @@ import datetime
 import math
 import re
 from collections.abc import Iterator
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -93,6 +94,30 @@ class TestRefused:
         call: Any = effects.make_group.apply_async_on_commit
         with pytest.raises(TypeError, match=f"not {name}.* Route a task by CELERY_TASK_ROUTES"):
             call(["a"], **{name: 1})
+
+    @pytest.mark.parametrize("args", ["a", b"a", {"name": "a"}, {"a"}, 5, iter("a")])
+    def test_no_list(self, args: Any) -> None:
+        """Arguments that are no list are refused: a text would be one argument a letter."""
+        with pytest.raises(TypeError, match=r"make_group: args=.* is not a list or a tuple"):
+            effects.make_group.apply_async_on_commit(args)
+
+    @pytest.mark.parametrize("kwargs", ["a", [("name", "a")], 5])
+    def test_no_mapping(self, kwargs: Any) -> None:
+        """So are named arguments that are no mapping."""
+        with pytest.raises(TypeError, match=r"make_group: kwargs=.* is not a mapping"):
+            effects.make_group.apply_async_on_commit(None, kwargs)
+
+    def test_other_containers(self) -> None:
+        """Any sequence and any mapping will do."""
+        effects.take_values.apply_async_on_commit(range(0), MappingProxyType({"a": 1}))
+        drain_all()
+        assert effects.received == [{"a": 1}]
+
+    @pytest.mark.parametrize("value", ["no", 1, []])
+    def test_ignore_result(self, value: Any) -> None:
+        """What is neither true nor false is refused."""
+        with pytest.raises(TypeError, match=r"ignore_result=.* is neither True nor False"):
+            effects.make_group.apply_async_on_commit(["a"], ignore_result=value)
 
     @pytest.mark.parametrize("headers", [5, "a", [("a", 1)], {1: "a"}])
     def test_headers(self, headers: Any) -> None:

@@ -424,6 +424,20 @@ class TestLog:
             "now: ValueError: poison"
         )
 
+    def test_no_orders(self, caplog: pytest.LogCaptureFixture) -> None:
+        """An error's text gives a terminal no order, in the line and in the traceback."""
+
+        def fail(name: str) -> None:
+            raise ValueError("\x1b[2Jgone\r\u202e")
+
+        effects.act("bad", fail)
+        effects.make_group.delay_on_commit("bad")
+        drain_all()
+        record = caplog.records[-1]
+        assert r"ValueError: \x1b[2Jgone \u202e" in record.getMessage()
+        assert r"ValueError: \x1b[2Jgone\r\u202e" in str(record.exc_text)
+        assert not {"\x1b", "\r", "\u202e"} & {*caplog.text}
+
     def test_expected(self, caplog: pytest.LogCaptureFixture) -> None:
         """One of an error that the task names in ``throws`` is an information, in one line."""
         fail(KeyError("poison"), throws=(KeyError,))
