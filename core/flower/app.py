@@ -20,7 +20,8 @@ OF_REDIS = {
     "unacked_mutex_key": "flower.unacked_mutex",
 }
 
-app = Celery("flower", broker=_login.url, fixups=[])
+# Not the current one: whoever imports it beside the site's app goes on with that.
+app = Celery("flower", broker=_login.url, fixups=[], set_as_current=False)
 app.conf.update(
     broker_user=_login.username or None,
     broker_password=_login.password or None,

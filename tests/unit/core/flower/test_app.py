@@ -5,7 +5,10 @@ import subprocess
 import sys
 
 import pytest
+from celery import current_app
 
+from celery_app import app as site
+from core.flower.app import app
 from tests.unit.core.test_settings import ROOT
 
 CODE = """
@@ -42,3 +45,9 @@ def test_broker(variables: dict[str, str], expected: str) -> None:
         check=True,
     )
     assert done.stdout.strip() == expected
+
+
+def test_is_not_the_current_one() -> None:
+    """A process that has the site's app too makes its calls with that."""
+    assert app.main == "flower"
+    assert current_app._get_current_object() is site
