@@ -40,8 +40,8 @@ def make_base_images(docker: Docker) -> None:
     if docker.image(BASE, label(MADE_FROM)) != made_from():
         make_python(docker)
     for name, (image, files) in others().items():
-        if docker.image(image, label(MADE_FROM)) != made_from():
-            make(docker, image, {**files, "Dockerfile": FILES / f"{name}.Dockerfile"})
+        if docker.image(image, label(MADE_FROM)) != made_from(name):
+            make(docker, image, name, {**files, "Dockerfile": FILES / f"{name}.Dockerfile"})
 
 
 def check_base_images(docker: Docker) -> None:
@@ -64,9 +64,9 @@ def label(name: str) -> str:
     return f'{{{{index .Config.Labels "{name}"}}}}'
 
 
-def made_from() -> str:
-    """Return a hash of all that says how the images are made."""
-    files = [Path(__file__), *sorted(each for each in FILES.iterdir() if each.is_file())]
+def made_from(name: str = "python") -> str:
+    """Return a hash of all that says how the image of this name is made."""
+    files = [Path(__file__), *sorted(FILES.glob(f"{name}*"))]
     return hashlib.sha256(b"".join(each.read_bytes() for each in files)).hexdigest()[:16]
 
 
@@ -163,10 +163,10 @@ def folder_of(package: str) -> Path:
     return Path(found.origin).parent
 
 
-def make(docker: Docker, image: str, files: Context) -> None:
+def make(docker: Docker, image: str, name: str, files: Context) -> None:
     """Build an image from the files."""
     with context(files) as folder:
-        labels = f"{MADE_FROM}={made_from()}"
+        labels = f"{MADE_FROM}={made_from(name)}"
         given = ("--network", "host", "--build-arg", f"BASE={BASE}", "--label", labels)
         docker("build", *given, "-t", image, str(folder), seconds=900)
 
