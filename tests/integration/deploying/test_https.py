@@ -16,7 +16,11 @@ from tests.integration.serving.conftest import Served
 from tests.plugins.servers import current_database_url
 from tests.tools.servers.caddy import CaddyServer
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.only_on("postgres", reason="The page is about Compose, which has PostgreSQL."),
+]
 
 HOST = "shop.example"
 

@@ -10,7 +10,10 @@ import yaml
 
 from tests.deploying import blocks
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.only_on("postgres", reason="No database has a part in it. Once is enough."),
+]
 
 VERSIONS = ("1.30", "1.37")
 """The oldest version of Kubernetes that the page is for, and the newest with a schema."""

@@ -15,7 +15,10 @@ from tests.integration.recipes.page import ROOT, read_page
 from tests.tools.servers.debian import unpacked
 from tests.tools.servers.programs import PACKAGES, find_or_fetch, library_folders
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.only_on("postgres", reason="No database has a part in it. Once is enough."),
+]
 
 EXPOSURE = 2.0
 """What systemd calls OK is below 4. Its versions weigh the same settings a little differently."""

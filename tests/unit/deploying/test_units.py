@@ -5,7 +5,7 @@ import pytest
 from core.serving import limits
 from core.serving.__main__ import parser
 from core.stopping import MORE
-from tests.deploying import site_env, text_of, units
+from tests.deploying import site_env, text_of, unit_files, units
 from tests.unit.core.stack.test_compose import SECRETS, SERVICES
 from tests.unit.deploying.figures import PROGRAMS, STOPS_WITHIN, TIME_LIMIT, named_files
 
@@ -20,6 +20,14 @@ def test_time_to_stop() -> None:
     assert UNITS["web"].one("LimitNOFILE") == str(limits.OPEN_FILES)
     own = units("shop")["worker"]
     assert own.one("TimeoutStopSec") == str(TIME_LIMIT + MORE)
+
+
+def test_one_process_is_told_and_one_is_killed() -> None:
+    """SIGTERM goes to the main process. Too much memory ends the process that has it alone."""
+    assert "\nKillMode=mixed\n" in unit_files()["aftercommit-.service.d/hardening.conf"]
+    workers = [units(project)["worker"] for project in ("aftercommit", "shop")]
+    assert [each.one("OOMPolicy") for each in workers] == ["continue", "continue"]
+    assert units("shop")["worker"].one("KillMode") == "mixed"
 
 
 @pytest.mark.parametrize("name", [*PROGRAMS, "flower"])
