@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 
 from core.deploy.engine import Engine
 from core.deploy.errors import DeployError
-from core.deploy.image import have_image
+from core.deploy.image import have_image, keep_previous
 from core.deploy.log import Log
 from core.deploy.service import Service
 
@@ -32,6 +32,7 @@ class Deploy:
             worker.roll(undo)
             worker.stop_old(undo)
             web.roll(undo)
+        keep_previous(self.engine, running)
         self.end_old(web, worker)
         self.swap_singles()
 

@@ -13,12 +13,10 @@ BUILT = "aftercommit"
 def have_image(engine: Engine, log: Log, undo: ExitStack, running: str) -> None:
     """Build the image, or fetch the one that ``APP_IMAGE`` names. Raises DeployError.
 
-    The image that runs is tagged as ``previous``. If it had the name, and the deploy fails, it has
-    the name again, so that whatever starts a container starts the version that runs.
+    If the image that runs had the name, and the deploy fails, it has the name again, so that
+    whatever starts a container starts the version that runs.
     """
     name = engine.app["image"]
-    if running:
-        engine.docker("tag", running, previous(name))
     if running and engine.image() == running:
         undo.callback(engine.docker, "tag", running, name)
     if name == BUILT and "build" in engine.app:
@@ -29,6 +27,16 @@ def have_image(engine: Engine, log: Log, undo: ExitStack, running: str) -> None:
         raise DeployError(f"There is no image {name} here. Build it, or set APP_IMAGE to one.")
     note = ", which is the one that runs" if engine.image() == running else ""
     log(f"image: {name} is {short(engine.image())}{note}")
+
+
+def keep_previous(engine: Engine, ran: str) -> None:
+    """Tag the image that ran before as ``previous``.
+
+    The tag stays as it is if the same image runs again, and if it names the image that runs now.
+    """
+    name = engine.app["image"]
+    if ran != engine.image() and name != previous(name):
+        engine.docker("tag", ran, previous(name))
 
 
 def previous(name: str) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -42,7 +43,6 @@ def test_order() -> None:
     engine = fake()
     deploy(engine)
     assert steps(engine) == [
-        "tag sha256:old aftercommit:previous",
         "build web",
         "run migrate",
         "up worker=6 worker",
@@ -50,6 +50,7 @@ def test_order() -> None:
         "stop site-worker-3 site-worker-4 site-worker-5",
         "up web=4 web",
         "start site-web-11 site-web-12",
+        "tag sha256:old aftercommit:previous",
         "stop site-web-1",
         "stop site-web-2",
         "up beat=2 beat",
@@ -69,6 +70,28 @@ def test_what_it_leaves() -> None:
     assert found == {"web": [NEW] * 2, "worker": [NEW] * 3, "beat": [NEW], "flower": [NEW]}
     assert len(engine.containers) == 7
     assert engine.images["aftercommit:previous"] == OLD
+
+
+def test_going_back() -> None:
+    """The image before is the one that runs then. Its name stays with it."""
+    engine = fake(image="aftercommit:previous")
+    engine.images["aftercommit:previous"] = NEW  # another than the one that runs
+    deploy(engine)
+    assert engine.running("web") == [NEW] * 2
+    assert engine.images["aftercommit:previous"] == NEW
+
+
+@pytest.mark.parametrize("broken", [(), ("web",)])
+def test_the_way_back_stays(broken: tuple[str, ...]) -> None:
+    """A deploy that changes nothing, or fails, leaves the image before under its name."""
+    engine = fake(broken=broken)
+    engine.images["aftercommit:previous"] = "sha256:older"
+    if not broken:
+        engine.do_build = lambda *words: None  # type: ignore[method-assign]
+    with suppress(DeployError):
+        deploy(engine)
+    assert engine.running("web") == [OLD] * 2
+    assert engine.images["aftercommit:previous"] == "sha256:older"
 
 
 @pytest.mark.parametrize("broken", ["worker", "web"])
