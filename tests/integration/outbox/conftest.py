@@ -1,6 +1,6 @@
 """Real workers that have this folder's tasks beside the project's own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,12 @@ QUICK = {"OUTBOX_SWEEP_INTERVAL": "0.3", "OUTBOX_CRASH_GRACE": "1"}
 
 @pytest.fixture
 def start_worker(celery_setup: CeleryTestSetup) -> StartWorker:
-    """Start a worker that sweeps often: ``start_worker(concurrency=2, env={...})``."""
+    """Start a worker that sweeps often: ``start_worker(concurrency=2, env={...}, args=[...])``."""
 
-    def start(concurrency: int = 1, *, env: dict[str, str] | None = None) -> ProjectWorker:
-        args = ["--include", "tests.integration.outbox.tasks"]
+    def start(
+        concurrency: int = 1, *, env: dict[str, str] | None = None, args: Sequence[str] = ()
+    ) -> ProjectWorker:
+        args = ["--include", "tests.integration.outbox.tasks", *args]
         return celery_setup.worker_cluster.start(concurrency, env=QUICK | (env or {}), args=args)
 
     return start

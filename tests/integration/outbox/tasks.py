@@ -71,6 +71,13 @@ def fail_outside(text: str) -> None:
     raise ValueError(text)
 
 
+@shared_task(max_retries=0)
+def take_unlimited_time(name: str, seconds: float) -> None:
+    """A row, after a while, without a limit of its own."""
+    time.sleep(seconds)
+    Group.objects.create(name=name)
+
+
 @shared_task(soft_time_limit=1, max_retries=0)
 def take_time(name: str, seconds: float = 0.1) -> None:
     """A row, after a while."""

@@ -40,6 +40,18 @@ def test_innocent_calls(start_worker: StartWorker, task: Any) -> None:
     assert names() == expected
 
 
+@pytest.mark.slow
+def test_limit_of_the_command_line(start_worker: StartWorker) -> None:
+    """A worker's own limit is a call's: it ends no drain that its calls make longer."""
+    worker = start_worker(args=["--soft-time-limit", "2"])
+    with transaction.atomic():
+        for number in range(5):
+            tasks.take_unlimited_time.delay_on_commit(name=f"call {number}", seconds=0.7)
+    wait_until(lambda: Group.objects.count() == 5, TIMEOUT, worker.logs)
+    assert not OutboxCall.objects.exists()
+    assert "time limit (2.0s) exceeded" not in worker.logs()
+
+
 def test_soft_limit(start_worker: StartWorker) -> None:
     """A call over its soft limit has failed; those beside it settle."""
     start_worker()
