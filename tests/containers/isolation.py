@@ -1,7 +1,7 @@
 """What a program in a container can do and see: as little as possible."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
@@ -72,19 +72,20 @@ def writes(compose: Compose, service: str) -> bool:
 
 def ways(compose: Compose) -> Iterator[str]:
     """Yield who reaches a server that is none of its own, or does not reach its own."""
+    there = SERVERS.keys() & {*running(compose)}
     with ThreadPoolExecutor() as pool:  # a name that nobody knows takes its seconds
-        found = pool.map(lambda service: reached(compose, service), REACHED)
-        there = {*running(compose)}
+        found = pool.map(lambda service: reached(compose, service, there), REACHED)
         for service, names in zip(REACHED, found, strict=True):
             if names != REACHED[service] & there:
                 yield f"{service} reaches {names}, and should reach {REACHED[service] & there}."
 
 
-def reached(compose: Compose, service: str) -> set[str]:
-    """Return the servers that a program in the container reaches."""
-    inside = ("exec", compose.container(service), "python", "-c", CONNECT, *SERVERS.values())
+def reached(compose: Compose, service: str, servers: Set[str]) -> set[str]:
+    """Return which of the servers a program in the container reaches."""
+    addresses = [SERVERS[each] for each in servers]
+    inside = ("exec", compose.container(service), "python", "-c", CONNECT, *addresses)
     found = compose.docker(*inside).split()
-    return {name for name, address in SERVERS.items() if address in found}
+    return {each for each in servers if SERVERS[each] in found}
 
 
 def passwords(compose: Compose) -> Iterator[str]:
