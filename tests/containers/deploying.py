@@ -36,7 +36,7 @@ class Deployed:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=400,
+            timeout=600,
             check=False,
         )
         self.log, self.status = done.stdout, done.returncode

@@ -14,7 +14,7 @@ from tests.containers.errors import Broken
 from tests.containers.image import check_image
 from tests.containers.people import Person
 from tests.containers.traffic import Traffic
-from tests.containers.versions import build_broken, build_second
+from tests.containers.versions import FIRST, build_broken, build_second
 from tests.tools.demo.progress import Screen
 
 WEB_SERVERS, WORKERS = 2, 3
@@ -71,6 +71,7 @@ class Run:
             lambda: deploying.check_nothing_failed(self.compose, traffic),
         )
         self.step("One beat, three workers", self.count)
+        self.docker("tag", FIRST, IMAGE)
 
     def traffic(self, author: Person, reader: Person) -> Traffic:
         return Traffic(author, reader, f"{self.compose.url('WEB_PORT')}/login/")
@@ -82,6 +83,7 @@ class Run:
         return f"healthy again after {seconds:.0f} s, {traffic.requests}"
 
     def build_versions(self) -> None:
+        self.docker("tag", IMAGE, FIRST)
         build_second(self.docker)
         build_broken(self.docker)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.containers.compose import IMAGE, PROJECT
 from tests.containers.docker import Docker
 
-SECOND, BROKEN = f"{IMAGE}:second", f"{IMAGE}:broken"
+FIRST, SECOND, BROKEN = f"{IMAGE}:first", f"{IMAGE}:second", f"{IMAGE}:broken"
 
 DOCKERFILE = f"""
 FROM {IMAGE}
