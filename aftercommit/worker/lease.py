@@ -139,8 +139,9 @@ class Ended:
 
     def keep(self) -> None:
         """Keep this until the database can be told, without the variables of the call's frames."""
-        error = self.error
-        while error is not None:
+        error, seen = self.error, set[int]()
+        while error is not None and id(error) not in seen:  # "raise error from error" is a circle
+            seen.add(id(error))
             traceback.clear_frames(error.__traceback__)
             error = error.__cause__ or error.__context__
         deferred_writes.defer(self)

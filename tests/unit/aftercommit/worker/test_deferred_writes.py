@@ -111,6 +111,21 @@ class TestEndOfARun:
         assert (row.status, row.attempts) == (PENDING, 1)
         assert "no mail server" in row.error
 
+    def test_failed_by_its_own_cause(self, away: Away) -> None:
+        """An error that is its own cause is kept as any other, and ends nobody's process."""
+
+        def act(name: str) -> None:
+            away.leave()
+            error = ValueError("no mail server")
+            raise error from error
+
+        effects.act("a", act)
+        effects.send_outside.delay_on_commit("a")
+        run(effects.send_outside)
+        away.is_away = False
+        assert deferred_writes.write_deferred()
+        assert "no mail server" in OutboxCall.objects.get().error
+
     @pytest.mark.parametrize("is_over", [False, True])
     def test_done_as_the_time_was_up(self, away: Away, is_over: bool) -> None:
         """One that succeeded, the last of its drain, is settled."""
