@@ -4,6 +4,7 @@ A call then runs in the process that commits, right after the commit, and is no 
 own eager tasks it is not durable.
 """
 
+import logging
 from typing import Any
 
 from django.core.signals import setting_changed
@@ -17,6 +18,8 @@ from aftercommit.outbox.carriers import carriers
 from aftercommit.outbox.record import CallRecord
 from aftercommit.outbox.task_options import Options
 from aftercommit.outbox.watchers import watchers
+
+logger = logging.getLogger(__name__)
 
 SETTING = "task_always_eager"
 
@@ -39,13 +42,20 @@ class EagerCall:
     def __call__(self) -> None:
         """Run the call as ``task.apply()`` does, in its context.
 
-        Raises what the function raises if ``task_eager_propagates`` says so.
+        Raises what the function or a carrier raises if ``task_eager_propagates`` says so, and logs
+        it if not.
         """
         for watcher in watchers:
             watcher.see_committed([self.record])
         call = self._load()
-        with use(call.context), carriers.restored(call.carried):
-            result = self._run(call)
+        try:
+            with use(call.context), carriers.restored(call.carried):
+                result = self._run(call)
+        except Exception:
+            if self.task.app.conf.task_eager_propagates:
+                raise
+            logger.exception("%s[%s]: failed", call.task, call.id)
+            return
         if end := getattr(self.task, "end_eager_call", None):
             end(call, result)
 

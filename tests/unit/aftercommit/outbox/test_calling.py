@@ -355,6 +355,21 @@ class TestStart:
         assert ends == [seen[1:], seen[1:]]
         assert len(seen) > 1
 
+    @pytest.mark.parametrize(
+        "canvas",
+        [chain(double.s(1), add.s(2)), double.s(1).set(queue="other")],
+        ids=["chain", "routed"],
+    )
+    def test_id_of_the_result(self, canvas: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A canvas keeps the ids that ``freeze()`` gave it."""
+        sent: list[Any] = []
+        monkeypatch.setattr(Task, "apply_async", lambda *args, **options: sent.append(options))
+        result = canvas.freeze()
+        canvas.delay_on_commit()
+        assert drain_all().settled == 1
+        last = sent[0]["chain"][0]["options"] if sent[0].get("chain") else sent[0]
+        assert last["task_id"] == result.id
+
     def test_of_an_unknown_task(self) -> None:
         """The signature of a task that another service has is sent there."""
         call = start_on_commit(current_app.signature("elsewhere.task", args=[1]))

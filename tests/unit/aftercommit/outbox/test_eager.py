@@ -27,6 +27,18 @@ def look_at_call(calls: Sequence[Call]) -> None:
     created.append(call.created_at)
 
 
+class Lost:
+    """A carrier whose value can't be set."""
+
+    def capture(self) -> str:
+        """Return a value."""
+        return "tenant"
+
+    def restore(self, value: str) -> Any:
+        """Fail."""
+        raise ValueError("no tenant")
+
+
 @shared_task(bind=True)
 def look_at_request(self: Any) -> None:
     """Remember what the request says."""
@@ -132,6 +144,20 @@ class TestCommit:
         """Those that Celery's own eager calls have are the call's."""
         look_at_request.apply_async_on_commit(headers={"a": 1}, ignore_result=ignored)
         assert looked_at.pop() == ({"a": 1}, ignored)
+
+    def test_carrier_fails(self, settings: Any, caplog: pytest.LogCaptureFixture) -> None:
+        """A carrier that can't set its value fails the call, and not whoever commits."""
+        settings.OUTBOX_CONTEXT = {"lost": f"{__name__}.Lost"}
+        effects.make_group.delay_on_commit("a")
+        assert effects.received == []
+        assert "no tenant" in caplog.text
+
+    @pytest.mark.parametrize("propagates", [True])
+    def test_carrier_fails_aloud(self, settings: Any) -> None:
+        """With ``task_eager_propagates`` its error reaches whoever commits."""
+        settings.OUTBOX_CONTEXT = {"lost": f"{__name__}.Lost"}
+        with pytest.raises(ValueError, match="no tenant"):
+            effects.make_group.delay_on_commit("a")
 
     @pytest.mark.parametrize("propagates", [True])
     def test_fails_aloud(self) -> None:
