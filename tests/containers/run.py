@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from core.stack.waiting import wait_until
-from tests.containers import deploying, faults, figures, isolation, proxy, story, truth
+from tests.containers import backup, deploying, faults, figures, isolation, proxy, story, truth
 from tests.containers.base_images import check_base_images, make_base_images
 from tests.containers.compose import IMAGE, PROJECT, Compose
 from tests.containers.docker import Docker
@@ -44,6 +44,7 @@ class Run:
                 self.step("Few rights, few ways", lambda: isolation.check(self.compose))
                 self.step("The proxy tells who asks", lambda: proxy.check_client(self.compose))
                 self.try_faults(author)
+                self.step("A backup is restored", lambda: backup.check(self.compose))
                 self.step("A new worker is not missed", self.renew_worker)
                 self.step("Two web servers, three workers", self.scale)
                 self.try_deploys(author, reader)
