@@ -12,6 +12,13 @@ class SignatureError(TypeError):
     """The arguments are not those that the task's function takes."""
 
 
+class MisfitError(SignatureError):
+    """The arguments of a stored call are not those that the function takes in this code.
+
+    An error of a call that the function makes itself is a plain SignatureError: a mistake in it.
+    """
+
+
 def check_signature(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
     """Raise SignatureError if the task's function doesn't take these arguments."""
     if task.typing and not getattr(task, "batch", False):

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from celery.exceptions import Retry
 
 from aftercommit.call import Call
-from aftercommit.outbox.task_function import SignatureError
+from aftercommit.outbox.task_function import MisfitError
 from aftercommit.outbox.task_options import Options
 from aftercommit.worker.error_text import format_error, summarize_error
 from aftercommit.worker.logs import log_fields, log_safely
@@ -79,7 +79,7 @@ def _next_step_of_misfit(
     using: str, call: Call, task: Any, error: BaseException
 ) -> tuple[NextStep, datetime | float, str] | None:
     """Return the next step of a call whose arguments don't fit the function. None for any other."""
-    if not isinstance(error, SignatureError):
+    if not isinstance(error, MisfitError):
         return None
     misfit = decide_misfit(using, call, task, error)
     next_step = NextStep.DEAD if misfit.seconds is None else NextStep.PUT_OFF

@@ -10,7 +10,7 @@ from celery.utils.time import get_exponential_backoff_interval
 from django.utils import timezone
 
 from aftercommit.call import Call, CallError
-from aftercommit.outbox.task_function import SignatureError
+from aftercommit.outbox.task_function import MisfitError
 from aftercommit.outbox.task_options import DEFAULTS, Options
 from aftercommit.worker.database_errors import costs_no_attempt, is_transient
 
@@ -43,7 +43,7 @@ def choose_next_step(call: Call, options: Options, error: BaseException) -> Next
     once.
     """
     match error:
-        case CallError() | SignatureError():
+        case CallError() | MisfitError():
             return NextStep.DEAD
         case Retry():
             # self.retry() has compared the attempts with its max_retries, and names what is to run.

@@ -15,7 +15,7 @@ from celery.exceptions import Ignore
 from aftercommit.call import Call
 from aftercommit.context import use
 from aftercommit.outbox.carriers import carriers
-from aftercommit.outbox.task_function import check_signature
+from aftercommit.outbox.task_function import MisfitError, SignatureError, check_signature
 from aftercommit.outbox.task_options import Options, unwrap_task
 from aftercommit.worker import results
 from aftercommit.worker.expiry import check_expiry
@@ -78,10 +78,13 @@ class Runner:
     def run(self, call: Call) -> Any:
         """Run the function with the call's arguments, in its context; return its result.
 
-        Raises CallError, SignatureError, Expired, or what the function raises.
+        Raises CallError, MisfitError, Expired, or what the function raises.
         """
         self.read(call)
-        check_signature(self.task, call.args, call.kwargs)
+        try:
+            check_signature(self.task, call.args, call.kwargs)
+        except SignatureError as error:
+            raise MisfitError(*error.args) from None
         with use(call.context), carriers.restored(call.carried) if call.carried else NO_CARRIERS:
             return self._run(self.build_request([call], call.args, call.kwargs))
 

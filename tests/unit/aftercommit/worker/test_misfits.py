@@ -5,14 +5,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from celery import shared_task
 from django.db import transaction
 from django.db.models.functions import Now
 
 from aftercommit.call import Call
 from aftercommit.models import OutboxCall, OutboxWorker
+from aftercommit.outbox.calling import call_on_commit
 from aftercommit.outbox.task import find_task
-from aftercommit.outbox.task_function import SignatureError
+from aftercommit.outbox.task_function import MisfitError
 from aftercommit.worker.claim import claim_batch
+from aftercommit.worker.drain import drain_all
 from aftercommit.worker.loading import rows_of
 from aftercommit.worker.misfits import Misfit, decide_misfit
 from aftercommit.worker.settle import settle_failed
@@ -31,7 +34,7 @@ def _grace(settings: Any) -> None:
 class TestMisfit:
     """A call whose arguments this code's function doesn't take."""
 
-    error = SignatureError("make_group: missing a required argument: 'date'")
+    error = MisfitError("make_group: missing a required argument: 'date'")
 
     @pytest.fixture
     def call(self) -> Iterator[Call]:
@@ -99,3 +102,18 @@ class TestMisfit:
         """A call that is gone is no dead letter."""
         OutboxCall.objects.all().delete()
         assert self.ask(call).seconds
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+def test_mistake_in_the_function(atomic: bool) -> None:
+    """Wrong arguments of a call that the function makes are an attempt, and no misfit."""
+
+    @shared_task(name=f"tests.mistaken_{atomic}", atomic=atomic, max_retries=0)
+    def mistaken() -> None:
+        call_on_commit(effects.make_group, ["a", "one too many"])
+
+    mistaken.delay_on_commit()
+    assert drain_all().dead == 1
+    row = OutboxCall.objects.get()
+    assert (row.attempts, row.misfit_since) == (1, None)
+    assert "make_group() takes 1 positional argument but 2 were given" in row.error

@@ -12,7 +12,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
 from aftercommit.call import Call, CallError
-from aftercommit.outbox.task_function import SignatureError
+from aftercommit.outbox.task_function import MisfitError, SignatureError
 from aftercommit.outbox.task_options import Options
 from aftercommit.worker.retry_policy import (
     MAX_DELAY,
@@ -52,7 +52,8 @@ class TestJudge:
             (ValueError(), {}, RETRY),
             (SoftTimeLimitExceeded(), {}, RETRY),
             (CallError(), {}, DEAD),
-            (SignatureError(), {}, DEAD),
+            (MisfitError(), {}, DEAD),
+            (SignatureError(), {}, RETRY),  # of another call, which the function makes
             # dont_autoretry_for, for errors that nobody asked to be retried
             (KeyError(), {"dont_autoretry_for": (LookupError,)}, DEAD),
             (ValueError(), {"dont_autoretry_for": (LookupError,)}, RETRY),
