@@ -35,7 +35,18 @@ def test_answer(answers: list[Any], expected: str | None, monkeypatch: pytest.Mo
     monkeypatch.setattr(signal, "alarm", asked.append)
     monkeypatch.setattr(app.control, "ping", answer)
     assert ping.main("worker") == expected
-    assert asked == [15, {"destination": [NODE], "timeout": 5}]
+    assert asked == [25, {"destination": [NODE], "timeout": 5}]
+
+
+def test_no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sentence says so, since Docker shows the end of what a check writes."""
+
+    def fail(**given: Any) -> None:
+        raise ConnectionError("no way to redis:6379")
+
+    monkeypatch.setattr(signal, "alarm", lambda seconds: None)
+    monkeypatch.setattr(app.control, "ping", fail)
+    assert ping.main("worker") == f"{NODE} can't be asked: no way to redis:6379"
 
 
 @pytest.mark.slow
