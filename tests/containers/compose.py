@@ -1,15 +1,18 @@
 """``docker-compose.yml`` with ports, secrets and an image of its own, beside any installation."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from core.front.rates import DEFAULTS
 from core.stack.compose_secrets import keep_secrets
 from core.stack.ports import free_port
 from tests.containers.docker import Docker
 from tests.containers.errors import Broken
+from tests.containers.trial_mount import add_tasks
 
 PROJECT = Path(__file__).parents[2]
 NAME = "aftercommit-test"
@@ -26,8 +29,18 @@ PASSWORDS = (
 LOGIN = ("admin", PASSWORD)
 """Flower's."""
 
+STOPS_WITHIN = 40
+"""Seconds that a worker has to stop, of which its longest call may have 20."""
+
+
+def lenient(rates: str) -> str:
+    """Return the rates of a throttle with amounts that nobody reaches."""
+    return re.sub(r"\b\d+/(?=\d)", "999999/", rates)
+
+
 ACTIVE = {
-    "THROTTLES": "off",
+    # Not off: each form asks Redis, as on any site.
+    "THROTTLES": "; ".join(f"{name}={lenient(rates)}" for name, rates in DEFAULTS.items()),
     "NOTIFICATIONS_DIGEST_SECONDS": "0.1",
     **dict.fromkeys(
         [
@@ -80,6 +93,7 @@ class Compose:
             **{name: str(port) for name, port in self.ports.items()},
             "SITE_NETWORK": f"10.219.{number}.0/24",
             "PROXY_NETWORK": f"10.220.{number}.0/24",
+            "WORKER_STOPS_WITHIN": str(STOPS_WITHIN),
         }
 
     def __call__(self, *words: str, seconds: float = 300) -> str:
@@ -199,6 +213,7 @@ def adapted(config: dict[str, Any], secrets: Path, has_start_interval: bool) -> 
         if "start_interval" in check and not has_start_interval:
             check["interval"] = doubled(check.pop("start_interval"))
     config.pop("name", None)
+    add_tasks(config)
     return config
 
 

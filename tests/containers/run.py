@@ -6,7 +6,19 @@ from contextlib import contextmanager
 from functools import partial
 
 from core.stack.waiting import wait_until
-from tests.containers import backup, deploying, faults, figures, isolation, proxy, story, truth
+from tests.containers import (
+    backup,
+    deploying,
+    diagnosis,
+    faults,
+    figures,
+    isolation,
+    outage_steps,
+    proxy,
+    stops,
+    story,
+    truth,
+)
 from tests.containers.base_images import check_base_images, make_base_images
 from tests.containers.compose import IMAGE, PROJECT, Compose
 from tests.containers.docker import Docker
@@ -45,6 +57,7 @@ class Run:
                 self.step("The proxy tells who asks", lambda: proxy.check_client(self.compose))
                 self.try_faults(author)
                 self.step("A backup is restored", lambda: backup.check(self.compose))
+                self.step("Long calls, and a stop", lambda: stops.check_long_calls(self.compose))
                 self.step("A new worker is not missed", self.renew_worker)
                 self.step("Two web servers, three workers", self.scale)
                 self.try_deploys(author, reader)
@@ -56,6 +69,8 @@ class Run:
         with Traffic(author) as traffic:
             for service in faults.KILLED:
                 self.step(f"kill -9 {service}, under load", partial(self.kill, service, traffic))
+            for title, do in outage_steps.under_load(self.compose, traffic):
+                self.step(title, do)
         self.step("Nothing lost or doubled", lambda: self.judge(traffic))
         self.step("/healthz, the database frozen", self.freeze)
 
@@ -164,12 +179,13 @@ class Run:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Remove all that was started, with its data, after the block. After an error show logs."""
+        """Remove all that was started, with its data, after the block. Say why if it fails."""
         self.compose("down", "--volumes", "--remove-orphans")
         try:
             yield
         except Exception:
-            self.screen.line(self.compose("logs", "--no-color", "--tail", "40"))
+            for line in diagnosis.tell(self.compose):
+                self.screen.line(line)
             raise
         finally:
             self.compose("down", "--volumes", "--remove-orphans")

@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -26,6 +27,8 @@ class Traffic:
     def __init__(self, author: Person, commenter: Person | None = None, look: str = "") -> None:
         self.published: list[str] = []
         """The titles of the articles that the site said it has published."""
+        self.seconds: list[float] = []
+        """How long each of them took."""
         self.commented: list[str] = []
         """The texts of the comments that the site said it has."""
         self.looked = 0
@@ -65,7 +68,9 @@ class Traffic:
 
     def _publish(self, number: int) -> None:
         title = f"Number {number} of {self._prefix}"
+        began = time.monotonic()
         self._page = self._author.publish(title)
+        self.seconds.append(time.monotonic() - began)
         self.published.append(title)
 
     def _comment(self, number: int) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from core.front.rates import read_throttles
 from tests.containers.compose import (
     NAME,
     PASSWORD,
@@ -37,13 +38,14 @@ def config() -> dict[str, Any]:
 
 @pytest.mark.parametrize("has_start_interval", [True, False])
 def test_adapted(tmp_path: Path, has_start_interval: bool) -> None:
-    """It has its own secrets and name, and no build. An old engine looks as often all the time."""
+    """It has its own secrets and name, and no build. An old engine looks often all the time."""
     found = adapted(config(), tmp_path, has_start_interval)
     assert "name" not in found
     assert found["secrets"] == {"secret_key": {"file": str(tmp_path / "secret_key")}}
     assert not {"build", "profiles"} & {*found["services"]["web"]}
     assert found["services"]["web"]["depends_on"] == {"redis": {}}
-    assert found["services"]["web"]["environment"]["THROTTLES"] == "off"
+    throttles = read_throttles(found["services"]["web"]["environment"]["THROTTLES"])
+    assert {rate.amount for rates in throttles.values() for rate in rates} == {999_999}
     old, new = {"interval": "2s"}, {"interval": "10s", "start_interval": "1s"}
     assert found["services"]["web"]["healthcheck"] == (new if has_start_interval else old)
     assert found["services"]["redis"] == {}
