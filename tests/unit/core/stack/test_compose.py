@@ -156,6 +156,17 @@ def test_a_health_check_ends() -> None:
         assert kind == "CMD" or command.startswith("timeout 4 ")
 
 
+def test_the_database_notices_who_vanished() -> None:
+    """As soon as its clients notice that it did, which the library sees to."""
+    words = SERVICES["postgres"]["command"][2::2]
+    assert {name: int(value) for name, _, value in (each.partition("=") for each in words)} == {
+        **{
+            f"tcp_{name}": PARAMETERS[name] for name in PARAMETERS if name.startswith("keepalives_")
+        },
+        "tcp_user_timeout": PARAMETERS["tcp_user_timeout"],
+    }
+
+
 def test_time_to_stop() -> None:
     """A stop waits for as long as requests may take, and for the longest call."""
     worker = SERVICES["worker"]
