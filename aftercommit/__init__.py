@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aftercommit.worker.drain import drain_all as drain_all
     from aftercommit.worker.revoke import revoke_calls as revoke_calls
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 
 __all__ = [  # noqa: RUF022  # the task first, then what calls it, then what is done with calls
     "OutboxTask",
