@@ -13,14 +13,14 @@ import time
 from collections.abc import Sequence
 
 from tests.plugins import preflight
+from tests.plugins.markers import DIFFERS
 
 CORES = os.cpu_count() or 1
 PROCESSES = 3 * CORES
 """Three for each core, since a test that waits for a worker leaves its core to others. What differs
-between databases needs no workers, and each process first has to collect the tests: one a core."""
+between databases needs no workers: one for each core."""
 
 SELECTED = {"postgres": "not slow"}
-DIFFERS = "(every_database or only_on) and not slow"
 FEW_EXAMPLES = ("STATEFUL_EXAMPLES", "25")
 """How many random histories ``make test`` tries on each database: 100 take a minute."""
 
