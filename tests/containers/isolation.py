@@ -1,7 +1,7 @@
 """What a program in a container can do and see: as little as possible."""
 
 import json
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
@@ -40,14 +40,22 @@ for name in sys.argv[1:]:
 
 def check(compose: Compose) -> None:
     """Raise Broken at the first right, way or password that is too much."""
-    for found in (rights(compose), ways(compose), passwords(compose)):
+    services = running(compose)
+    for found in (rights(compose, services), ways(compose), passwords(compose, services)):
         if problem := next(found, None):
             raise Broken(problem)
 
 
-def rights(compose: Compose) -> Iterator[str]:
+def check_one(compose: Compose, service: str) -> None:
+    """Raise Broken at the first right that the service has, or a password that anybody shows."""
+    for found in (rights(compose, [service]), passwords(compose, running(compose))):
+        if problem := next(found, None):
+            raise Broken(problem)
+
+
+def rights(compose: Compose, services: Iterable[str]) -> Iterator[str]:
     """Yield who is root, has a capability, can gain one, or can change the files of the image."""
-    for service in running(compose):
+    for service in services:
         said = compose.docker("exec", compose.container(service), "cat", "/proc/1/status")
         status = dict(line.split(":", 1) for line in said.splitlines() if ":" in line)
         if "0" in status["Uid"].split():
@@ -88,10 +96,10 @@ def reached(compose: Compose, service: str, servers: Set[str]) -> set[str]:
     return {each for each in servers if SERVERS[each] in found}
 
 
-def passwords(compose: Compose) -> Iterator[str]:
+def passwords(compose: Compose, services: Iterable[str]) -> Iterator[str]:
     """Yield where a password is shown: in variables, on command lines, in a log."""
     words = {PASSWORD, quote(PASSWORD, safe="")}
-    for service in running(compose):
+    for service in services:
         name = compose.container(service)
         shown = {
             "its description": json.dumps(json.loads(compose.docker("inspect", name))),

@@ -45,7 +45,10 @@ def try_out(run: Run, trial: Trial) -> None:
         with run.people() as (author, reader):
             run.step("The story is told", lambda: story.tell(run.compose, author, reader))
             run.step(f"It is {trial.title}", lambda: trial.check(run.compose))
-            run.step("Few rights, few ways", lambda: isolation.check(run.compose))
+            run.step(
+                "It has few rights, and no password is shown",
+                lambda: isolation.check_one(run.compose, trial.killed),
+            )
             with Traffic(author) as traffic:
                 killing = partial(run.kill, trial.killed, traffic)
                 run.step(f"kill -9 {trial.killed}, under load", killing)
