@@ -19,6 +19,7 @@ from aftercommit.outbox.task_function import MisfitError, SignatureError, check_
 from aftercommit.outbox.task_options import Options, unwrap_task
 from aftercommit.worker import results
 from aftercommit.worker.expiry import check_expiry
+from aftercommit.worker.interrupted import as_exceptions
 from aftercommit.worker.listeners import (
     has_listeners,
     run_with_listeners,
@@ -31,16 +32,9 @@ from aftercommit.worker.tracer import Tracer, is_tracer_wrapped
 NOT_RUN = (CoroutineType, GeneratorType, AsyncGeneratorType)
 """The types of results that show that a function's code has not been run."""
 
-ENDS = (SystemExit, KeyboardInterrupt, GeneratorExit)
-"""What ends a process or a generator, and is no outcome of a call."""
-
 NO_CARRIERS = nullcontext()
 
 HOST = socket.gethostname()
-
-
-class Interrupted(Exception):
-    """The function raised what is no Exception, such as asyncio.CancelledError. It has failed."""
 
 
 class Runner:
@@ -133,7 +127,7 @@ class Runner:
 
     def _run(self, request: CallRequest) -> Any:
         with (
-            _as_exceptions(self.task.name),
+            as_exceptions(self.task.name),
             limit_time(self.limits, f"{self.task.name}[{request.id}]"),
         ):
             result, state = self._trace(request)
@@ -175,21 +169,6 @@ class Runner:
 
     def _call(self, request: Any) -> Any:
         return self._function(*request.args, **request.kwargs)
-
-
-@contextmanager
-def _as_exceptions(name: str) -> Iterator[None]:
-    """Raise Interrupted for what is raised that is no Exception and doesn't end the process.
-
-    Celery lets it end the process. Where it ends a thread or a greenlet alone, nobody would say how
-    the call ended.
-    """
-    try:
-        yield
-    except (Exception, *ENDS):
-        raise
-    except BaseException as error:
-        raise Interrupted(f"{name} raised {type(error).__name__}, which is no Exception") from error
 
 
 def _has_own_call(task: Any) -> bool:
