@@ -9,7 +9,7 @@ from django.core.checks import WARNING, CheckMessage, run_checks
 from aftercommit.adopt.finding import Finding, Kind
 from aftercommit.conf import TAG
 
-ABOUT_CLASSES = ("aftercommit.W010", "aftercommit.I010", "aftercommit.I011")
+ABOUT_CLASSES = tuple(f"aftercommit.{id}" for id in ("W010", "I010", "I011", "W021", "I021"))
 """The checks of what ``classes`` finds, with the places."""
 
 
