@@ -15,6 +15,9 @@ from aftercommit.contrib.testing.worker import Worker
 from aftercommit.outbox.wake import without_wake_ups
 from aftercommit.outbox.watchers import watchers
 
+LONGEST = timedelta(days=36_500)
+"""The longest time that a drain lets pass. All databases can store what is so long ago."""
+
 
 class Outbox(Assertions):
     """The calls of one test, of all its threads and databases."""
@@ -56,8 +59,9 @@ class Outbox(Assertions):
 
         Raises the error of a call that failed, or an ExceptionGroup of several, unless the call
         succeeded when it was tried again. With ``raise_errors=False`` the report has the errors.
-        Raises TransactionManagementError inside ``transaction.atomic()``, RuntimeError with
-        CELERY_TASK_ALWAYS_EAGER, and EndlessCalls if the calls never end.
+        Raises TypeError or ValueError for a time that can't pass, TransactionManagementError inside
+        ``transaction.atomic()``, RuntimeError with CELERY_TASK_ALWAYS_EAGER, and EndlessCalls if
+        the calls never end.
         """
         limit = self._limit(later, until)
         worker = Worker()
@@ -78,10 +82,14 @@ class Outbox(Assertions):
         if isinstance(until, datetime):
             if until.tzinfo is None:
                 raise TypeError(f"drain(until={until!r}) has no time zone. Give an aware datetime.")
-            until -= datetime.now(UTC) + self._passed
+            until = max(until - datetime.now(UTC) - self._passed, timedelta())
         if not isinstance(until, timedelta | None):
             raise TypeError(f"drain(until={until!r}): expected a timedelta or an aware datetime.")
-        return None if later else max(until or timedelta(), timedelta())
+        if until is not None and not timedelta() <= until <= LONGEST:
+            raise ValueError(
+                f"drain(until={until!r}): expected 0 to {LONGEST.days:,} days from now."
+            )
+        return None if later else until or timedelta()
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -268,13 +268,16 @@ class TestLater:
             ({"later": True, "until": HOUR}, "one of the two"),
             ({"until": datetime(2030, 1, 1)}, "time zone"),
             ({"until": 60}, "timedelta"),
+            ({"until": -HOUR}, "expected 0 to 36,500 days"),
+            ({"until": timedelta.max}, "expected 0 to 36,500 days"),
+            ({"until": datetime.max.replace(tzinfo=UTC)}, "expected 0 to 36,500 days"),
         ],
     )
     def test_refused(
         self, outbox: Outbox, commits: bool, options: dict[str, Any], text: str
     ) -> None:
-        """A time that says nothing is refused."""
-        with pytest.raises(TypeError, match=text):
+        """A time that says nothing, and one that can't pass, is refused."""
+        with pytest.raises((TypeError, ValueError), match=text):
             outbox.drain(**options)
 
     def test_retries(self, outbox: Outbox, commits: bool) -> None:
