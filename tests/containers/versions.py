@@ -56,7 +56,7 @@ def comment_created_count_words(instance, created, **kwargs):
 """
 
 SCHEDULE = """
-CELERY_BEAT_SCHEDULE["tick"] = {"task": "content.tasks.tick", "schedule": 1}
+CELERY_BEAT_SCHEDULE["content_tick"] = {"task": "content.tasks.tick", "schedule": 1}
 """
 
 
