@@ -8,8 +8,10 @@ from tests.containers.errors import Broken
 from tests.containers.outages import starts
 from tests.containers.trial_calls import TrialCalls
 
-RUNS = range(3, 6)
-"""How many processes may die of a call. A drain can take it again before a sweep has counted."""
+LEAST = 3
+"""How many processes die of a call at least. A drain can take it again before a sweep has counted,
+since a sweep waits for no lock.
+"""
 
 
 def check_hungry_call(compose: Compose) -> str:
@@ -21,7 +23,7 @@ def check_hungry_call(compose: Compose) -> str:
     wait_until(
         lambda: calls.left("eat") == dead, 120, "a hungry call to be a dead letter", every=0.5
     )
-    if (runs := len(calls.notes())) not in RUNS or began != starts(compose):
+    if (runs := len(calls.notes())) < LEAST or began != starts(compose):
         raise Broken(f"A hungry call ran {runs} times. New since: {starts(compose) - began}.")
     calls.discard("eat")
     return f"a dead letter after {runs} runs"
