@@ -48,6 +48,7 @@ class GoneWorker:
         kinds = sorted(note.split()[0] for note in self.calls.notes())
         if self.calls.effects() != 1 or kinds != ["hold", "hold", "send", "sent"]:
             raise Broken(f"Calls whose worker was gone have had the effects {self.calls.notes()}.")
+        wait_until(self.compose.are_healthy, 90, "the worker to be healthy again", every=0.5)
         self.scale(1)
 
     def scale(self, number: int) -> None:
