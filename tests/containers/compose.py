@@ -197,7 +197,8 @@ def adapted(config: dict[str, Any], secrets: Path, has_start_interval: bool) -> 
     """Return the configuration with these secrets, for visitors who are more active than people.
 
     An engine before version 25 knows no ``start_interval``. There twice of it is the interval at
-    all times. Once would be too much: each check is a program, and there are ten of them.
+    all times. Once would be too much: each check is a program, and there are ten of them. It takes
+    as long as ever until a container is unhealthy.
     """
     for name, secret in config["secrets"].items():
         secret["file"] = str(secrets / name)
@@ -211,12 +212,15 @@ def adapted(config: dict[str, Any], secrets: Path, has_start_interval: bool) -> 
             service["environment"] |= ACTIVE
         check = service.get("healthcheck", {})
         if "start_interval" in check and not has_start_interval:
-            check["interval"] = doubled(check.pop("start_interval"))
+            usual, seconds = seconds_of(check["interval"]), 2 * seconds_of(check["start_interval"])
+            check["retries"] = -(-check["retries"] * usual // seconds)
+            check["interval"] = f"{seconds}s"
+            del check["start_interval"]
     config.pop("name", None)
     add_tasks(config)
     return config
 
 
-def doubled(interval: str) -> str:
-    """Return twice the seconds."""
-    return f"{2 * int(interval.removesuffix('s'))}s"
+def seconds_of(text: str) -> int:
+    """Return the seconds of an interval, which is shorter than a minute."""
+    return int(text.removesuffix("s"))

@@ -26,7 +26,7 @@ def config() -> dict[str, Any]:
             "web": {
                 "build": {"context": "."},
                 "environment": {"SECRET_KEY_FILE": "/run/secrets/secret_key"},
-                "healthcheck": {"interval": "10s", "start_interval": "1s"},
+                "healthcheck": {"interval": "10s", "retries": 5, "start_interval": "1s"},
                 "depends_on": {"redis": {}, "pgbouncer": {"required": False}},
                 "profiles": ["wanted"],
             },
@@ -46,7 +46,8 @@ def test_adapted(tmp_path: Path, has_start_interval: bool) -> None:
     assert found["services"]["web"]["depends_on"] == {"redis": {}}
     throttles = read_throttles(found["services"]["web"]["environment"]["THROTTLES"])
     assert {rate.amount for rates in throttles.values() for rate in rates} == {999_999}
-    old, new = {"interval": "2s"}, {"interval": "10s", "start_interval": "1s"}
+    old = {"interval": "2s", "retries": 25}
+    new = {"interval": "10s", "retries": 5, "start_interval": "1s"}
     assert found["services"]["web"]["healthcheck"] == (new if has_start_interval else old)
     assert found["services"]["redis"] == {}
 
