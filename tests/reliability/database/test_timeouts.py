@@ -8,6 +8,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from aftercommit.models import OutboxCall
+from aftercommit.worker.connections import TRIES
 from aftercommit.worker.drain import drain_all
 from tests.reliability.database.calls import DEAD, call_each, either
 from tests.reliability.database.faults import postgres_only, run
@@ -40,7 +41,9 @@ class TestTimeout:
         row = OutboxCall.objects.get()
         assert (row.status, row.attempts) == (DEAD, 3)
         assert error in row.error
-        assert effects.received.count("b") <= 2 + 3  # in company, then once an attempt
+        # In company, then once an attempt. If the connection is closed before the server's reason
+        # is read, the driver knows of no timeout: such a run is tried again at once.
+        assert effects.received.count("b") <= (2 + 3) * TRIES
 
     @either
     def test_idle(self, kind: str) -> None:
