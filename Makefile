@@ -73,7 +73,7 @@ help:
 	@echo 'make test-rabbitmq  the tests of RabbitMQ, from Debian packages where the machine lacks it'
 	@echo 'make test-browser  the story of a new person in a browser, from Debian packages where the machine lacks one'
 	@echo 'make test-containers  build the image and run docker-compose.yml, with kills: on the engine of this'
-	@echo '             machine, or as root on one from Debian packages (4 minutes; status 77 where it cannot be run, or 0'
+	@echo '             machine, or as root on one from Debian packages (10 minutes; status 77 where it cannot be run, or 0'
 	@echo '             with NOT_RUN=FILE, which then has the line that says why)'
 	@echo 'make mutants  break the code in random places, and see which of them no unit test notices'
 	@echo '             (SAMPLE=40 SEED=1 ONLY=aftercommit/worker)'
