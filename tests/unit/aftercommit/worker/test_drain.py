@@ -143,5 +143,6 @@ def test_two_drains_at_once() -> None:
         at_once(*[lambda: drain_task(group, "default")] * 3)
     finally:
         group.batch_size = before
+    drain_all()  # on a busy machine the time of those drains ends before their work does
     assert sorted(effects.names(), key=int) == [str(number) for number in range(400)]
     assert sorted(effects.received, key=int) == [str(number) for number in range(400)]
